@@ -1,0 +1,74 @@
+# The machines, as interface libraries: `machine_<name>` carries the include paths that choose the
+# implementation of the HAL contract and the flags that kernel code is compiled with there.
+
+# What every program of the project is compiled with.
+add_library(warnings INTERFACE)
+target_compile_options(warnings INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wcast-align
+    -Wunused -Wmissing-declarations -Werror $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Werror=thread-safety>)
+
+# What kernel code is compiled with on every machine: freestanding, no exceptions, no RTTI, no red
+# zone, frame pointers, no vector or floating-point register.
+add_library(kernel_code INTERFACE)
+target_link_libraries(kernel_code INTERFACE warnings)
+target_include_directories(kernel_code INTERFACE
+    ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/hal/include
+    ${CMAKE_SOURCE_DIR}/core/base/mutants/${TWOFOLD_MUTANTS})
+target_compile_options(kernel_code INTERFACE
+    $<$<COMPILE_LANGUAGE:C,CXX>:-ffreestanding>
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>
+    $<$<COMPILE_LANGUAGE:CXX>:-fno-threadsafe-statics>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fno-omit-frame-pointer>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fno-optimize-sibling-calls>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fno-strict-aliasing>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fstack-protector-strong>)
+if(NOT TWOFOLD_CHECKS)
+    target_compile_definitions(kernel_code INTERFACE TWOFOLD_WITHOUT_CHECKS)
+endif()
+
+add_library(kernel_code_x86_64 INTERFACE)
+target_link_libraries(kernel_code_x86_64 INTERFACE kernel_code)
+target_include_directories(kernel_code_x86_64 INTERFACE ${CMAKE_SOURCE_DIR}/hal/x86_64/isa/include)
+target_compile_options(kernel_code_x86_64 INTERFACE
+    $<$<COMPILE_LANGUAGE:C,CXX>:-mno-red-zone>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fcf-protection=full>
+    $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>>:-mgeneral-regs-only>
+    $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:Clang>>:-mno-sse;-mno-mmx;-mno-avx>)
+
+# host: the hosted machine, live. Sanitizers apply here.
+add_library(machine_host INTERFACE)
+target_link_libraries(machine_host INTERFACE kernel_code_x86_64)
+target_include_directories(machine_host INTERFACE ${CMAKE_SOURCE_DIR}/hal/hosted/include)
+if(TWOFOLD_SANITIZE)
+    target_compile_options(machine_host INTERFACE
+        -fsanitize=${TWOFOLD_SANITIZE} -fno-sanitize-recover=all)
+endif()
+
+# metal: x86-64 itself. Position-independent; the stack protector's canary lies in the per-CPU block.
+add_library(machine_metal INTERFACE)
+target_link_libraries(machine_metal INTERFACE kernel_code_x86_64)
+target_include_directories(machine_metal INTERFACE ${CMAKE_SOURCE_DIR}/hal/x86_64/include)
+target_compile_options(machine_metal INTERFACE
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fpie>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fvisibility=hidden>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard=tls>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard-reg=gs>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard-offset=40>
+    $<$<COMPILE_LANGUAGE:CXX>:-ffunction-sections>)
+
+# exemplar: declarations only. Proves that core/ compiles for an architecture it has never met.
+add_library(machine_exemplar INTERFACE)
+target_link_libraries(machine_exemplar INTERFACE kernel_code)
+target_include_directories(machine_exemplar INTERFACE ${CMAKE_SOURCE_DIR}/hal/exemplar/include)
+target_compile_options(machine_exemplar INTERFACE
+    $<$<COMPILE_LANGUAGE:C,CXX>:-mgeneral-regs-only>)
+
+# Ordinary programs of the host: tools, tests, the hosted machine itself. Sanitizers apply here too.
+add_library(host_program INTERFACE)
+target_link_libraries(host_program INTERFACE warnings)
+target_include_directories(host_program INTERFACE ${CMAKE_SOURCE_DIR})
+if(TWOFOLD_SANITIZE)
+    target_compile_options(host_program INTERFACE
+        -fsanitize=${TWOFOLD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(host_program INTERFACE -fsanitize=${TWOFOLD_SANITIZE})
+endif()

@@ -1,0 +1,30 @@
+# twofold_room(NAME SOURCES file...)
+#
+# A room of core/ (or a set of kernel sources elsewhere): an object library `NAME_<machine>` for each
+# machine that is being built, from the same sources.
+function(twofold_room name)
+    cmake_parse_arguments(PARSE_ARGV 1 room "" "" "SOURCES")
+    foreach(machine IN LISTS TWOFOLD_MACHINES)
+        add_library(${name}_${machine} OBJECT ${room_SOURCES})
+        target_link_libraries(${name}_${machine} PUBLIC machine_${machine})
+    endforeach()
+endfunction()
+
+# twofold_pure_room(NAME SOURCES file...)
+#
+# A room that needs no machine. Beside the object libraries of twofold_room it is an ordinary static
+# library `NAME` of the host, for tools, host tests, fuzz targets and the installed package.
+function(twofold_pure_room name)
+    cmake_parse_arguments(PARSE_ARGV 1 room "" "" "SOURCES")
+    twofold_room(${name} SOURCES ${room_SOURCES})
+    if("host" IN_LIST TWOFOLD_MACHINES)
+        add_library(${name} STATIC ${room_SOURCES})
+        target_link_libraries(${name} PRIVATE host_program)
+        target_include_directories(${name} PUBLIC
+            $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
+            $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/core/base/mutants/${TWOFOLD_MUTANTS}>
+            $<INSTALL_INTERFACE:include/twofold>)
+        target_compile_features(${name} PUBLIC cxx_std_23)
+        add_library(twofold::${name} ALIAS ${name})
+    endif()
+endfunction()

@@ -1,0 +1,42 @@
+# twofold_kernel_tests(NAME SOURCES file.test.cpp...)
+#
+# Tests that run inside a kernel on every machine (tests/support/test.hpp). The set is linked into the
+# test image of each machine.
+function(twofold_kernel_tests name)
+    cmake_parse_arguments(PARSE_ARGV 1 tests "" "" "SOURCES")
+    foreach(machine IN LISTS TWOFOLD_MACHINES)
+        add_library(tests_${name}_${machine} OBJECT ${tests_SOURCES})
+        target_link_libraries(tests_${name}_${machine} PUBLIC machine_${machine})
+        set_property(GLOBAL APPEND PROPERTY twofold_kernel_tests_${machine} tests_${name}_${machine})
+    endforeach()
+endfunction()
+
+# twofold_host_test(NAME SOURCES file.host.cpp... [LINK target...])
+#
+# A GoogleTest program for what exists on the host only: tools, oracles, the hosted machine's own parts.
+function(twofold_host_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;LINK")
+    if(NOT "host" IN_LIST TWOFOLD_MACHINES)
+        return()
+    endif()
+    add_executable(test_${name} ${test_SOURCES})
+    target_link_libraries(test_${name} PRIVATE host_program ${test_LINK} GTest::gtest GTest::gtest_main)
+    gtest_discover_tests(test_${name} TEST_PREFIX host.${name}. PROPERTIES LABELS host)
+endfunction()
+
+# twofold_fuzz_target(NAME SOURCES file.fuzz.cpp [LINK target...] [CORPUS folder])
+#
+# A libFuzzer program `fuzz_<NAME>`, built by the preset `fuzz` only. `CORPUS` holds its seeds; every
+# input that ever crashed it is added there and so becomes a test.
+function(twofold_fuzz_target name)
+    if(NOT TWOFOLD_FUZZ)
+        return()
+    endif()
+    cmake_parse_arguments(PARSE_ARGV 1 fuzz "" "CORPUS" "SOURCES;LINK")
+    add_executable(fuzz_${name} ${fuzz_SOURCES})
+    target_link_libraries(fuzz_${name} PRIVATE host_program ${fuzz_LINK})
+    target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set_property(GLOBAL APPEND PROPERTY twofold_fuzz_targets ${name})
+    add_test(NAME fuzz.${name} COMMAND fuzz_${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/${fuzz_CORPUS})
+endfunction()

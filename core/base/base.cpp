@@ -1,0 +1,2 @@
+// Compiles base.hpp by itself, so that the room stands alone.
+#include "core/base/base.hpp"

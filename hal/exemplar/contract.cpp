@@ -1,0 +1,12 @@
+// The whole contract, checked against the exemplar machine.
+#include "hal/boot.hpp"
+#include "hal/console.hpp"
+#include "hal/context.hpp"
+#include "hal/cpu.hpp"
+#include "hal/entropy.hpp"
+#include "hal/interrupt.hpp"
+#include "hal/layout.hpp"
+#include "hal/memory.hpp"
+#include "hal/mmu.hpp"
+#include "hal/power.hpp"
+#include "hal/upcalls.hpp"

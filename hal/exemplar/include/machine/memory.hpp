@@ -1,0 +1,17 @@
+// The exemplar machine: the contract as bare declarations. Compiled, never linked.
+#pragma once
+
+#include "core/base/base.hpp"
+
+namespace hal {
+
+using namespace twofold;
+
+struct Memory {
+    static std::byte* linear(PhysAddr address);
+    static PhysAddr physical(void const* pointer);
+    static void device_write_barrier();
+    static void device_read_barrier();
+};
+
+} // namespace hal

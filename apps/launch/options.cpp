@@ -1,0 +1,264 @@
+// Options of a run: validation, and the kernel's command line. See options.hpp.
+#include "apps/launch/options.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <memory>
+#include <system_error>
+
+namespace twofold::launch {
+
+namespace {
+
+/// 2 to the returned power is the unit that `suffix` names; nothing if it is none.
+std::optional<unsigned> unit_shift(std::string_view suffix) {
+    if (suffix.empty() || suffix == "B") {
+        return 0;
+    }
+    constexpr std::string_view letters = "KMGT";
+    auto const index = letters.find(static_cast<char>(suffix[0] & ~0x20));
+    auto const rest = suffix.substr(1);
+    if (index == std::string_view::npos || !(rest.empty() || rest == "iB" || rest == "B")) {
+        return std::nullopt;
+    }
+    return 10 * static_cast<unsigned>(index + 1);
+}
+
+template<class T>
+std::optional<T> parse_number(std::string_view text) {
+    T value{};
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+        return std::nullopt;
+    }
+    return value;
+}
+
+u64 host_memory_bytes() {
+    return static_cast<u64>(sysconf(_SC_PHYS_PAGES)) * static_cast<u64>(sysconf(_SC_PAGESIZE));
+}
+
+// CLI11 calls a validator with the text and takes a non-empty answer for the reason of refusal; a
+// validator may rewrite the text, which is how a size reaches its number.
+
+std::string check_cpus(std::string& text) {
+    auto const value = parse_number<u64>(text);
+    if (!value || *value == 0 || *value > cpus_max) {
+        return fmt::format("'{}' is not a number of processors from 1 to {}", text, cpus_max);
+    }
+    return {};
+}
+
+std::string check_memory(std::string& text) {
+    auto const size = parse_size(text);
+    if (!size) {
+        return fmt::format("'{}' {}; write for instance 64M or 2G", text, size.error());
+    }
+    if (*size == 0) {
+        return "a machine needs some memory; write for instance 64M";
+    }
+    if (*size % memory_granule_bytes != 0) {
+        return fmt::format("'{}' is not a multiple of 4K", text);
+    }
+    if (u64 const present = host_memory_bytes(); *size > present) {
+        return fmt::format("'{}' is more than this host has ({}M)", text, present >> 20);
+    }
+    text = std::to_string(*size);
+    return {};
+}
+
+std::string check_timeout(std::string& text) {
+    auto const value = parse_number<double>(text);
+    if (!value || !std::isfinite(*value) || *value <= 0 || *value > timeout_max_s) {
+        return fmt::format(
+            "'{}' is not a number of seconds greater than 0 and at most {}", text, timeout_max_s);
+    }
+    return {};
+}
+
+std::string check_script(std::string& text) {
+    std::error_code error;
+    auto const kind = std::filesystem::status(text, error).type();
+    if (kind == std::filesystem::file_type::not_found) {
+        return fmt::format("there is no file '{}'", text);
+    }
+    if (kind == std::filesystem::file_type::directory) {
+        return fmt::format("'{}' is a folder; name a file of kernel commands", text);
+    }
+    return {};
+}
+
+bool is_control(char letter) {
+    auto const code = static_cast<unsigned char>(letter);
+    return code < 0x20 || code == 0x7f;
+}
+
+void refuse_control_characters(std::string_view option, std::string_view text) {
+    auto const bad = std::find_if(text.begin(), text.end(), is_control);
+    if (bad != text.end()) {
+        throw Failure(
+            Status::usage,
+            fmt::format(
+                "{}: byte {} is the control character 0x{:02x}; separate commands by ';'", option,
+                bad - text.begin(), static_cast<unsigned char>(*bad)));
+    }
+}
+
+/// `text` in single quotes, with a backslash before each quote and backslash inside.
+std::string in_quotes(std::string_view text) {
+    std::string out = "'";
+    for (char const letter : text) {
+        if (letter == '\'' || letter == '\\') {
+            out += '\\';
+        }
+        out += letter;
+    }
+    return out + '\'';
+}
+
+/// Refuses what a console would take for something else than text.
+void check_script_text(std::filesystem::path const& path, std::string_view text) {
+    usize line = 1;
+    for (char const letter : text) {
+        if (is_control(letter) && letter != '\n' && letter != '\r' && letter != '\t') {
+            throw Failure(
+                Status::usage, fmt::format(
+                                   "--script: line {} of '{}' has the control character 0x{:02x}; "
+                                   "a script is a text of kernel commands",
+                                   line, path.string(), static_cast<unsigned char>(letter)));
+        }
+        line += letter == '\n' ? 1 : 0;
+    }
+}
+
+} // namespace
+
+std::expected<u64, std::string> parse_size(std::string_view text) {
+    u64 number = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error == std::errc::result_out_of_range) {
+        return std::unexpected("is too large");
+    }
+    auto const shift = unit_shift(text.substr(static_cast<usize>(end - text.data())));
+    if (error != std::errc{} || !shift) {
+        return std::unexpected("is not a size");
+    }
+    if (number > std::numeric_limits<u64>::max() >> *shift) {
+        return std::unexpected("is too large");
+    }
+    return number << *shift;
+}
+
+void add_run_options(CLI::App& app, RunOptions& options) {
+    app.add_option("--cpus", options.cpus, "number of processors")
+        ->type_name("N")
+        ->transform(CLI::Validator(check_cpus, ""))
+        ->default_str("1");
+    app.add_option("--memory", options.memory_bytes, "memory of the machine: K, M, G or T")
+        ->type_name("SIZE")
+        ->transform(CLI::Validator(check_memory, ""))
+        ->default_str("64M");
+    auto* const command =
+        app.add_option(
+               "--command", options.command, "kernel commands to run ('a; b'), then power off")
+            ->type_name("TEXT");
+    app.add_option(
+           "--script", options.script, "file of kernel commands, one a line, then power off")
+        ->type_name("FILE")
+        ->transform(CLI::Validator(check_script, ""))
+        ->excludes(command);
+    app.add_option("--timeout", options.timeout_s, "end the run after this time; its status is 124")
+        ->type_name("SECONDS")
+        ->transform(CLI::Validator(check_timeout, ""));
+    app.add_flag("--json", options.json, "commands print JSON");
+    app.add_option(
+           "--results", options.results, "write the result records there, one JSON object a line")
+        ->type_name("FILE");
+    app.add_option("--append", options.append, "further words of the kernel's command line")
+        ->type_name("TEXT");
+}
+
+std::optional<int> parse_arguments(CLI::App& app, int count, char const* const* arguments) {
+    try {
+        app.parse(count, arguments);
+        return std::nullopt;
+    } catch (CLI::Success const& request) {
+        return app.exit(request);
+    } catch (CLI::ParseError const& error) {
+        std::string line = error.what();
+        std::replace(line.begin(), line.end(), '\n', ' ');
+        fmt::print(stderr, "{}: {} (see --help)\n", app.get_name(), line);
+        return static_cast<int>(Status::usage);
+    }
+}
+
+std::string
+kernel_command_line(RunOptions const& options, bool interactive, std::string_view further) {
+    bool const person = interactive && !options.command && !options.script;
+    std::string line = person ? "console=interactive" : "console=pipe";
+    if (options.json) {
+        line += " json=on";
+    }
+    if (options.command) {
+        refuse_control_characters("--command", *options.command);
+        line += " command=" + in_quotes(*options.command);
+    }
+    refuse_control_characters("--append", options.append);
+    refuse_control_characters("command line", further);
+    for (std::string_view const words : {std::string_view(options.append), further}) {
+        if (!words.empty()) {
+            line += ' ';
+            line += words;
+        }
+    }
+    if (line.size() > command_line_bytes_max) {
+        throw Failure(
+            Status::usage,
+            fmt::format(
+                "the kernel's command line would have {} bytes, at most {} fit; put the commands "
+                "into a file and use --script",
+                line.size(), command_line_bytes_max));
+    }
+    return line;
+}
+
+std::string read_script(std::filesystem::path const& path) {
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(
+        std::fopen(path.c_str(), "rbe"), std::fclose);
+    if (!file) {
+        throw Failure(
+            Status::usage,
+            fmt::format("--script: cannot open '{}': {}", path.string(), std::strerror(errno)));
+    }
+    std::string text;
+    char chunk[65536];
+    while (usize const got = std::fread(chunk, 1, sizeof(chunk), file.get())) {
+        text.append(chunk, got);
+        if (text.size() > script_bytes_max) {
+            throw Failure(
+                Status::usage,
+                fmt::format(
+                    "--script: '{}' has more than {} bytes", path.string(), script_bytes_max));
+        }
+    }
+    if (std::ferror(file.get()) != 0) {
+        throw Failure(
+            Status::io,
+            fmt::format("--script: cannot read '{}': {}", path.string(), std::strerror(errno)));
+    }
+    check_script_text(path, text);
+    if (!text.empty() && text.back() != '\n') {
+        text += '\n';
+    }
+    return text;
+}
+
+} // namespace twofold::launch

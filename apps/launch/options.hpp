@@ -1,0 +1,63 @@
+// The options that every program that runs a kernel shares, and what they become: the kernel's
+// command line and the bytes of its script. Neighbours: status.hpp (how a run ends), boot_main.cpp
+// and the hosted machine's program, which add options of their own.
+#pragma once
+
+#include "apps/launch/status.hpp"
+#include "core/base/integers.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <expected>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace twofold::launch {
+
+inline constexpr u32 cpus_max = 1024;
+inline constexpr u64 memory_granule_bytes = 4096;
+inline constexpr u64 memory_default_bytes = u64{64} << 20;
+inline constexpr double timeout_max_s = 1e6;
+/// Longest kernel command line: what every boot protocol carries.
+inline constexpr usize command_line_bytes_max = 4095;
+/// Longest script; more than any person writes, less than memory suffers from.
+inline constexpr usize script_bytes_max = usize{16} << 20;
+/// End of transmission: in pipe mode the console takes it for the end of its input.
+inline constexpr char end_of_input = '\x04';
+
+struct RunOptions {
+    u32 cpus = 1;
+    u64 memory_bytes = memory_default_bytes;
+    std::optional<std::string> command;           ///< kernel commands, then power off
+    std::optional<std::filesystem::path> script;  ///< a file of kernel commands, one a line
+    std::optional<double> timeout_s;              ///< how long the run may take
+    bool json = false;                            ///< commands print JSON
+    std::optional<std::filesystem::path> results; ///< result records as JSON lines go here
+    std::string append;                           ///< further words of the kernel's command line
+};
+
+/// Adds --cpus, --memory, --command, --script, --timeout, --json, --results and --append to `app`,
+/// each validated. `options` must outlive `app`'s parse.
+void add_run_options(CLI::App& app, RunOptions& options);
+
+/// Parses the arguments. Returns the status to end with at once: 0 after --help, 64 after a line on
+/// stderr that names the mistake; nothing if the program should go on.
+std::optional<int> parse_arguments(CLI::App& app, int count, char const* const* arguments);
+
+/// A number of bytes: decimal digits, then nothing, K, M, G or T, optionally followed by iB or B;
+/// all are powers of 1024. The error is a phrase ("is too large"). O(n).
+std::expected<u64, std::string> parse_size(std::string_view text);
+
+/// The kernel's command line. `interactive`: a person types (echo and prompt); a command or script
+/// always makes it a pipe. `further` words are placed last, after those of --append. Throws Failure
+/// (64) if a control character is in it or it is longer than command_line_bytes_max. O(n).
+std::string
+kernel_command_line(RunOptions const& options, bool interactive, std::string_view further = {});
+
+/// The script's bytes, always ended by a newline unless empty. Throws Failure: 64 if the file
+/// cannot be read as a script (a folder, a control character, too long), 74 if reading fails. O(n).
+std::string read_script(std::filesystem::path const& path);
+
+} // namespace twofold::launch

@@ -1,38 +1,10 @@
 // The processor the caller runs on.
 #pragma once
 
-#include "core/base/base.hpp"
+#include "hal/cpu_types.hpp"
 
 #include <concepts>
 #include <optional>
-#include <string_view>
-
-namespace hal {
-
-using namespace twofold;
-
-/// A stack frame of a frame-pointer chain: where the function would return to, and the frame above.
-struct StackFrame {
-    u64 frame_pointer;
-    u64 instruction;
-};
-
-/// Identity and features of a processor. Feature numbers and names belong to the instruction set.
-struct CpuDescription {
-    char vendor[16];
-    char model[64];
-    u32 family;
-    u32 model_number;
-    u32 stepping;
-    u64 features; ///< bit n: feature n, named by Cpu::feature_name(n)
-};
-
-/// Where execution continues if a fault is recovered: see Cpu::guarded_call. Opaque to core/.
-struct RecoveryPoint {
-    u64 registers[8];
-};
-
-} // namespace hal
 
 #include <machine/cpu.hpp> // the machine that is being built, by include path
 
@@ -41,7 +13,12 @@ namespace hal {
 /// Operations on the running processor. Unless said otherwise: any context, O(1).
 template<class C>
 concept CpuContract = requires(
-    void* pointer, u64 work, unsigned bit, StackFrame frame, RecoveryPoint& point, void (*function)(void*)) {
+    void* pointer,
+    u64 work,
+    unsigned bit,
+    StackFrame frame,
+    RecoveryPoint& point,
+    void (*function)(void*)) {
     /// The number of the processor that runs the caller, dense from 0.
     { C::id() } -> std::same_as<CpuId>;
     /// How many processors the machine has, started or not; at least 1.
@@ -61,13 +38,13 @@ concept CpuContract = requires(
     { C::set_per_cpu(pointer) } -> std::same_as<void>;
     /// Declares `work` units of computation: virtual time on sim, nothing elsewhere.
     { C::charge(work) } -> std::same_as<void>;
-    /// The caller's own frame, and the frame above `frame` (which must be readable memory), nothing at
-    /// the end of the chain.
+    /// The caller's own frame, and the frame above `frame` (which must be readable memory), nothing
+    /// at the end of the chain.
     { C::current_frame() } -> std::same_as<StackFrame>;
     { C::caller(frame) } -> std::same_as<std::optional<StackFrame>>;
     /// Calls function(argument) so that the fault upcall can answer `FaultAction::recover` with
-    /// `point`: returns true if the function returned, false if it was recovered from. Destructors of
-    /// what was abandoned do not run. Calls may nest, each with its own point.
+    /// `point`: returns true if the function returned, false if it was recovered from. Destructors
+    /// of what was abandoned do not run. Calls may nest, each with its own point.
     { C::guarded_call(point, function, pointer) } -> std::same_as<bool>;
 };
 static_assert(CpuContract<Cpu>, "the machine's Cpu does not keep the contract");

@@ -53,7 +53,7 @@ public:
         CHECK(m_has_value);
         return m_value;
     }
-    constexpr T&& value() && {
+    constexpr T value() && { // by value: a reference would dangle once the temporary has gone
         CHECK(m_has_value);
         return std::move(m_value);
     }

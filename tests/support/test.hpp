@@ -104,6 +104,23 @@ template<class A, class B>
     fail(file, line, expectation, shown.view());
 }
 
+/// Whether `holds(a, b)`; records a failure if not. A function, so that temporaries among the operands
+/// live until it has been decided.
+template<class A, class B, class Holds>
+bool compare(
+    char const* file,
+    u32 line,
+    std::string_view expectation,
+    A const& a,
+    B const& b,
+    Holds const& holds) {
+    if (holds(a, b)) [[likely]] {
+        return true;
+    }
+    fail_comparison(file, line, expectation, a, b);
+    return false;
+}
+
 } // namespace twofold::test
 
 #define TWOFOLD_TEST(suite_, name_, except_on_, reason_)                                           \
@@ -128,11 +145,11 @@ template<class A, class B>
 
 #define TWOFOLD_COMPARE(a, operation, b, otherwise)                                                \
     do {                                                                                           \
-        auto const& twofold_left = (a);                                                            \
-        auto const& twofold_right = (b);                                                           \
-        if (!(twofold_left operation twofold_right)) {                                             \
-            ::twofold::test::fail_comparison(                                                      \
-                __FILE__, __LINE__, #a " " #operation " " #b, twofold_left, twofold_right);        \
+        if (!::twofold::test::compare(                                                             \
+                __FILE__, __LINE__, #a " " #operation " " #b, (a), (b),                            \
+                [](auto const& twofold_left, auto const& twofold_right) {                          \
+                    return static_cast<bool>(twofold_left operation twofold_right);                \
+                })) {                                                                              \
             otherwise;                                                                             \
         }                                                                                          \
     } while (false)

@@ -28,6 +28,9 @@ endfunction()
 #
 # A libFuzzer program `fuzz_<NAME>`, built by the preset `fuzz` only. `CORPUS` holds its seeds; every
 # input that ever crashed it is added there and so becomes a test.
+if(TWOFOLD_FUZZ)
+    add_custom_target(fuzz_targets)
+endif()
 function(twofold_fuzz_target name)
     if(NOT TWOFOLD_FUZZ)
         return()
@@ -37,6 +40,10 @@ function(twofold_fuzz_target name)
     target_link_libraries(fuzz_${name} PRIVATE host_program ${fuzz_LINK})
     target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
-    set_property(GLOBAL APPEND PROPERTY twofold_fuzz_targets ${name})
+    add_dependencies(fuzz_targets fuzz_${name})
+    # What ./twofold fuzz reads: the program and its corpus.
+    file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/fuzz-targets/${name}
+        CONTENT "$<TARGET_FILE:fuzz_${name}>\n${CMAKE_CURRENT_SOURCE_DIR}/${fuzz_CORPUS}\n")
     add_test(NAME fuzz.${name} COMMAND fuzz_${name} -runs=0 ${CMAKE_CURRENT_SOURCE_DIR}/${fuzz_CORPUS})
+    set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz)
 endfunction()

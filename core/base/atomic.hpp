@@ -44,4 +44,7 @@ private:
     std::atomic<T> m_value{};
 };
 
+/// Orders the caller's memory operations before it against those after it, as `order` says.
+inline void fence(MemoryOrder order) { std::atomic_thread_fence(order); }
+
 } // namespace twofold

@@ -1,0 +1,15 @@
+// The image `full`: everything there is, the scenarios included.
+#include "apps/scenarios/scenarios.hpp"
+#include "core/boot/boot.hpp"
+
+namespace twofold::boot {
+
+Composition composition() {
+    return {
+        .image = "full",
+        .steps = basic_steps(),
+        .commands = {basic_commands(), scenario_commands()},
+        .scenarios = scenarios::all()};
+}
+
+} // namespace twofold::boot

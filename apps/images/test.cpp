@@ -1,0 +1,16 @@
+// The image `test`: the full image and the tests that run inside a kernel.
+#include "apps/scenarios/scenarios.hpp"
+#include "core/boot/boot.hpp"
+#include "tests/support/runner.hpp"
+
+namespace twofold::boot {
+
+Composition composition() {
+    return {
+        .image = "test",
+        .steps = basic_steps(),
+        .commands = {basic_commands(), scenario_commands(), test::commands()},
+        .scenarios = scenarios::all()};
+}
+
+} // namespace twofold::boot

@@ -1,0 +1,15 @@
+// The list of scenarios.
+#include "apps/scenarios/scenarios.hpp"
+
+namespace twofold::scenarios {
+
+namespace {
+
+constexpr twofold::boot::Scenario list[] = {
+    {"base", base}, {"trace", trace}, {"memory", memory}, {"acpi", acpi}, {"boot", boot}};
+
+} // namespace
+
+std::span<twofold::boot::Scenario const> all() { return list; }
+
+} // namespace twofold::scenarios

@@ -1,0 +1,20 @@
+// The scenarios of the rooms, each compiled once for every machine: `./twofold twin` runs them on all
+// and compares what they recorded. A scenario covers every public operation of its room.
+#pragma once
+
+#include "core/boot/scenario.hpp"
+
+#include <span>
+
+namespace twofold::scenarios {
+
+/// All scenarios, in the order of the ladder.
+std::span<boot::Scenario const> all();
+
+void base(boot::Recorder& record, boot::Kernel& kernel);
+void trace(boot::Recorder& record, boot::Kernel& kernel);
+void memory(boot::Recorder& record, boot::Kernel& kernel);
+void acpi(boot::Recorder& record, boot::Kernel& kernel);
+void boot(twofold::boot::Recorder& record, twofold::boot::Kernel& kernel);
+
+} // namespace twofold::scenarios

@@ -1,0 +1,30 @@
+// What an image is made of. Each image has one composition source (apps/images), the only place that
+// names all its parts; nothing registers itself.
+#pragma once
+
+#include "core/boot/command.hpp"
+#include "core/boot/scenario.hpp"
+#include "core/boot/startup.hpp"
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace twofold::boot {
+
+struct Composition {
+    static constexpr usize command_tables_max = 8;
+
+    std::string_view image;      ///< "base", "full", "test"
+    std::span<Step const> steps; ///< the start-up graph
+    std::array<std::span<Command const>, command_tables_max> commands; ///< searched in order
+    std::span<Scenario const> scenarios;
+};
+
+/// The composition of this image. Defined once, by the image's composition source.
+Composition composition();
+
+/// The steps that every image starts with.
+std::span<Step const> basic_steps();
+
+} // namespace twofold::boot

@@ -1,0 +1,84 @@
+// The kernel object: all mutable state of one kernel, reached from the per-CPU pointer. Several kernels
+// can live in one process, and a kernel can be restored from a copy of its memory.
+#pragma once
+
+#include "core/acpi/acpi.hpp"
+#include "core/boot/composition.hpp"
+#include "core/boot/fault.hpp"
+#include "core/boot/options.hpp"
+#include "core/memory/memory.hpp"
+#include "core/trace/trace.hpp"
+#include "hal/boot.hpp"
+
+#include <optional>
+
+namespace twofold::boot {
+
+/// What belongs to one processor. The HAL's per-CPU pointer leads here.
+struct PerCpu {
+    Kernel* kernel = nullptr;
+    CpuId id;
+    RecoveryScope* recovery = nullptr; ///< innermost active catch_fault
+    bool in_panic = false;
+};
+
+/// All state of one kernel. Created once by kernel_start in memory of its own; never destroyed.
+class Kernel {
+public:
+    Kernel(
+        hal::BootInfo const& info,
+        Options const& options,
+        memory::MemoryMap const& map,
+        memory::EarlyFrames const& frames,
+        Composition const& parts);
+    Kernel(Kernel const&) = delete;
+    Kernel& operator=(Kernel const&) = delete;
+
+    /// Runs the start-up graph, then commands, then powers off. Never returns.
+    [[noreturn]] void run();
+
+    /// Appends a message to the log. Any context.
+    template<class... Args>
+    void log(trace::LogLevel level, FormatString<Args...> format, Args const&... args) {
+        char text[trace::LogEntry::text_capacity];
+        log_text(level, format_to(std::span(text), format, args...));
+    }
+    /// Appends an event. Any context.
+    void event(trace::EventKind kind, u64 a = 0, u64 b = 0);
+    /// Sends a record to the result channel.
+    void send(trace::Record& record);
+    /// Ends the run with `status`.
+    [[noreturn]] void power_off(u8 status);
+
+    hal::BootInfo const boot_info;
+    Options const options;
+    Composition const parts;
+    memory::MemoryMap memory_map;
+    memory::EarlyFrames early_frames;
+    trace::LogRing log_ring;
+    trace::EventRing events;
+    std::optional<trace::SymbolTable> symbols;
+    std::optional<acpi::Tables> acpi_tables;
+    StartupPlan plan;
+    PerCpu boot_cpu;
+    std::string_view running_command; ///< for the panic report
+    u64 commands_run = 0;
+
+private:
+    void log_text(trace::LogLevel level, std::string_view text);
+    void start_up();
+    void run_step(usize index);
+    void report_unreached();
+    u8 run_commands();
+    u8 run_console();
+};
+
+/// The kernel that the caller runs in. Panics before it exists.
+Kernel& current_kernel();
+/// The same, or null before it exists.
+Kernel* try_current_kernel();
+
+/// The kernel's console as an output.
+Output console_output();
+
+} // namespace twofold::boot

@@ -1,0 +1,32 @@
+// The kernel command line: `key=value` words, values quoted where they hold blanks. Pure.
+#pragma once
+
+#include "core/base/base.hpp"
+
+#include <string_view>
+
+namespace twofold::boot {
+
+enum class ConsoleMode : u8 {
+    interactive, ///< a person types: prompt and echo
+    pipe,        ///< a program sends lines: neither
+};
+
+/// What the command line asks for.
+struct Options {
+    static constexpr usize command_line_max = 4096;
+    static constexpr usize command_max = 2048;
+
+    FixedString<command_max> command; ///< commands to run before powering off; may be empty
+    bool has_command = false;
+    bool json = false;
+    ConsoleMode console = ConsoleMode::interactive;
+    FixedString<64> nonce;     ///< printed before anything else, so that a reader can find the start
+    FixedString<128> problem;  ///< the first thing wrong with the command line; empty if none
+
+    /// Reads a command line. Never fails: what is wrong is named in `problem` and otherwise ignored.
+    /// Keys that belong to the machine (image_base) are passed over. O(n).
+    static Options parse(std::string_view command_line);
+};
+
+} // namespace twofold::boot

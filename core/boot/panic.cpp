@@ -1,0 +1,160 @@
+// The panic path. It takes no lock, allocates nothing and trusts as little as it can: the stack is
+// walked inside a guarded call, and a panic inside a panic prints its cause alone.
+#include "core/boot/panic.hpp"
+
+#include "core/boot/kernel.hpp"
+#include "hal/console.hpp"
+#include "hal/cpu.hpp"
+#include "hal/interrupt.hpp"
+#include "hal/power.hpp"
+
+namespace twofold::boot {
+
+namespace {
+
+constexpr usize frames_max = 32;
+constexpr usize events_shown = 12;
+
+/// Prints one address as "0x... name+offset".
+void print_code_address(Output& out, Kernel const* kernel, u64 address) {
+    format_to(out, "  {:#018x}", address);
+    if (kernel != nullptr && kernel->symbols) {
+        u64 const offset = address - kernel->boot_info.image_base.value;
+        if (auto const symbol = kernel->symbols->find(offset)) {
+            format_to(out, "  {}+{:#x}", symbol->name, symbol->offset);
+        }
+    }
+    out.write("\n");
+}
+
+struct Walk {
+    Output& out;
+    Kernel const* kernel;
+    hal::StackFrame frame;
+};
+
+/// Walks the frame-pointer chain. A broken chain faults, which ends the guarded call around it.
+void walk_stack(void* argument) {
+    auto& walk = *static_cast<Walk*>(argument);
+    hal::StackFrame frame = walk.frame;
+    for (usize depth = 0; depth < frames_max; ++depth) {
+        print_code_address(walk.out, walk.kernel, frame.instruction);
+        auto const above = hal::Cpu::caller(frame);
+        if (!above || above->frame_pointer <= frame.frame_pointer) {
+            return;
+        }
+        frame = *above;
+    }
+    walk.out.write("  ... the stack is deeper\n");
+}
+
+void print_stack(Output& out, Kernel* kernel, hal::StackFrame frame) {
+    out.write("stack:\n");
+    Walk walk{out, kernel, frame};
+    if (kernel == nullptr) {
+        print_code_address(out, nullptr, frame.instruction); // nothing to recover with yet
+    } else if (catch_fault([&walk] { walk_stack(&walk); })) {
+        out.write("  ... the chain of frames ends in unreadable memory\n");
+    }
+}
+
+void print_events(Output& out, Kernel const& kernel) {
+    format_to(out, "last events ({} in all):\n", kernel.events.written());
+    kernel.events.for_last(events_shown, [&](trace::Event const& event) {
+        format_to(
+            out, "  cycle {}  cpu {}  {}  {:#x} {:#x}\n", event.cycles, event.cpu.value,
+            trace::event_name(event.kind), event.a, event.b);
+    });
+}
+
+void print_reproduction(Output& out, Kernel const& kernel) {
+    format_to(
+        out, "machine: {}, image {}, version {}, entered by {}\n", kernel.boot_info.machine,
+        kernel.parts.image, TWOFOLD_VERSION, kernel.boot_info.protocol);
+    format_to(out, "kernel command line: {}\n", kernel.boot_info.command_line);
+    if (!kernel.running_command.empty()) {
+        std::string_view const verb = kernel.boot_info.machine == "metal" ? "boot" : "run";
+        format_to(out, "reproduce: ./twofold {} --command '{}'\n", verb, kernel.running_command);
+    }
+}
+
+/// Marks this processor as panicking; a second panic on it prints `cause` and ends at once.
+void enter_panic(Output& out, Kernel* kernel, std::string_view cause) {
+    hal::Interrupt::disable();
+    if (kernel != nullptr && kernel->boot_cpu.in_panic) {
+        format_to(out, "\npanic inside the panic: {}\n", cause);
+        hal::Power::exit(status::panic);
+    }
+    if (kernel != nullptr) {
+        kernel->boot_cpu.in_panic = true;
+        kernel->boot_cpu.recovery = nullptr;
+    }
+    format_to(out, "\nKERNEL PANIC: {}\n", cause);
+}
+
+[[noreturn]] void finish(Output& out, Kernel* kernel, hal::StackFrame frame, std::string_view cause) {
+    print_stack(out, kernel, frame);
+    if (kernel != nullptr) {
+        print_events(out, *kernel);
+        print_reproduction(out, *kernel);
+    }
+    trace::Record record(trace::RecordType::panic);
+    hal::Console::write_result(record.text(cause).finish());
+    trace::Record exit(trace::RecordType::exit);
+    hal::Console::write_result(exit.integer(status::panic).finish());
+    hal::Power::exit(status::panic);
+}
+
+std::string_view describe_access(hal::PageFaultCause const& cause) {
+    return cause.execute ? "execution of" : cause.write ? "write to" : "read from";
+}
+
+} // namespace
+
+void panic(std::string_view cause) {
+    Output out = console_output();
+    Kernel* const kernel = try_current_kernel();
+    enter_panic(out, kernel, cause);
+    finish(out, kernel, hal::Cpu::current_frame(), cause);
+}
+
+void panic_on_fault(hal::Fault const& fault) {
+    Output out = console_output();
+    Kernel* const kernel = try_current_kernel();
+    char text[160];
+    std::string_view cause = fault.name;
+    if (fault.kind == hal::FaultKind::page) {
+        cause = format_to(
+            std::span(text), "{}: {} {} at {}", fault.name, describe_access(fault.cause),
+            fault.cause.present ? "a protected page" : "an unmapped page", fault.address);
+    }
+    enter_panic(out, kernel, cause);
+    if (kernel != nullptr) {
+        kernel->event(
+            trace::EventKind::fault_fatal, fault.address.value, static_cast<u64>(fault.kind));
+    }
+    format_to(out, "error code {:#x}", fault.code);
+    if (fault.kind == hal::FaultKind::page) {
+        format_to(
+            out, " ({}{}{}{}{})", fault.cause.present ? "present" : "not present",
+            fault.cause.write ? ", write" : ", read", fault.cause.execute ? ", execute" : "",
+            fault.cause.user ? ", user" : ", supervisor", fault.cause.reserved ? ", reserved bit" : "");
+    }
+    format_to(out, ", stack pointer {:#018x}\nregisters:", fault.stack_pointer);
+    usize column = 0;
+    for (hal::NamedRegister const& reg : fault.registers) {
+        format_to(out, "{}{:>6} {:#018x}", column % 3 == 0 ? "\n" : "", reg.name, reg.value);
+        ++column;
+    }
+    out.write("\n");
+    finish(out, kernel, fault.frame, cause);
+}
+
+} // namespace twofold::boot
+
+void twofold::check_failed(char const* expression, std::source_location where) {
+    char text[320];
+    boot::panic(format_to(
+        std::span(text), "check failed: {} at {}:{} in {}", expression, where.file_name(),
+        where.line(), where.function_name()));
+}

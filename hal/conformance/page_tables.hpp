@@ -1,0 +1,51 @@
+// Page tables by hand, for the conformance suite: it must test the MMU without the kernel's own engine.
+#pragma once
+
+#include "core/boot/kernel.hpp"
+#include "hal/layout.hpp"
+#include "hal/memory.hpp"
+#include "hal/mmu.hpp"
+
+namespace twofold::conformance {
+
+/// A zeroed frame from the kernel's early frames.
+inline Result<PhysAddr> zeroed_frame() {
+    PhysAddr const frame =
+        TRY(boot::current_kernel().early_frames.allocate(page_size, page_size));
+    auto* const words = static_cast<u64*>(static_cast<void*>(hal::Memory::linear(frame)));
+    for (usize i = 0; i < page_size.value / sizeof(u64); ++i) {
+        words[i] = 0;
+    }
+    return frame;
+}
+
+inline u64* table_at(PhysAddr table) {
+    return static_cast<u64*>(static_cast<void*>(hal::Memory::linear(table)));
+}
+
+/// The level-0 entry of `address` under `root`; missing tables are created.
+inline Result<u64*> entry_of(PhysAddr root, VirtAddr address) {
+    PhysAddr table = root;
+    for (unsigned level = hal::Mmu::levels - 1; level > 0; --level) {
+        u64* const entry = &table_at(table)[hal::Mmu::index(address, level)];
+        if (!hal::Mmu::is_present(*entry)) {
+            *entry = hal::Mmu::encode_table(TRY(zeroed_frame()));
+        }
+        CHECK(!hal::Mmu::is_leaf(*entry, level));
+        table = hal::Mmu::decode_table(*entry);
+    }
+    return &table_at(table)[hal::Mmu::index(address, 0)];
+}
+
+/// A page of the views window that no other test uses: `number` counts from its start.
+inline VirtAddr test_page(u64 number) {
+    hal::Window const views = hal::Layout::current().views;
+    CHECK((number + 1) * page_size.value <= views.size.value);
+    return views.base + page_size * number;
+}
+
+inline volatile u64* word_at(VirtAddr address) {
+    return reinterpret_cast<volatile u64*>(address.value);
+}
+
+} // namespace twofold::conformance

@@ -1,0 +1,131 @@
+// Runs kernel tests and reports through the result channel. It knows the linker's set of tests; the
+// state of a run lives in the run itself, reached by one pointer.
+#include "tests/support/runner.hpp"
+
+#include "core/boot/boot.hpp"
+#include "core/trace/trace.hpp"
+#include "hal/cpu.hpp"
+#include "tests/support/test.hpp"
+
+extern "C" {
+extern twofold::test::TestCase const* const __start_twofold_tests[];
+extern twofold::test::TestCase const* const __stop_twofold_tests[];
+}
+
+namespace twofold::test {
+
+namespace {
+
+using trace::EventKind;
+using trace::Record;
+using trace::RecordType;
+
+struct Run {
+    boot::Kernel& kernel;
+    boot::CommandOutput& out;
+    TestCase const* test = nullptr;
+    FixedString<160> name;
+    u64 failed_expectations = 0;
+};
+
+constinit Run* active_run = nullptr; // tests run one at a time
+
+std::span<TestCase const* const> all_tests() {
+    return {
+        __start_twofold_tests, static_cast<usize>(__stop_twofold_tests - __start_twofold_tests)};
+}
+
+bool is_selected(std::string_view name, std::string_view wanted) { return name.starts_with(wanted); }
+
+void report_end(Run& run, std::string_view outcome, u64 cycles, std::string_view reason) {
+    Record record(RecordType::test_end);
+    record.text(run.name.view()).text(outcome);
+    run.kernel.send(record.number(cycles).text(reason));
+}
+
+/// Runs one test; true if it passed.
+bool run_test(Run& run, u64 index) {
+    Record begin(RecordType::test_begin);
+    run.kernel.send(begin.text(run.name.view()));
+    run.kernel.event(EventKind::test_begin, index);
+    run.failed_expectations = 0;
+    u64 const before = hal::Cpu::cycle_counter();
+    auto const fault = boot::catch_fault([&run] { run.test->body(); });
+    u64 const cycles = hal::Cpu::cycle_counter() - before;
+    if (fault) {
+        char text[120];
+        fail(
+            run.test->file, run.test->line, "no fault",
+            format_to(
+                std::span(text), "fault kind {} at {}, instruction {:#x}",
+                static_cast<u32>(fault->kind), fault->address, fault->instruction));
+    }
+    bool const passed = run.failed_expectations == 0;
+    run.kernel.event(EventKind::test_end, index, run.failed_expectations);
+    report_end(run, passed ? "passed" : "failed", cycles, "");
+    return passed;
+}
+
+u8 run_tests(boot::CommandContext& context) {
+    Run run{context.kernel, context.out, nullptr, {}, 0};
+    std::string_view const wanted = context.arguments.empty() ? "" : context.arguments[0];
+    u64 passed = 0;
+    u64 failed = 0;
+    u64 skipped = 0;
+    active_run = &run;
+    for (usize i = 0; i < all_tests().size(); ++i) {
+        run.test = all_tests()[i];
+        run.name.clear();
+        CHECK(run.name.append(run.test->suite).has_value());
+        CHECK(run.name.append(".").has_value());
+        CHECK(run.name.append(run.test->name).has_value());
+        if (!is_selected(run.name.view(), wanted)) {
+            continue;
+        }
+        if (run.test->except_on == context.kernel.boot_info.machine) {
+            report_end(run, "skipped", 0, run.test->reason);
+            ++skipped;
+        } else {
+            bool const good = run_test(run, i);
+            passed += good ? 1 : 0;
+            failed += good ? 0 : 1;
+        }
+    }
+    active_run = nullptr;
+    Record totals(RecordType::tests);
+    context.kernel.send(totals.number(passed).number(failed).number(skipped));
+    context.out.line("{} passed, {} failed, {} skipped", passed, failed, skipped);
+    if (passed + failed + skipped == 0) {
+        context.out.line("test: no test is named '{}'", wanted);
+        return boot::status::failure;
+    }
+    return failed == 0 ? boot::status::success : boot::status::failure;
+}
+
+u8 list_tests(boot::CommandContext& context) {
+    for (TestCase const* const test : all_tests()) {
+        context.out.line("{}.{}", test->suite, test->name);
+    }
+    return boot::status::success;
+}
+
+constexpr boot::Command test_commands[] = {
+    {"test", "[NAME]", "runs the kernel's tests, or those whose name starts with NAME", 1, run_tests},
+    {"tests", "", "lists the kernel's tests, one a line", 0, list_tests},
+};
+
+} // namespace
+
+std::span<boot::Command const> commands() { return test_commands; }
+
+void fail(char const* file, u32 line, std::string_view expectation, std::string_view detail) {
+    CHECK(active_run != nullptr);
+    Run& run = *active_run;
+    ++run.failed_expectations;
+    run.out.line("{}:{}: {}: expected {}; {}", file, line, run.name.view(), expectation, detail);
+    Record record(RecordType::test_failure);
+    record.text(run.name.view()).text(file).number(line);
+    run.kernel.send(record.text(expectation).text(detail));
+}
+
+} // namespace twofold::test

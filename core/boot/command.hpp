@@ -7,6 +7,7 @@
 #include <initializer_list>
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 namespace twofold::boot {
 
@@ -65,9 +66,12 @@ public:
     /// A line of text. In JSON an object {"text": "..."}.
     void line(std::string_view text);
     template<class First, class... Rest>
-    void line(FormatString<First, Rest...> format, First const& first, Rest const&... rest) {
+    void line(
+        FormatString<std::type_identity_t<First>, std::type_identity_t<Rest>...> format,
+        First const& first,
+        Rest const&... rest) {
         char text[line_max];
-        line(format_to(std::span(text), format, first, rest...));
+        line(format_to(std::span(text), format, first, rest...).text);
     }
 
     /// Begins a table. `columns` must live until the last row; at most columns_max.

@@ -1,6 +1,7 @@
 // The commands that every image offers.
 #include "core/boot/command.hpp"
 
+#include "core/boot/firmware.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
 #include "core/boot/provoke.hpp"
@@ -16,7 +17,6 @@ constexpr Column range_columns[] = {{"start", 18}, {"end", 18}, {"KiB", 10}, {"k
 constexpr Column window_columns[] = {{"window", 8}, {"start", 18}, {"end", 18}, {"MiB", 0}};
 constexpr Column cpu_columns[] = {{"property", 10}, {"value", 0}};
 constexpr Column log_columns[] = {{"cycle", 14}, {"cpu", 3}, {"level", 7}, {"message", 0}};
-constexpr Column acpi_columns[] = {{"table", 6}, {"address", 18}, {"bytes", 6}, {"oem", 6}, {"content", 0}};
 constexpr Column step_columns[] = {{"step", 14}, {"state", 8}, {"requires", 24}, {"summary", 0}};
 
 u8 help(CommandContext& context) {
@@ -150,15 +150,13 @@ u8 halt(CommandContext& context) {
     context.kernel.power_off(static_cast<u8>(outcome));
 }
 
-u8 acpi(CommandContext& context);
-
 constexpr Command commands[] = {
     {"help", "[COMMAND]", "lists the commands", 1, help},
     {"version", "", "tells version, machine and build", 0, version},
     {"memmap", "", "shows physical memory and the kernel's windows", 0, memmap},
     {"cpu", "", "describes the processor", 0, cpu},
     {"log", "", "shows the kernel's last messages", 0, log},
-    {"acpi", "", "lists the firmware's tables and what they say", 0, acpi},
+    {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},
     {"startup", "", "shows the start-up graph and its state", 0, startup},
     {"panic", "[CAUSE]", "ends the run as a broken invariant would", 1, panic_command},
     {"fault", "[KIND]", "provokes a fault: read write execute null divide opcode stack", 1, fault},

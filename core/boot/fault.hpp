@@ -6,6 +6,7 @@
 #include "hal/interrupt.hpp"
 #include "hal/upcalls.hpp"
 
+#include <memory>
 #include <optional>
 #include <type_traits>
 
@@ -35,7 +36,8 @@ template<class Function>
 std::optional<CaughtFault> catch_fault(Function&& function) {
     RecoveryScope scope{};
     auto call = [](void* argument) { (*static_cast<std::remove_reference_t<Function>*>(argument))(); };
-    if (call_catching(scope, call, &function)) {
+    void const* const argument = std::addressof(function); // const may be the caller's, not the object's
+    if (call_catching(scope, call, const_cast<void*>(argument))) {
         return scope.caught;
     }
     return std::nullopt;

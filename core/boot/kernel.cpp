@@ -137,7 +137,7 @@ Kernel& current_kernel() {
 }
 
 Output console_output() {
-    return Output([](void*, std::string_view text) { hal::Console::write(text); }, nullptr);
+    return {nullptr, [](void*, std::string_view text) { hal::Console::write(text); }};
 }
 
 } // namespace twofold::boot

@@ -11,6 +11,7 @@
 #include "hal/boot.hpp"
 
 #include <optional>
+#include <type_traits>
 
 namespace twofold::boot {
 
@@ -39,7 +40,10 @@ public:
 
     /// Appends a message to the log. Any context.
     template<class... Args>
-    void log(trace::LogLevel level, FormatString<Args...> format, Args const&... args) {
+    void log(
+        trace::LogLevel level,
+        FormatString<std::type_identity_t<Args>...> format,
+        Args const&... args) {
         char text[trace::LogEntry::text_capacity];
         log_text(level, format_to(std::span(text), format, args...));
     }

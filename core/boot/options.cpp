@@ -10,7 +10,7 @@ bool belongs_to_machine(std::string_view key) { return key == "image_base"; }
 
 void complain(Options& options, std::string_view key, std::string_view what) {
     if (options.problem.view().empty()) {
-        char text[options.problem.capacity()];
+        char text[decltype(Options::problem)::capacity()];
         CHECK(options.problem
                   .append(format_to(std::span(text), "kernel command line: '{}': {}", key, what))
                   .has_value());

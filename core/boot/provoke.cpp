@@ -17,28 +17,28 @@ u64 unmapped_address() {
 
 constexpr u64 constant_word = 0x2f01d;
 
-[[gnu::no_sanitize("address", "undefined", "alignment", "null")]] void read_from(u64 address) {
+__attribute__((no_sanitize("address", "undefined", "alignment", "null"))) void read_from(u64 address) {
     static_cast<void>(*reinterpret_cast<u64 const volatile*>(address));
 }
 
-[[gnu::no_sanitize("address", "undefined", "alignment", "null")]] void write_to(u64 address) {
+__attribute__((no_sanitize("address", "undefined", "alignment", "null"))) void write_to(u64 address) {
     *reinterpret_cast<u64 volatile*>(address) = constant_word;
 }
 
-[[gnu::no_sanitize("address", "undefined")]] void execute_data() {
+__attribute__((no_sanitize("address", "undefined"))) void execute_data() {
     u64 volatile code = 0xc3c3c3c3c3c3c3c3; // returns, where the machine lets it
     auto const target = reinterpret_cast<u64>(&code);
     reinterpret_cast<void (*)()>(target)();
 }
 
-[[gnu::no_sanitize("undefined")]] void divide_by_zero() {
+__attribute__((no_sanitize("undefined"))) void divide_by_zero() {
     i64 volatile zero = 0;
     i64 volatile one = 1;
     one = one / zero;
 }
 
 /// Deepens the stack until its guard is hit. The volatile sum keeps each frame alive.
-[[gnu::noinline, gnu::no_sanitize("address")]] u64 recurse(u64 depth) { // NOLINT(misc-no-recursion)
+__attribute__((noinline, no_sanitize("address"))) u64 recurse(u64 depth) { // NOLINT(misc-no-recursion)
     u64 volatile frame[64];
     frame[depth % 64] = depth;
     return depth == ~u64{0} ? 0 : recurse(depth + 1) + frame[depth % 64];

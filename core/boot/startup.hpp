@@ -40,6 +40,9 @@ class StartupPlan {
 public:
     static constexpr usize steps_max = 64;
 
+    /// A plan without steps; complete.
+    StartupPlan() = default;
+
     /// Computes the order: declaration order where requirements leave a choice. O(steps^2).
     /// Errors: no_space with more than steps_max steps.
     static Result<StartupPlan> create(std::span<Step const> steps);

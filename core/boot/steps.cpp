@@ -1,7 +1,7 @@
 // The start-up steps that every image begins with.
+#include "core/boot/firmware.hpp"
 #include "core/boot/kernel.hpp"
 #include "hal/cpu.hpp"
-#include "hal/memory.hpp"
 
 namespace twofold::boot {
 
@@ -81,14 +81,12 @@ Result<void> announce(Kernel& kernel) {
     return {};
 }
 
-Result<void> read_firmware_tables(Kernel& kernel);
-
 constexpr Step steps[] = {
     {"options", "reads the kernel command line", {}, check_options},
     {"memory", "accounts for the physical memory", {}, account_memory},
     {"symbols", "opens the image's symbol table", {}, open_symbols},
     {"processor", "describes the boot processor", {}, describe_processor},
-    {"acpi", "reads the firmware's tables", {"memory"}, read_firmware_tables},
+    {"acpi", "reads the firmware's tables", {"memory"}, open_firmware_tables},
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",

@@ -54,7 +54,9 @@ target_compile_options(machine_metal INTERFACE
     $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard=tls>
     $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard-reg=gs>
     $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard-offset=40>
-    $<$<COMPILE_LANGUAGE:CXX>:-ffunction-sections>)
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fno-asynchronous-unwind-tables>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-ffunction-sections>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fdata-sections>)
 
 # exemplar: declarations only. Proves that core/ compiles for an architecture it has never met.
 add_library(machine_exemplar INTERFACE)

@@ -1,0 +1,61 @@
+// What each processor of the metal machine has for itself, at its GS base: the core's pointer, the
+// stack protector's canary, and the descriptor tables that the processor reads.
+//
+// Invariant: the offsets below are known to machine_metal's compiler flags (the canary) and to the
+// inline assembly of machine/cpu.hpp.
+#pragma once
+
+#include "core/base/base.hpp"
+
+#include <cstddef>
+
+namespace metal {
+
+using namespace twofold;
+
+/// Selectors of the global descriptor table.
+namespace selector {
+
+inline constexpr u16 kernel_code = 0x08;
+inline constexpr u16 kernel_data = 0x10;
+inline constexpr u16 task_state = 0x18; ///< two entries
+
+} // namespace selector
+
+/// The 64-bit task state segment (SDM volume 3A, figure 8-11): only stacks and the I/O map's
+/// offset.
+struct [[gnu::packed]] TaskState {
+    u32 reserved_0;
+    u64 privileged_stacks[3];
+    u64 reserved_1;
+    u64 interrupt_stacks[7]; ///< IST1 to IST7
+    u64 reserved_2;
+    u16 reserved_3;
+    u16 io_map_offset;
+};
+static_assert(sizeof(TaskState) == 104);
+
+/// The stacks that an exception switches to whatever the stack pointer is, as IST numbers.
+namespace interrupt_stack {
+
+inline constexpr u8 none = 0;
+inline constexpr u8 double_fault = 1;
+inline constexpr u8 non_maskable = 2;
+inline constexpr u8 machine_check = 3;
+
+} // namespace interrupt_stack
+
+struct alignas(64) CpuBlock {
+    CpuBlock* self;
+    void* core; ///< the contract's per-CPU pointer
+    u32 number;
+    u32 reserved[5];
+    u64 canary;
+    u64 descriptors[5];
+    TaskState task_state;
+};
+static_assert(offsetof(CpuBlock, core) == 8, "machine/cpu.hpp reads it");
+static_assert(offsetof(CpuBlock, number) == 16, "machine/cpu.hpp reads it");
+static_assert(offsetof(CpuBlock, canary) == 40, "-mstack-protector-guard-offset says so");
+
+} // namespace metal

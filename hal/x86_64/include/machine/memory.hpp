@@ -1,0 +1,26 @@
+// The metal machine: physical memory lies in the linear window at a constant offset.
+#pragma once
+
+#include "hal/layout.hpp"
+
+namespace hal {
+
+struct Memory {
+    static std::byte* linear(PhysAddr address) {
+        CHECK(address.value < Layout::linear.size.value);
+        // Sound: the first tables map all RAM here (stub/tables.cpp).
+        return reinterpret_cast<std::byte*>(Layout::linear.base.value + address.value);
+    }
+    static PhysAddr physical(void const* pointer) {
+        VirtAddr const address{reinterpret_cast<u64>(pointer)};
+        CHECK(Layout::linear.contains(address));
+        return {address.value - Layout::linear.base.value};
+    }
+
+    // Stores are seen in order and so are loads on this architecture, except write-combining and
+    // non-temporal ones, which the fences order too.
+    static void device_write_barrier() { asm volatile("sfence" : : : "memory"); }
+    static void device_read_barrier() { asm volatile("lfence" : : : "memory"); }
+};
+
+} // namespace hal

@@ -1,0 +1,77 @@
+// twofold-pack: makes the bootable image of the metal machine.
+#include "tools/pack/pack.hpp"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
+#include <fstream>
+
+using namespace twofold;
+using namespace twofold::pack;
+
+void twofold::check_failed(char const* expression, std::source_location where) {
+    fmt::print(
+        stderr, "twofold-pack: {}:{}: broken: {}\n", where.file_name(), where.line(), expression);
+    std::abort();
+}
+
+namespace {
+
+Buffer read_file(std::string const& path) {
+    std::ifstream stream(path, std::ios::binary | std::ios::ate);
+    if (!stream) {
+        throw PackError(fmt::format("{}: cannot be read", path));
+    }
+    Buffer bytes(static_cast<std::size_t>(stream.tellg()));
+    stream.seekg(0);
+    stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    if (!stream) {
+        throw PackError(fmt::format("{}: cannot be read", path));
+    }
+    return bytes;
+}
+
+/// All of the file or none of it.
+void write_file(std::string const& path, Buffer const& bytes) {
+    std::string const partial = path + ".partial";
+    std::ofstream stream(partial, std::ios::binary);
+    stream.write(
+        reinterpret_cast<char const*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    stream.close();
+    std::error_code error;
+    if (stream) {
+        std::filesystem::rename(partial, path, error);
+    }
+    if (!stream || error) {
+        std::filesystem::remove(partial, error);
+        throw PackError(fmt::format("{}: cannot be written", path));
+    }
+}
+
+} // namespace
+
+int main(int argument_count, char** arguments) {
+    constexpr int usage_error = 64, data_error = 65;
+    CLI::App app{"Packs a kernel of the metal machine behind its unpacking stub."};
+    std::string stub, kernel, symbols, output;
+    app.add_option("--stub", stub, "the stub, an ELF file")->required();
+    app.add_option("--kernel", kernel, "the kernel, a static PIE")->required();
+    app.add_option("--symbols", symbols, "the kernel's symbol table (twofold-symbols)");
+    app.add_option("--output", output, "the bootable image to write")->required();
+    try {
+        app.parse(argument_count, arguments);
+    } catch (CLI::ParseError const& error) {
+        return app.exit(error) == 0 ? 0 : usage_error;
+    }
+    try {
+        Buffer const table = symbols.empty() ? Buffer{} : read_file(symbols);
+        Buffer const payload = make_payload(read_file(kernel), table);
+        write_file(output, append_payload(read_file(stub), payload));
+    } catch (PackError const& error) {
+        fmt::print(stderr, "twofold-pack: {}\n", error.what());
+        return data_error;
+    }
+    return 0;
+}

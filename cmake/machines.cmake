@@ -43,6 +43,12 @@ if(TWOFOLD_SANITIZE)
     target_compile_options(machine_host INTERFACE
         -fsanitize=${TWOFOLD_SANITIZE} -fno-sanitize-recover=all)
 endif()
+if(TWOFOLD_SANITIZE MATCHES "address")
+    # No fake stacks: local variables of the kernel lie in simulated memory, or a copy of it is not whole.
+    target_compile_options(machine_host INTERFACE
+        $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>>:--param=asan-use-after-return=0>
+        $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:Clang>>:-fsanitize-address-use-after-return=never>)
+endif()
 
 # metal: x86-64 itself. Position-independent; the stack protector's canary lies in the per-CPU block.
 add_library(machine_metal INTERFACE)

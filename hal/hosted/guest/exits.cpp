@@ -1,0 +1,102 @@
+// The kernel's way out to the machine, and the operations of the contract that take it.
+#include "hal/console.hpp"
+#include "hal/cpu.hpp"
+#include "hal/entropy.hpp"
+#include "hal/hosted/guest/guest_cpu.hpp"
+#include "hal/layout.hpp"
+#include "hal/power.hpp"
+
+#include <isa/context.hpp>
+#include <sanitizer_choice.hpp>
+
+namespace hosted {
+
+void exit_to_machine(GuestCpu& cpu, Request request, u64 first, u64 second) {
+    if (!cpu.in_kernel) [[unlikely]] {
+        __builtin_trap(); // the machine's own code must not end up here: report it as a crash
+    }
+    CHECK(request != Request::none);
+    CHECK(cpu.machine_stack != 0);
+    cpu.request = request;
+    cpu.arguments[0] = first;
+    cpu.arguments[1] = second;
+    void* state = nullptr;
+    sanitizer::start_switch(&state, cpu.machine_bounds);
+    isa_switch_context(&cpu.kernel_stack, cpu.machine_stack);
+    cpu.machine_bounds = sanitizer::finish_switch(state);
+}
+
+void guest_start(void* boot_info) {
+    guest_cpu().machine_bounds = sanitizer::finish_switch(nullptr);
+    kernel_start(*static_cast<hal::BootInfo const*>(boot_info));
+}
+
+namespace {
+
+/// Hands `size` bytes to the machine, through the transfer buffer: the machine cannot follow the
+/// kernel's pointers, and copying here lets their faults be the kernel's own.
+void transfer_out(Request request, char const* bytes, usize size) {
+    GuestCpu& cpu = guest_cpu();
+    while (size > 0) {
+        usize const taken = size < transfer_bytes ? size : transfer_bytes;
+        __builtin_memcpy(cpu.transfer, bytes, taken);
+        exit_to_machine(cpu, request, taken);
+        bytes += taken;
+        size -= taken;
+    }
+}
+
+} // namespace
+
+} // namespace hosted
+
+namespace hal {
+
+using namespace hosted;
+
+void Console::write(std::string_view text) {
+    transfer_out(Request::console_write, text.data(), text.size());
+}
+
+ConsoleInput Console::read() {
+    GuestCpu& cpu = guest_cpu();
+    exit_to_machine(cpu, Request::console_read);
+    auto const status = static_cast<InputStatus>(cpu.result >> 8);
+    CHECK(status <= InputStatus::end);
+    return {status, static_cast<char>(cpu.result)};
+}
+
+void Console::write_result(std::span<std::byte const> record) {
+    transfer_out(
+        Request::result_write, reinterpret_cast<char const*>(record.data()), record.size());
+}
+
+void Cpu::idle() {
+    exit_to_machine(guest_cpu(), Request::idle);
+}
+
+void Entropy::fill(std::span<std::byte> bytes) {
+    GuestCpu& cpu = guest_cpu();
+    while (!bytes.empty()) {
+        usize const taken = bytes.size() < transfer_bytes ? bytes.size() : transfer_bytes;
+        exit_to_machine(cpu, Request::entropy, taken);
+        __builtin_memcpy(bytes.data(), cpu.transfer, taken);
+        bytes = bytes.subspan(taken);
+    }
+}
+
+KernelLayout Layout::current() {
+    return guest_cpu().layout;
+}
+
+void Power::exit(u8 status) {
+    exit_to_machine(guest_cpu(), Request::power_exit, status);
+    UNREACHABLE();
+}
+
+void Power::reset() {
+    exit_to_machine(guest_cpu(), Request::power_reset);
+    UNREACHABLE();
+}
+
+} // namespace hal

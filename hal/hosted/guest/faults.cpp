@@ -1,0 +1,97 @@
+// The kernel's side of a fault: turns the slot that the signal handler filled into a hal::Fault and
+// does what the kernel answers. Runs on the interrupted stack or on the emergency stack.
+#include "hal/hosted/guest/guest_cpu.hpp"
+
+#include <isa/guarded_call.hpp>
+#include <sanitizer_choice.hpp>
+
+#include <array>
+
+using namespace hosted;
+
+namespace {
+
+using Registers = std::array<hal::NamedRegister, 18>;
+
+Registers name_registers(FaultFrame const& frame) {
+    return {{
+        {"rax", frame.rax},
+        {"rbx", frame.rbx},
+        {"rcx", frame.rcx},
+        {"rdx", frame.rdx},
+        {"rsi", frame.rsi},
+        {"rdi", frame.rdi},
+        {"rbp", frame.rbp},
+        {"rsp", frame.stack_pointer},
+        {"r8", frame.r8},
+        {"r9", frame.r9},
+        {"r10", frame.r10},
+        {"r11", frame.r11},
+        {"r12", frame.r12},
+        {"r13", frame.r13},
+        {"r14", frame.r14},
+        {"r15", frame.r15},
+        {"rip", frame.instruction},
+        {"rflags", frame.flags},
+    }};
+}
+
+/// Tells the sanitizer that execution has moved to `to`.
+void move_to_stack(StackBounds to) {
+    void* state = nullptr;
+    sanitizer::start_switch(&state, to);
+    static_cast<void>(sanitizer::finish_switch(state));
+}
+
+/// Goes back to the guarded call of `point`. The frames in between are left without running to
+/// their ends, so what the sanitizer holds against their stack is void.
+[[noreturn]] void recover(GuestCpu const& cpu, hal::RecoveryPoint& point, bool from_emergency) {
+    u64 const target = point.registers[isa::stack_pointer];
+    u64 const here = reinterpret_cast<u64>(__builtin_frame_address(0)) - page_size.value;
+    u64 const lowest = from_emergency ? cpu.stack.base : here;
+    if (cpu.stack.contains(target) && lowest < target) {
+        sanitizer::unpoison(lowest, target - lowest);
+    }
+    isa_recover(point);
+    UNREACHABLE();
+}
+
+} // namespace
+
+/// Called by hosted_fault_entry with the busy slot, and the frame to continue from. Returns to
+/// retry.
+extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame);
+
+extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
+    CHECK(slot.busy);
+    GuestCpu& cpu = guest_cpu();
+    frame = slot.frame;
+    bool const emergency = slot.emergency;
+    Registers const registers = name_registers(frame);
+    hal::Fault const fault{
+        .kind = slot.kind,
+        .name = slot.name,
+        .code = slot.code,
+        .address = {slot.address},
+        .cause = slot.cause,
+        .frame = {frame.rbp, frame.instruction},
+        .stack_pointer = frame.stack_pointer,
+        .registers = registers};
+    slot.busy = false;
+    slot.emergency = false;
+
+    if (emergency) {
+        move_to_stack(cpu.emergency_stack);
+    }
+    bool const interrupts_enabled = cpu.interrupts_enabled;
+    cpu.interrupts_enabled = false;
+    hal::FaultAction const action = kernel_fault(fault);
+    cpu.interrupts_enabled = interrupts_enabled;
+    if (emergency) {
+        move_to_stack(cpu.stack);
+    }
+    if (action.kind == hal::FaultAction::Kind::recover) {
+        CHECK(action.point != nullptr);
+        recover(cpu, *action.point, emergency);
+    }
+}

@@ -1,0 +1,68 @@
+// A virtual CPU: what the kernel on it and the machine around it share.
+//
+// The kernel runs on its own stacks in simulated memory and never calls the host: whatever needs
+// the host, it asks for in `request` and switches out to the machine (exit_to_machine), which
+// answers on its own stack and switches back. So no host code ever runs on a kernel stack, and a
+// kernel that has switched out is at rest: copying its memory and this struct copies it whole.
+//
+// Invariant: plain data. The only host pointers are `self` and `machine_stack`, both set anew at
+// each entry of the kernel.
+#pragma once
+
+#include "hal/hosted/guest/fault_slot.hpp"
+#include "hal/hosted/guest/stack_bounds.hpp"
+#include "hal/layout.hpp"
+#include "machine/cpu_block.hpp"
+
+#include <type_traits>
+
+namespace hosted {
+
+/// What the kernel asks of the machine.
+enum class Request : u8 {
+    none,
+    idle,
+    console_write, ///< arguments: bytes in `transfer`
+    console_read,  ///< result: status in bits 8 to 15, the byte in bits 0 to 7
+    result_write,  ///< arguments: bytes in `transfer`
+    entropy,       ///< arguments: bytes wanted in `transfer`
+    mmu_activate,  ///< arguments: root
+    mmu_flush,     ///< arguments: address, size
+    power_exit,    ///< arguments: status
+    power_reset,
+    crash, ///< never asked for: the machine ended a kernel that no fault can be delivered to
+};
+
+inline constexpr usize transfer_bytes = 4096;
+
+struct GuestCpu : CpuBlock {
+    u64 kernel_stack = 0;  ///< saved stack pointer of the kernel, while the machine runs
+    u64 machine_stack = 0; ///< saved stack pointer of the machine, while the kernel runs
+    StackBounds stack{};   ///< the kernel stack that runs, or will when the machine continues it
+    StackBounds machine_bounds{};  ///< the machine's stack, where a sanitizer wants to know
+    StackBounds emergency_stack{}; ///< for faults that cannot trust the interrupted stack
+    hal::KernelLayout layout{};
+    PhysAddr root{};        ///< of the active page tables
+    u64 memory_bytes = 0;   ///< physical memory is [0, memory_bytes)
+    bool in_kernel = false; ///< the kernel's stack is the one that runs
+    Request request = Request::none;
+    u64 arguments[2] = {};
+    u64 result = 0;
+    FaultSlot fault{};
+    alignas(16) u64 scratch_stack[16] = {}; ///< where a crashed kernel is left behind
+    char transfer[transfer_bytes] = {};
+};
+static_assert(std::is_trivially_copyable_v<GuestCpu>);
+
+/// The virtual CPU that runs the caller. Kernel code only. O(1).
+inline GuestCpu& guest_cpu() {
+    return static_cast<GuestCpu&>(cpu_block());
+}
+
+/// Asks the machine for `request` and returns when it has answered. Kernel code only.
+void exit_to_machine(GuestCpu& cpu, Request request, u64 first = 0, u64 second = 0);
+
+/// The first kernel code on a machine: enters kernel_start with the BootInfo at `boot_info`.
+[[noreturn]] void guest_start(void* boot_info);
+
+} // namespace hosted

@@ -1,0 +1,15 @@
+// The hosted machine's console: bytes handed to and from the endpoint that the machine was made
+// with.
+#pragma once
+
+#include "hal/console.hpp"
+
+namespace hal {
+
+struct Console {
+    static void write(std::string_view text);
+    static ConsoleInput read();
+    static void write_result(std::span<std::byte const> record);
+};
+
+} // namespace hal

@@ -1,0 +1,23 @@
+// The hosted machine's physical memory, as the kernel sees it through the linear window.
+#pragma once
+
+#include "machine/cpu_block.hpp"
+
+namespace hal {
+
+using namespace twofold;
+
+struct Memory {
+    static std::byte* linear(PhysAddr address) {
+        // Sound: the window is reserved for this machine; the MMU checks every access to it.
+        return reinterpret_cast<std::byte*>(hosted::cpu_block().linear_base + address.value);
+    }
+    static PhysAddr physical(void const* pointer) {
+        return {reinterpret_cast<u64>(pointer) - hosted::cpu_block().linear_base};
+    }
+    // Device models run on the thread that does the access: program order is what they see.
+    static void device_write_barrier() { asm volatile("" ::: "memory"); }
+    static void device_read_barrier() { asm volatile("" ::: "memory"); }
+};
+
+} // namespace hal

@@ -1,0 +1,219 @@
+// See machine.hpp.
+#include "hal/hosted/machine.hpp"
+
+#include "hal/hosted/extended_state.hpp"
+#include "hal/hosted/firmware/firmware.hpp"
+#include "hal/hosted/gs_base.hpp"
+#include "hal/hosted/signals.hpp"
+
+#include <fmt/format.h>
+#include <isa/context.hpp>
+#include <sanitizer_choice.hpp>
+
+#include <cerrno>
+#include <sys/random.h>
+
+namespace hosted {
+
+namespace {
+
+void fill_from_host(std::span<std::byte> bytes) {
+    while (!bytes.empty()) {
+        ssize_t const got = getrandom(bytes.data(), bytes.size(), 0);
+        CHECK(got > 0 || errno == EINTR);
+        bytes = bytes.subspan(got > 0 ? static_cast<usize>(got) : 0);
+    }
+}
+
+} // namespace
+
+Machine::Machine(
+    MachineConfig config,
+    ConsoleEndpoint& console,
+    std::unique_ptr<PhysicalMemory> memory,
+    std::unique_ptr<Mmu> mmu,
+    std::unique_ptr<SignalStack> signal_stack)
+    : m_config(std::move(config)),
+      m_console(console),
+      m_memory(std::move(memory)),
+      m_mmu(std::move(mmu)),
+      m_cpu(std::make_unique<GuestCpu>()),
+      m_signals(new SignalTarget{*m_cpu, *m_mmu, m_config.image}),
+      m_signal_stack(std::move(signal_stack)) {
+    if (!m_config.entropy) {
+        m_config.entropy = fill_from_host;
+    }
+}
+
+Machine::~Machine() {
+    m_mmu->drop_all(); // before the memory that it maps goes
+    sanitizer::unpoison(m_cpu->stack.base, m_cpu->stack.size);
+}
+
+std::expected<std::unique_ptr<Machine>, std::string>
+Machine::create(MachineConfig config, ConsoleEndpoint& console) {
+    if (config.cpus != 1) {
+        return std::unexpected(
+            fmt::format("a hosted machine has 1 processor for now, not {}", config.cpus));
+    }
+    auto memory = PhysicalMemory::create(config.memory_bytes, config.window);
+    if (!memory) {
+        return std::unexpected(memory.error());
+    }
+    auto mmu = Mmu::create(**memory, config.tlb_ways);
+    if (!mmu) {
+        return std::unexpected(mmu.error());
+    }
+    auto signal_stack = SignalStack::create();
+    if (!signal_stack) {
+        return std::unexpected(signal_stack.error());
+    }
+    std::unique_ptr<Machine> machine(new Machine(
+        std::move(config), console, std::move(*memory), std::move(*mmu), std::move(*signal_stack)));
+    if (auto const started = machine->power_on(); !started) {
+        return std::unexpected(started.error());
+    }
+    return machine;
+}
+
+/// Brings the machine, whose memory is zero, to where its kernel can be entered.
+std::expected<void, std::string> Machine::power_on() {
+    GuestCpu& cpu = *m_cpu;
+    cpu = GuestCpu{};
+    cpu.layout = m_memory->plan().kernel;
+    cpu.linear_base = cpu.layout.linear.base.value;
+    cpu.memory_bytes = m_memory->size();
+    ExtendedState const extended = ExtendedState::detect();
+    cpu.fault.extended_mask = extended.mask;
+    cpu.fault.extended_bytes = extended.bytes;
+    m_at_rest = true;
+    return firmware::prepare(*m_memory, m_config, cpu);
+}
+
+void Machine::reset() {
+    sanitizer::unpoison(m_cpu->stack.base, m_cpu->stack.size);
+    m_mmu->drop_all();
+    m_memory->clear();
+    auto const started = power_on();
+    CHECK(started.has_value()); // it fitted the first time
+}
+
+Stop Machine::run() {
+    CHECK(m_at_rest);
+    m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
+    SignalScope const signals(*m_signals, *m_signal_stack);
+    GsBase const gs(m_cpu.get());
+    do {
+        enter_kernel();
+    } while (answer());
+    switch (m_cpu->request) {
+    case Request::idle:
+        m_at_rest = true;
+        return {Stop::Kind::waiting_for_input};
+    case Request::power_exit:
+        return {Stop::Kind::exited, static_cast<u8>(m_cpu->arguments[0])};
+    case Request::power_reset:
+        return {Stop::Kind::reset};
+    default:
+        CHECK(m_cpu->request == Request::crash);
+        return {Stop::Kind::crashed};
+    }
+}
+
+/// Continues the kernel until it asks for something.
+void Machine::enter_kernel() {
+    GuestCpu& cpu = *m_cpu;
+    cpu.self = &cpu;
+    cpu.request = Request::none;
+    void* state = nullptr;
+    sanitizer::start_switch(&state, cpu.stack);
+    cpu.in_kernel = true;
+    isa_switch_context(&cpu.machine_stack, cpu.kernel_stack);
+    cpu.in_kernel = false;
+    if (cpu.request == Request::crash) { // the signal handler switched, and could not announce it
+        void* kernel_state = nullptr;
+        sanitizer::start_switch(&kernel_state, cpu.machine_bounds);
+    }
+    static_cast<void>(sanitizer::finish_switch(state));
+}
+
+/// Does what the kernel asked for; false if that stops the run.
+bool Machine::answer() {
+    GuestCpu& cpu = *m_cpu;
+    u64 const first = cpu.arguments[0];
+    switch (cpu.request) {
+    case Request::console_write:
+        CHECK(first <= transfer_bytes);
+        m_console.write({cpu.transfer, first});
+        return true;
+    case Request::result_write:
+        CHECK(first <= transfer_bytes);
+        m_console.write_result(std::as_bytes(std::span(cpu.transfer, first)));
+        return true;
+    case Request::console_read:
+        answer_read();
+        return true;
+    case Request::entropy:
+        CHECK(first <= transfer_bytes);
+        m_config.entropy(std::as_writable_bytes(std::span(cpu.transfer, first)));
+        return true;
+    case Request::mmu_activate:
+        cpu.root = {first};
+        m_mmu->drop_local();
+        return true;
+    case Request::mmu_flush:
+        m_mmu->flush(first, cpu.arguments[1]);
+        return true;
+    case Request::none:
+    case Request::idle:
+    case Request::power_exit:
+    case Request::power_reset:
+    case Request::crash:
+        break;
+    }
+    return false;
+}
+
+void Machine::answer_read() {
+    hal::ConsoleInput const input = m_console.read();
+    m_cpu->result = static_cast<u64>(input.status) << 8 | static_cast<u8>(input.byte);
+}
+
+Snapshot Machine::snapshot() const {
+    CHECK(m_at_rest);
+    return {m_config.window, m_memory->copy(), *m_cpu};
+}
+
+std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
+    if (snapshot.window != m_config.window) {
+        return std::unexpected(fmt::format(
+            "the snapshot is of a machine in window {}, this one is in window {}: addresses would "
+            "differ",
+            snapshot.window, m_config.window));
+    }
+    if (snapshot.memory.size != m_memory->size()) {
+        return std::unexpected(fmt::format(
+            "the snapshot is of a machine with {} bytes of memory, this one has {}",
+            snapshot.memory.size, m_memory->size()));
+    }
+    m_mmu->drop_all();
+    m_memory->assign(snapshot.memory);
+    *m_cpu = snapshot.cpu;
+    sanitizer::unpoison(m_cpu->stack.base, m_cpu->stack.size);
+    m_at_rest = true;
+    return {};
+}
+
+std::string_view Machine::crash_report() const {
+    return {m_signals->report, m_signals->report_size};
+}
+
+void Machine::write_position(Output const& out, ucontext_t const& context) const {
+    write_kernel_position(out, *m_signals, context);
+}
+
+std::span<std::byte> Machine::memory() const {
+    return {m_memory->span().base, m_memory->size()};
+}
+
+} // namespace hosted

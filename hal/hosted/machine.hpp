@@ -1,0 +1,144 @@
+// A hosted machine: physical memory, a virtual CPU with its MMU, firmware and a console, on which
+// one kernel runs inside this process.
+//
+// The caller steps it: `run` enters the kernel and returns when it has nothing to do but wait, so a
+// program decides itself how to wait for input, and several machines can take turns in one thread.
+// A process holds as many machines as there are windows (windows.hpp); their kernels share the code
+// of this program and nothing else.
+//
+// Invariant: between two calls of `run` the kernel is at rest, switched out of its own accord, and
+// its whole state is the memory and one plain struct. `snapshot` copies both, `restore` puts them
+// back, and the kernel goes on from there as if nothing had happened since.
+//
+// Neighbours: guest/ (the kernel's side of the contract), mmu.hpp, signals.hpp (faults), firmware/.
+// A machine is used by one thread at a time.
+#pragma once
+
+#include "hal/console.hpp"
+#include "hal/hosted/guest/guest_cpu.hpp"
+#include "hal/hosted/image.hpp"
+#include "hal/hosted/mmu.hpp"
+#include "hal/hosted/physical_memory.hpp"
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <ucontext.h>
+#include <vector>
+
+namespace hosted {
+
+class SignalStack;
+struct SignalTarget;
+
+/// A file for the kernel, placed in its memory at start.
+struct ModuleFile {
+    std::string name;
+    std::vector<std::byte> bytes;
+};
+
+struct MachineConfig {
+    u64 memory_bytes = u64{64} << 20;
+    u32 cpus = 1;
+    std::string command_line;
+    std::vector<ModuleFile> modules;
+    unsigned window = 0;             ///< which reserved address range, windows.hpp
+    u32 tlb_ways = tlb_ways_default; ///< translations cached, mmu.hpp
+    std::function<void(std::span<std::byte>)>
+        entropy; ///< fills with random bytes; empty: the host's
+    Image image = Image::self();
+};
+
+/// What the machine's console and result channel are connected to. Called from within `run`, on the
+/// caller's thread and stack, while the kernel waits; may throw, which ends the run for good.
+class ConsoleEndpoint {
+public:
+    virtual ~ConsoleEndpoint() = default;
+    /// Takes all of `text`.
+    virtual void write(std::string_view text) = 0;
+    /// One byte of input if there is one; must not wait.
+    virtual hal::ConsoleInput read() = 0;
+    /// Takes bytes of the result channel, in pieces of any size.
+    virtual void write_result(std::span<std::byte const> bytes) = 0;
+};
+
+/// Why `run` returned.
+struct Stop {
+    enum class Kind : u8 {
+        waiting_for_input, ///< the kernel idles; run again when there may be input
+        exited,            ///< with `status`
+        reset,             ///< the kernel asks to be started anew: Machine::reset
+        crashed,           ///< no fault could be delivered to it any more: Machine::crash_report
+    } kind;
+    u8 status = 0;
+};
+
+/// A machine at rest.
+struct Snapshot {
+    unsigned window = 0;
+    MemoryCopy memory;
+    GuestCpu cpu;
+};
+
+class Machine {
+public:
+    /// Makes a machine, its firmware done, the kernel not yet entered. `console` must outlive it.
+    /// The error is one line that says what is wrong and what to do.
+    static std::expected<std::unique_ptr<Machine>, std::string>
+    create(MachineConfig config, ConsoleEndpoint& console);
+
+    Machine(Machine const&) = delete;
+    Machine& operator=(Machine const&) = delete;
+    ~Machine();
+
+    /// Enters or continues the kernel until it stops. Not after it exited, crashed or asked for
+    /// reset.
+    Stop run();
+
+    /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
+    void reset();
+
+    /// A copy of the machine at rest. O(memory in use).
+    Snapshot snapshot() const;
+    /// Makes the machine what it was; a snapshot of another window or memory size is refused. The
+    /// TLB is empty afterwards, which no kernel can see. O(memory in use).
+    std::expected<void, std::string> restore(Snapshot const& snapshot);
+
+    MmuStatistics const& mmu_statistics() const { return m_mmu->statistics(); }
+    u32 cached_translations() const { return m_mmu->cached(); }
+    /// What the machine saw when it ended the kernel; empty unless `run` answered `crashed`.
+    std::string_view crash_report() const;
+    /// Writes where the kernel stands, by name. `context` is what a signal interrupted on the
+    /// thread that runs the machine. Signal-safe; for watchdogs.
+    void write_position(Output const& out, ucontext_t const& context) const;
+    /// The kernel's layout, and the machine's own view of its memory.
+    hal::KernelLayout const& layout() const { return m_cpu->layout; }
+    std::span<std::byte> memory() const;
+
+private:
+    Machine(
+        MachineConfig config,
+        ConsoleEndpoint& console,
+        std::unique_ptr<PhysicalMemory> memory,
+        std::unique_ptr<Mmu> mmu,
+        std::unique_ptr<SignalStack> signal_stack);
+
+    std::expected<void, std::string> power_on();
+    void enter_kernel();
+    bool answer();
+    void answer_read();
+
+    MachineConfig m_config;
+    ConsoleEndpoint& m_console;
+    std::unique_ptr<PhysicalMemory> m_memory;
+    std::unique_ptr<Mmu> m_mmu;
+    std::unique_ptr<GuestCpu> m_cpu;
+    std::unique_ptr<SignalTarget> m_signals;
+    std::unique_ptr<SignalStack> m_signal_stack;
+    bool m_at_rest = true; ///< the kernel has not ended and no request of it is half answered
+};
+
+} // namespace hosted

@@ -1,0 +1,234 @@
+// See mmu.hpp.
+#include "hal/hosted/mmu.hpp"
+
+#include "hal/hosted/host_mapping.hpp"
+
+#include <fmt/format.h>
+#include <sanitizer_choice.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <sys/mman.h>
+
+namespace hosted {
+
+namespace {
+
+constexpr std::array<u32, 3> sets_of_level{tlb_sets_4k, tlb_sets_2m, tlb_sets_1g};
+
+constexpr u32 capacity_of(u32 ways) {
+    return (tlb_sets_4k + tlb_sets_2m + tlb_sets_1g) * ways;
+}
+static_assert(capacity_of(tlb_ways_max) * mappings_per_translation <= process_mappings_max);
+
+/// Mappings promised to the machines of this process.
+std::atomic<u32> promised_mappings{0};
+
+bool promise(u32 mappings) {
+    u32 const before = promised_mappings.fetch_add(mappings);
+    if (before + mappings <= process_mappings_max) {
+        return true;
+    }
+    promised_mappings.fetch_sub(mappings);
+    return false;
+}
+
+int protection_of(hal::Access access) {
+    return PROT_READ | (includes(access, hal::Access::write) ? PROT_WRITE : 0) |
+           (includes(access, hal::Access::execute) ? PROT_EXEC : 0);
+}
+
+} // namespace
+
+Mmu::Mmu(PhysicalMemory const& memory, u32 ways) : m_memory(memory), m_ways(ways) {
+    for (unsigned index = 0; index < m_levels.size(); ++index) {
+        Level& level = m_levels[index];
+        level.sets = sets_of_level[index];
+        level.span = isa::PageEntry::span(index).value;
+        level.entries.resize(usize{level.sets} * ways);
+        level.victims.resize(level.sets);
+    }
+}
+
+std::expected<std::unique_ptr<Mmu>, std::string>
+Mmu::create(PhysicalMemory const& memory, u32 ways) {
+    if (ways < tlb_ways_min || ways > tlb_ways_max) {
+        return std::unexpected(fmt::format(
+            "{} TLB ways are not possible: choose {} to {}", ways, tlb_ways_min, tlb_ways_max));
+    }
+    if (!promise(capacity_of(ways) * mappings_per_translation)) {
+        return std::unexpected(fmt::format(
+            "the host's limit on mappings leaves no room for another machine with {} TLB ways: "
+            "give "
+            "each machine fewer",
+            ways));
+    }
+    return std::unique_ptr<Mmu>(new Mmu(memory, ways));
+}
+
+Mmu::~Mmu() {
+    drop_all();
+    promised_mappings.fetch_sub(capacity() * mappings_per_translation);
+}
+
+u32 Mmu::capacity() const {
+    return capacity_of(m_ways);
+}
+
+bool Mmu::covers(u64 address) const {
+    WindowPlan const& plan = m_memory.plan();
+    return plan.whole.contains({address}) && !plan.own.contains({address});
+}
+
+Walk Mmu::walk(PhysAddr root, u64 address) {
+    ++m_statistics.walks;
+    return walk_tables(m_memory.span(), root, {address});
+}
+
+Mmu::Fill Mmu::fill(PhysAddr root, u64 address, AccessWanted wanted, Walk& found) {
+    CHECK(covers(address));
+    found = walk(root, address);
+    bool const granted = found.outcome == Walk::Outcome::mapped &&
+                         (!wanted.write || includes(found.mapping.access, hal::Access::write)) &&
+                         (!wanted.execute || includes(found.mapping.access, hal::Access::execute));
+    if (!granted) {
+        ++m_statistics.faults;
+        return Fill::denied;
+    }
+    Level& level = m_levels[found.level];
+    Entry& entry = take_entry(level, found.page);
+    if (!map_leaf(found)) {
+        return Fill::host_failed;
+    }
+    m_cached += entry.page == 0 ? 1 : 0;
+    entry = {found.page, found.mapping.global};
+    ++m_statistics.fills;
+    return Fill::filled;
+}
+
+/// The entry of `page` if it is cached, else a free one of its set, made free if need be.
+Mmu::Entry& Mmu::take_entry(Level& level, u64 page) {
+    Entry* const set = level.set(page, m_ways);
+    Entry* const end = set + m_ways;
+    Entry* const same = std::find_if(set, end, [&](Entry const& it) { return it.page == page; });
+    if (same != end) {
+        return *same;
+    }
+    Entry* const unused = std::find_if(set, end, [](Entry const& it) { return it.page == 0; });
+    if (unused != end) {
+        return *unused;
+    }
+    u8& next = level.victims[page / level.span % level.sets];
+    Entry& victim = set[next];
+    next = static_cast<u8>((next + 1) % m_ways);
+    Extent extent;
+    drop(level, victim, extent);
+    withdraw_leaf(extent.first, extent.end - extent.first);
+    ++m_statistics.evictions;
+    return victim;
+}
+
+/// Maps the part of the leaf that lies inside physical memory.
+bool Mmu::map_leaf(Walk const& walk) {
+    u64 const frame = walk.mapping.frame.value;
+    u64 const size = std::min(m_levels[walk.level].span, m_memory.size() - frame);
+    int const error =
+        map_file(walk.page, size, protection_of(walk.mapping.access), m_memory.file(), frame);
+    sanitizer::unpoison(walk.page, size);
+    return error == 0;
+}
+
+/// Forgets `entry`, whose range joins `extent`; the caller takes the host's mapping away.
+void Mmu::drop(Level& level, Entry& entry, Extent& extent) {
+    CHECK(entry.page != 0 && m_cached > 0);
+    sanitizer::unpoison(entry.page, level.span);
+    extent.first = std::min(extent.first, entry.page);
+    extent.end = std::max(extent.end, entry.page + level.span);
+    entry = {};
+    --m_cached;
+}
+
+void Mmu::withdraw_leaf(u64 page, u64 span) {
+    int const error = withdraw(page, span);
+    CHECK(error == 0);
+}
+
+void Mmu::flush_level(Level& level, u64 address, u64 size, Extent& extent) {
+    u64 const first = address & ~(level.span - 1);
+    u64 const pages = (address + size - 1 - first) / level.span + 1;
+    auto const drop_if = [&](Entry& entry) {
+        // Modulo 2^64 this is first <= page < first + pages * span.
+        if (entry.page != 0 && (entry.page - first) / level.span < pages) {
+            drop(level, entry, extent);
+            ++m_statistics.flushes;
+        }
+    };
+    if (pages >= level.sets) {
+        std::for_each(level.entries.begin(), level.entries.end(), drop_if);
+        return;
+    }
+    for (u64 page = 0; page < pages; ++page) {
+        Entry* const set = level.set(first + page * level.span, m_ways);
+        std::for_each(set, set + m_ways, drop_if);
+    }
+}
+
+void Mmu::flush(u64 address, u64 size) {
+    CHECK(size != 0);
+    WindowPlan const& plan = m_memory.plan();
+    // Nothing outside the window is ever cached.
+    u64 const first = std::max(address, plan.whole.base.value);
+    u64 const last =
+        std::min(address + size - 1, plan.whole.base.value + plan.whole.size.value - 1);
+    if (address + size - 1 < address || first > last) {
+        return;
+    }
+    Extent extent;
+    for (Level& level : m_levels) {
+        flush_level(level, first, last - first + 1, extent);
+    }
+    if (extent.end == 0) {
+        return;
+    }
+    // All between the ends was asked for or belongs to a dropped leaf, except the machine's own
+    // view.
+    u64 const own_first = plan.own.base.value;
+    u64 const own_end = own_first + plan.own.size.value;
+    if (extent.first < own_first) {
+        withdraw_leaf(extent.first, std::min(extent.end, own_first) - extent.first);
+    }
+    if (extent.end > own_end) {
+        u64 const from = std::max(extent.first, own_end);
+        withdraw_leaf(from, extent.end - from);
+    }
+}
+
+void Mmu::drop_local() {
+    for (Level& level : m_levels) {
+        for (Entry& entry : level.entries) {
+            if (entry.page != 0 && !entry.global) {
+                Extent extent;
+                drop(level, entry, extent);
+                withdraw_leaf(extent.first, extent.end - extent.first);
+                ++m_statistics.flushes;
+            }
+        }
+    }
+}
+
+void Mmu::drop_all() {
+    Extent extent;
+    for (Level& level : m_levels) {
+        for (Entry& entry : level.entries) {
+            if (entry.page != 0) {
+                drop(level, entry, extent);
+            }
+        }
+    }
+    WindowPlan const& plan = m_memory.plan();
+    u64 const own_end = plan.own.base.value + plan.own.size.value;
+    withdraw_leaf(plan.whole.base.value, plan.own.base.value - plan.whole.base.value);
+    withdraw_leaf(own_end, plan.whole.base.value + plan.whole.size.value - own_end);
+}
+
+} // namespace hosted

@@ -1,0 +1,133 @@
+// The hosted MMU: the host's mappings of the memory file serve as the TLB of the page tables that
+// the kernel builds in simulated memory.
+//
+// A kernel access that the host cannot satisfy arrives as a signal. `fill` walks the kernel's
+// tables; where they allow the access it maps the leaf, whole, with the leaf's rights, and the
+// access is retried. A translation stays until the kernel flushes it or room is needed: an entry
+// that was changed without a flush remains stale, as on hardware. Filling never depends on what
+// another machine does.
+//
+// Invariants: every host mapping in the window (but the machine's own view) has an entry here;
+// entries are at most `capacity`, each costs the host at most two mappings more, and the capacities
+// of all machines of the process together stay within `process_mappings_max`.
+//
+// Accessed and dirty bits are not provided. `fill` runs in a signal handler: no allocation, no
+// locks.
+#pragma once
+
+#include "hal/hosted/page_walk.hpp"
+#include "hal/hosted/physical_memory.hpp"
+
+#include <array>
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace hosted {
+
+/// Linux allows a process 65,530 mappings (vm.max_map_count). Simulated memory takes no more than
+/// these of them; sanitizers, libraries and heaps have the rest.
+inline constexpr u32 process_mappings_max = 56'000;
+inline constexpr u32 mappings_per_translation = 2;
+
+/// How many translations one machine caches, by the size of the leaf: sets, each of `tlb_ways`
+/// entries.
+inline constexpr u32 tlb_sets_4k = 1024;
+inline constexpr u32 tlb_sets_2m = 128;
+inline constexpr u32 tlb_sets_1g = 2;
+inline constexpr u32 tlb_ways_default = 8;
+/// One instruction may need this many translations at once, and must find room for them in one set.
+inline constexpr u32 tlb_ways_min = 4;
+inline constexpr u32 tlb_ways_max = 16;
+
+/// What the MMU has done since the machine was made. A restored machine goes on counting.
+struct MmuStatistics {
+    u64 walks = 0;
+    u64 fills = 0;
+    u64 evictions = 0; ///< translations dropped to make room
+    u64 flushes = 0;   ///< translations dropped because the kernel asked
+    u64 faults = 0;    ///< accesses that the tables forbid
+};
+
+/// What an access wanted.
+struct AccessWanted {
+    bool write;
+    bool execute;
+};
+
+class Mmu {
+public:
+    /// The translations of a machine on `memory`. The error is one line: no room for as many.
+    static std::expected<std::unique_ptr<Mmu>, std::string>
+    create(PhysicalMemory const& memory, u32 ways);
+
+    Mmu(Mmu const&) = delete;
+    Mmu& operator=(Mmu const&) = delete;
+    ~Mmu();
+
+    enum class Fill : u8 { filled, denied, host_failed };
+
+    /// Walks the tables under `root` for `address`, which lies in `covers`, and maps the leaf if it
+    /// grants the access. `walk` tells what was found. Signal-safe. O(levels + ways), one system
+    /// call.
+    Fill fill(PhysAddr root, u64 address, AccessWanted wanted, Walk& walk);
+
+    /// Whether the window, without the machine's own view, holds `address`.
+    bool covers(u64 address) const;
+
+    /// The walk alone. Signal-safe. O(levels).
+    Walk walk(PhysAddr root, u64 address);
+
+    /// Drops the translations of [address, address + size). O(pages) or O(capacity), one system
+    /// call.
+    void flush(u64 address, u64 size);
+    /// Drops what is not global. O(capacity).
+    void drop_local();
+    /// Drops everything. O(capacity).
+    void drop_all();
+
+    /// The memory that is translated to.
+    PhysicalSpan memory() const { return m_memory.span(); }
+
+    u32 cached() const { return m_cached; }
+    u32 capacity() const;
+    MmuStatistics const& statistics() const { return m_statistics; }
+
+private:
+    /// A cached translation; `page` is its first address, 0 where there is none.
+    struct Entry {
+        u64 page = 0;
+        bool global = false;
+    };
+    /// The entries of one leaf size.
+    struct Level {
+        u32 sets = 0;
+        u64 span = 0;
+        std::vector<Entry> entries;
+        std::vector<u8> victims; ///< of each set: the way to be evicted next
+
+        Entry* set(u64 page, u32 ways) { return &entries[page / span % sets * ways]; }
+    };
+    /// A range of addresses that grows.
+    struct Extent {
+        u64 first = ~u64{0};
+        u64 end = 0;
+    };
+
+    Mmu(PhysicalMemory const& memory, u32 ways);
+
+    Entry& take_entry(Level& level, u64 page);
+    bool map_leaf(Walk const& walk);
+    void drop(Level& level, Entry& entry, Extent& extent);
+    void flush_level(Level& level, u64 address, u64 size, Extent& extent);
+    void withdraw_leaf(u64 page, u64 span);
+
+    PhysicalMemory const& m_memory;
+    u32 m_ways;
+    u32 m_cached = 0;
+    std::array<Level, 3> m_levels;
+    MmuStatistics m_statistics;
+};
+
+} // namespace hosted

@@ -1,0 +1,62 @@
+// The physical memory of one machine: one memory file of the host, the window that all views of it
+// lie in, and the machine's own view. See windows.hpp for the window.
+#pragma once
+
+#include "hal/hosted/page_walk.hpp"
+#include "hal/hosted/windows.hpp"
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace hosted {
+
+/// A copy of what memory holds; ranges that were never written are left out.
+struct MemoryCopy {
+    struct Extent {
+        u64 offset;
+        std::vector<std::byte> bytes;
+    };
+    u64 size = 0;
+    std::vector<Extent> extents;
+};
+
+class PhysicalMemory {
+public:
+    /// The least that firmware, stacks and a kernel fit into.
+    static constexpr u64 size_min = u64{4} << 20;
+
+    /// Reserves window `window` and makes `size` bytes of zeroed memory. The error is one line that
+    /// says what is wrong and what to do.
+    static std::expected<std::unique_ptr<PhysicalMemory>, std::string>
+    create(u64 size, unsigned window);
+
+    PhysicalMemory(PhysicalMemory const&) = delete;
+    PhysicalMemory& operator=(PhysicalMemory const&) = delete;
+    ~PhysicalMemory();
+
+    u64 size() const { return m_size; }
+    int file() const { return m_file; }
+    WindowPlan const& plan() const { return m_plan; }
+
+    /// The machine's own view, always accessible.
+    PhysicalSpan span() const;
+
+    /// Copies what has been written. O(memory in use).
+    MemoryCopy copy() const;
+    /// Makes the memory equal to `copy`, whose size is the same. O(memory in use).
+    void assign(MemoryCopy const& copy);
+    /// Makes all of it zero.
+    void clear();
+
+private:
+    PhysicalMemory(u64 size, WindowPlan const& plan) : m_size(size), m_plan(plan) {}
+
+    u64 m_size;
+    WindowPlan m_plan;
+    int m_file = -1;
+    bool m_reserved = false;
+};
+
+} // namespace hosted

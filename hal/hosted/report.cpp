@@ -1,0 +1,103 @@
+// See report.hpp.
+#include "hal/hosted/report.hpp"
+
+#include <isa/context.hpp>
+
+#include <csignal>
+#include <cstring>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+namespace hosted {
+
+namespace {
+
+/// Asks the host to copy the word, which answers instead of faulting.
+std::optional<u64> read_host_word(u64 address) {
+    u64 word = 0;
+    iovec const to{&word, sizeof(word)};
+    iovec const from{reinterpret_cast<void*>(address), sizeof(word)};
+    long const got = syscall(SYS_process_vm_readv, getpid(), &to, 1, &from, 1, 0);
+    return got == static_cast<long>(sizeof(word)) ? std::optional(word) : std::nullopt;
+}
+
+void write_code_address(Output const& out, Image const& image, u64 address) {
+    u64 const offset = address - image.base;
+    if (offset >= image.size) {
+        format_to(out, "  {:#018x}  in a library\n", address);
+        return;
+    }
+    format_to(out, "  {:#018x}  image+{:#x}\n", address, offset);
+}
+
+} // namespace
+
+std::optional<u64> WordReader::operator()(u64 address) const {
+    if (address % sizeof(u64) != 0) {
+        return std::nullopt;
+    }
+    if (mmu == nullptr || !mmu->covers(address)) {
+        return read_host_word(address);
+    }
+    Walk const walk = mmu->walk(root, address);
+    if (walk.outcome != Walk::Outcome::mapped) {
+        return std::nullopt;
+    }
+    u64 word = 0;
+    std::memcpy(&word, mmu->memory().base + walk.address.value, sizeof(word));
+    return word;
+}
+
+ExecutionPoint interrupted_point(ucontext_t const& context) {
+    auto const& registers = context.uc_mcontext.gregs;
+    return {static_cast<u64>(registers[REG_RIP]), static_cast<u64>(registers[REG_RBP])};
+}
+
+std::optional<ExecutionPoint> suspended_point(WordReader const& read, u64 stack_pointer) {
+    auto const frame_pointer = read(stack_pointer + offsetof(isa::SwitchFrame, rbp));
+    auto const instruction = read(stack_pointer + offsetof(isa::SwitchFrame, instruction));
+    if (!frame_pointer || !instruction) {
+        return std::nullopt;
+    }
+    return ExecutionPoint{*instruction, *frame_pointer};
+}
+
+void write_backtrace(
+    Output const& out, Image const& image, WordReader const& read, ExecutionPoint point) {
+    for (usize depth = 0; depth < backtrace_frames_max; ++depth) {
+        write_code_address(out, image, point.instruction);
+        auto const above = read(point.frame_pointer);
+        auto const caller = read(point.frame_pointer + sizeof(u64));
+        if (!above || !caller || *caller == 0) {
+            return;
+        }
+        // A chain leads upwards; only where stacks change may it not, and there it ends.
+        if (*above != 0 && *above <= point.frame_pointer) {
+            return;
+        }
+        point = {*caller, *above};
+    }
+    out.write("  ... the stack is deeper\n");
+}
+
+std::string_view signal_name(int signal) {
+    switch (signal) {
+    case SIGSEGV:
+        return "SIGSEGV";
+    case SIGBUS:
+        return "SIGBUS";
+    case SIGILL:
+        return "SIGILL";
+    case SIGFPE:
+        return "SIGFPE";
+    case SIGTRAP:
+        return "SIGTRAP";
+    case SIGABRT:
+        return "SIGABRT";
+    default:
+        return "signal";
+    }
+}
+
+} // namespace hosted

@@ -28,3 +28,7 @@ function(twofold_pure_room name)
         add_library(twofold::${name} ALIAS ${name})
     endif()
 endfunction()
+
+# The rooms that the images are made of, in the order of the ladder (targets without the machine's suffix).
+set(TWOFOLD_BASE_ROOMS base trace memory acpi boot)
+set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios)

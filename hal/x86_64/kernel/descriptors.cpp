@@ -38,7 +38,7 @@ constexpr u64 data_segment = 0x00cf'9300'0000'ffff;
 constexpr u8 interrupt_gate = 0x8e; // present, privilege 0, interrupts disabled on entry
 
 // One table for all processors, written once.
-constinit Gate interrupt_gates[vector_count];
+constinit Gate interrupt_gates[vector_count]{};
 
 u8 stack_of(unsigned vector) {
     switch (vector) {

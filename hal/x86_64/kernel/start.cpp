@@ -56,8 +56,8 @@ extern "C" [[noreturn]] void metal_start(metal::Handover const* handover);
 [[gnu::no_stack_protector]] void metal_start(metal::Handover const* handover) {
     metal::Machine& machine = metal::machine();
     machine.handover = handover;
+    metal::load_cpu_block(machine.boot_processor); // first: the canary lies there
     metal::load_descriptors(machine.boot_processor);
-    metal::load_cpu_block(machine.boot_processor);
     machine.boot_processor.canary = metal::random_canary();
     machine.serial.start();
     metal::silence_legacy_interrupts();

@@ -201,9 +201,12 @@ std::optional<int> parse_arguments(CLI::App& app, int count, char const* const* 
 }
 
 std::string
-kernel_command_line(RunOptions const& options, bool interactive, std::string_view further) {
+kernel_command_line(RunOptions const& options, bool interactive, std::string_view leading) {
+    refuse_control_characters("command line", leading);
+    std::string line(leading);
     bool const person = interactive && !options.command && !options.script;
-    std::string line = person ? "console=interactive" : "console=pipe";
+    line += line.empty() ? "" : " ";
+    line += person ? "console=interactive" : "console=pipe";
     if (options.json) {
         line += " json=on";
     }
@@ -211,13 +214,9 @@ kernel_command_line(RunOptions const& options, bool interactive, std::string_vie
         refuse_control_characters("--command", *options.command);
         line += " command=" + in_quotes(*options.command);
     }
-    refuse_control_characters("--append", options.append);
-    refuse_control_characters("command line", further);
-    for (std::string_view const words : {std::string_view(options.append), further}) {
-        if (!words.empty()) {
-            line += ' ';
-            line += words;
-        }
+    if (!options.append.empty()) {
+        refuse_control_characters("--append", options.append);
+        line += ' ' + options.append;
     }
     if (line.size() > command_line_bytes_max) {
         throw Failure(

@@ -1,4 +1,5 @@
 // The schemas of the known records, and records as JSON text. See records.hpp.
+#include "apps/launch/json_text.hpp"
 #include "apps/launch/records.hpp"
 
 #include <fmt/format.h>
@@ -50,52 +51,6 @@ constexpr bool schemas_are_indexed_by_type() {
 }
 static_assert(schemas_are_indexed_by_type());
 
-/// Length of the UTF-8 sequence at the front of `text` (RFC 3629: shortest form, no surrogates, at
-/// most U+10FFFF), 0 if there is none.
-usize utf8_length(std::string_view text) {
-    auto const byte = [&](usize index) { return static_cast<unsigned char>(text[index]); };
-    unsigned const lead = byte(0);
-    if (lead < 0x80) {
-        return 1;
-    }
-    usize const length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    if (lead < 0xC2 || lead > 0xF4 || text.size() < length) {
-        return 0;
-    }
-    for (usize index = 1; index < length; ++index) {
-        if ((byte(index) & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    unsigned const second = byte(1);
-    bool const overlong = (lead == 0xE0 && second < 0xA0) || (lead == 0xF0 && second < 0x90);
-    bool const surrogate = lead == 0xED && second > 0x9F;
-    bool const too_large = lead == 0xF4 && second > 0x8F;
-    return overlong || surrogate || too_large ? 0 : length;
-}
-
-void append_text(std::string& out, std::string_view text) {
-    out += '"';
-    while (!text.empty()) {
-        usize const length = utf8_length(text);
-        char const letter = text[0];
-        if (length == 0) {
-            out += "\\ufffd";
-        } else if (letter == '"' || letter == '\\') {
-            out += '\\';
-            out += letter;
-        } else if (letter == '\n') {
-            out += "\\n";
-        } else if (length == 1 && (letter < 0x20 || letter == 0x7f)) {
-            fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(letter));
-        } else {
-            out += text.substr(0, length);
-        }
-        text.remove_prefix(length == 0 ? 1 : length);
-    }
-    out += '"';
-}
-
 void append_bytes(std::string& out, std::string_view bytes) {
     out += '"';
     for (char const byte : bytes) {
@@ -112,7 +67,7 @@ void append_field(std::string& out, char tag, RecordField const& field) {
     } else if (tag == 'b') {
         append_bytes(out, std::get<std::string>(field));
     } else {
-        append_text(out, std::get<std::string>(field));
+        append_json_string(out, std::get<std::string>(field));
     }
 }
 
@@ -145,7 +100,7 @@ std::string to_json(Record const& record) {
         append_further_fields(out, fields);
         return out + '}';
     }
-    append_text(out, schema->name);
+    append_json_string(out, schema->name);
     for (usize index = 0; index < schema->fields.size(); ++index) {
         fmt::format_to(std::back_inserter(out), ",\"{}\":", schema->fields[index].name);
         append_field(out, schema->fields[index].tag, fields[index]);

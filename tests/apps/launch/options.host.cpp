@@ -141,7 +141,7 @@ TEST(KernelCommandLine, NamesTheConsoleAndTheFormat) {
     options.append = "log=debug x=1";
     EXPECT_EQ(
         kernel_command_line(options, true, "nonce=abc"),
-        "console=interactive json=on log=debug x=1 nonce=abc");
+        "nonce=abc console=interactive json=on log=debug x=1");
 }
 
 TEST(KernelCommandLine, QuotesTheCommand) {

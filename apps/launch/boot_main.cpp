@@ -1,0 +1,233 @@
+// twofold-boot: starts a metal kernel in QEMU, with the options of the hosted program and some of
+// its own. stdout carries only what the kernel prints; everything else is said on stderr.
+#include "apps/launch/accelerator.hpp"
+#include "apps/launch/elf_file.hpp"
+#include "apps/launch/session.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+
+namespace twofold::launch {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char const* program_name = "twofold-boot";
+constexpr char const* default_image = "twofold-full.elf";
+constexpr char const* default_iso = "twofold-full.iso";
+constexpr char const* smallest_image = "twofold-base.elf";
+
+/// A folder of the launcher's own, gone when it ends.
+class PrivateFolder {
+public:
+    PrivateFolder() {
+        std::error_code error;
+        fs::path const base = fs::temp_directory_path(error);
+        std::string name = ((error ? fs::path("/tmp") : base) / "twofold-XXXXXX").string();
+        if (mkdtemp(name.data()) == nullptr) {
+            throw Failure(
+                Status::io,
+                fmt::format(
+                    "cannot create a folder in '{}': {}", base.string(), std::strerror(errno)));
+        }
+        m_path = name;
+    }
+    ~PrivateFolder() {
+        std::error_code error;
+        fs::remove_all(m_path, error);
+    }
+    PrivateFolder(PrivateFolder const&) = delete;
+    PrivateFolder& operator=(PrivateFolder const&) = delete;
+
+    fs::path const& path() const { return m_path; }
+
+private:
+    fs::path m_path;
+};
+
+/// A word that no firmware prints.
+std::string make_nonce() {
+    u64 number = 0;
+    if (getrandom(&number, sizeof(number), 0) != sizeof(number)) {
+        throw Failure(Status::io, fmt::format("no random numbers: {}", std::strerror(errno)));
+    }
+    return fmt::format("{:016x}", number);
+}
+
+/// Standard streams that are closed would give their numbers to other files; they are noticed here.
+void check_streams(RunOptions const& run) {
+    bool const input = fcntl(STDIN_FILENO, F_GETFD) >= 0;
+    bool const output = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
+    for (int number = 0; number <= STDERR_FILENO; ++number) {
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) != number) {
+            throw Failure(Status::io, "cannot open /dev/null");
+        }
+    }
+    if (!output) {
+        throw Failure(
+            Status::io, "standard output is closed; redirect it to a file or to /dev/null");
+    }
+    if (!input && !run.command && !run.script) {
+        throw Failure(
+            Status::usage, "standard input is closed; use --command or --script, or </dev/null");
+    }
+}
+
+void check_image(fs::path const& image) {
+    if (auto const damage = find_image_damage(read_file(image))) {
+        throw Failure(
+            Status::usage,
+            fmt::format(
+                "the image '{}' {}; build it again with ./twofold image", image.string(), *damage));
+    }
+}
+
+/// Seconds that a boot of the smallest image takes; nothing if it fails or takes longer.
+std::optional<double>
+measure_boot(SessionSetup const& like, EndSignals& signals, bool kvm, double limit_s) {
+    Descriptor const nowhere(open("/dev/null", O_WRONLY | O_CLOEXEC));
+    SessionSetup setup;
+    setup.emulator = like.emulator;
+    setup.plan.machine = Machine::microvm;
+    setup.plan.kvm = kvm;
+    setup.plan.memory_bytes = memory_default_bytes;
+    fs::path const smallest = like.plan.image.parent_path() / smallest_image;
+    setup.plan.image = fs::exists(smallest) ? smallest : like.plan.image;
+    setup.nonce = make_nonce();
+    RunOptions run;
+    run.command = "version";
+    setup.plan.kernel_command_line = kernel_command_line(run, false, "nonce=" + setup.nonce);
+    setup.output_descriptor = nowhere.number();
+    setup.timeout_s = limit_s;
+    setup.quiet = true;
+    auto const start = std::chrono::steady_clock::now();
+    int const status = run_session(setup, signals);
+    if (status >= static_cast<int>(Status::interrupted)) {
+        throw Failure(static_cast<Status>(status), "interrupted");
+    }
+    std::chrono::duration<double> const taken = std::chrono::steady_clock::now() - start;
+    spdlog::debug("{}: status {} after {:.3f} s", kvm ? "kvm" : "tcg", status, taken.count());
+    return status == 0 ? std::optional(taken.count()) : std::nullopt;
+}
+
+bool choose_kvm(BootOptions const& options, SessionSetup const& setup, EndSignals& signals) {
+    bool const accessible = access("/dev/kvm", R_OK | W_OK) == 0;
+    if (options.accelerator == Accelerator::kvm && !accessible) {
+        throw Failure(
+            Status::unavailable,
+            fmt::format("/dev/kvm: {}; use --accel tcg or auto", std::strerror(errno)));
+    }
+    if (options.accelerator != Accelerator::automatic || !accessible) {
+        return options.accelerator == Accelerator::kvm;
+    }
+    auto const memory = AcceleratorMemory::of_user();
+    std::string const version = emulator_version(setup.emulator);
+    if (auto const known = memory ? memory->recall(version) : std::nullopt) {
+        spdlog::debug("{} by {}", *known ? "kvm" : "tcg", memory->file(version).string());
+        return *known;
+    }
+    bool const kvm = kvm_is_faster([&](bool with_kvm, double limit_s) {
+        return measure_boot(setup, signals, with_kvm, limit_s);
+    });
+    if (!memory || !memory->remember(version, kvm)) {
+        spdlog::debug("the answer could not be written down");
+    }
+    return kvm;
+}
+
+void choose_input(RunOptions const& run, bool terminal, SessionSetup& setup) {
+    if (run.command) {
+        setup.input = InputKind::none;
+    } else if (run.script) {
+        setup.input = InputKind::text;
+        setup.input_text = read_script(*run.script);
+    } else {
+        setup.input = terminal ? InputKind::terminal : InputKind::stream;
+    }
+}
+
+/// The debugger's door, and the line that a person starts gdb with.
+void open_debugger(BootOptions const& options, fs::path const& folder, SessionSetup& setup) {
+    std::string target = (folder / "gdb").string();
+    if (options.gdb->empty()) {
+        setup.plan.gdb_device = "unix:" + target + ",server=on,wait=off";
+    } else {
+        target = "127.0.0.1:" + *options.gdb;
+        setup.plan.gdb_device = "tcp:" + target + ",server=on,wait=off";
+    }
+    spdlog::info("waiting for: gdb -ex 'target remote {}' {}", target, setup.symbols.string());
+}
+
+int boot(BootOptions const& options) {
+    check_boot_options(options);
+    check_streams(options.run);
+    SessionSetup setup;
+    setup.emulator = find_emulator();
+    EmulatorPlan& plan = setup.plan;
+    plan.machine = options.machine;
+    plan.count_instructions = options.count_instructions;
+    plan.cpus = options.run.cpus;
+    plan.memory_bytes = options.run.memory_bytes;
+    plan.further = options.emulator_arguments;
+    if (options.iso) {
+        plan.iso = find_image(*options.iso, default_iso);
+        plan.firmware = options.uefi ? std::optional(find_uefi_firmware()) : std::nullopt;
+        plan.image = fs::path(*plan.iso).replace_extension(".elf");
+    } else {
+        plan.image = find_image(options.image, default_image);
+        check_image(plan.image);
+    }
+    setup.symbols = debug_file(plan.image);
+    setup.nonce = make_nonce();
+    bool const terminal = isatty(STDIN_FILENO) == 1;
+    plan.kernel_command_line = kernel_command_line(options.run, terminal, "nonce=" + setup.nonce);
+    choose_input(options.run, terminal, setup);
+    setup.timeout_s = options.run.timeout_s;
+    setup.results = options.run.results;
+
+    EndSignals signals;
+    plan.kvm = choose_kvm(options, setup, signals);
+    std::optional<PrivateFolder> folder;
+    if (options.gdb) {
+        folder.emplace();
+        open_debugger(options, folder->path(), setup);
+    }
+    spdlog::debug("{} {}", setup.emulator.string(), fmt::join(emulator_arguments(setup.plan), " "));
+    return run_session(setup, signals);
+}
+
+} // namespace
+
+} // namespace twofold::launch
+
+int main(int count, char** arguments) {
+    using namespace twofold::launch;
+    spdlog::set_default_logger(spdlog::stderr_logger_st(program_name));
+    spdlog::set_pattern("%n: %v");
+    try {
+        BootOptions options;
+        CLI::App app("Starts the metal kernel in QEMU.", program_name);
+        add_boot_options(app, options);
+        if (auto const status = parse_arguments(app, count, arguments)) {
+            return *status;
+        }
+        spdlog::set_level(options.verbose ? spdlog::level::debug : spdlog::level::info);
+        return boot(options);
+    } catch (Failure const& failure) {
+        spdlog::error("{}", failure.what());
+        return static_cast<int>(failure.status());
+    } catch (std::exception const& error) {
+        spdlog::error("unexpected: {}", error.what());
+        return static_cast<int>(Status::crash);
+    }
+}

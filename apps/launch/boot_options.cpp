@@ -1,0 +1,234 @@
+// Options of `twofold-boot` and the emulator's command line. See boot_options.hpp.
+#include "apps/launch/boot_options.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+#include <system_error>
+
+namespace twofold::launch {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Folders above the program that are searched for images.
+constexpr int parents_max = 4;
+
+std::map<std::string, Machine> const machine_names = {
+    {"q35", Machine::q35}, {"microvm", Machine::microvm}};
+std::map<std::string, Accelerator> const accelerator_names = {
+    {"tcg", Accelerator::tcg}, {"auto", Accelerator::automatic}, {"kvm", Accelerator::kvm}};
+
+/// A validator that answers with the list of choices, in one line.
+template<class T>
+CLI::Validator one_of(std::map<std::string, T> const& choices) {
+    auto const check = [&choices](std::string& text) -> std::string {
+        auto const found = choices.find(text);
+        if (found == choices.end()) {
+            std::string names;
+            for (auto const& [name, value] : choices) {
+                names += names.empty() ? name : ", " + name;
+            }
+            return fmt::format("'{}' is none of {}", text, names);
+        }
+        text = std::to_string(static_cast<unsigned>(found->second));
+        return {};
+    };
+    return CLI::Validator(check, "");
+}
+
+std::string check_port(std::string& text) {
+    char* end = nullptr;
+    unsigned long const port = std::strtoul(text.c_str(), &end, 10);
+    bool const whole = !text.empty() && end == text.c_str() + text.size();
+    return whole && port >= 1 && port <= 65535 ? "" : fmt::format("'{}' is not a TCP port", text);
+}
+
+/// A comma ends a value on the emulator's command line; doubled, it is one.
+std::string with_commas_doubled(std::string_view text) {
+    std::string out;
+    for (char const letter : text) {
+        out.append(letter == ',' ? 2 : 1, letter);
+    }
+    return out;
+}
+
+void append(std::vector<std::string>& to, std::initializer_list<std::string> what) {
+    to.insert(to.end(), what);
+}
+
+/// A channel of bytes whose other end the launcher holds.
+void append_channel(std::vector<std::string>& to, std::string const& name, int descriptor) {
+    append(to, {"-chardev", fmt::format("socket,id={},fd={}", name, descriptor)});
+}
+
+} // namespace
+
+void add_boot_options(CLI::App& app, BootOptions& options) {
+    add_run_options(app, options.run);
+    app.add_option(
+           "--image", options.image, "metal kernel image (default: images/twofold-full.elf)")
+        ->type_name("FILE");
+    app.add_option("--machine", options.machine, "q35 (default) or microvm")
+        ->type_name("NAME")
+        ->transform(one_of(machine_names));
+    app.add_option_function<std::vector<std::string>>(
+           "--iso",
+           [&options](std::vector<std::string> const& file) {
+               options.iso = file.empty() ? fs::path() : fs::path(file[0]);
+           },
+           "boot a CD image through GRUB (default: images/twofold-full.iso)")
+        ->type_name("[FILE]")
+        ->expected(0, 1);
+    app.add_flag("--uefi", options.uefi, "with --iso: UEFI firmware instead of a BIOS");
+    app.add_option(
+           "--accel", options.accelerator,
+           "tcg (default), kvm, or auto: the faster one, measured once for each version of the "
+           "emulator and remembered")
+        ->type_name("NAME")
+        ->transform(one_of(accelerator_names));
+    app.add_flag(
+        "--icount", options.count_instructions,
+        "the guest's time is its count of instructions: slower, exact, repeatable");
+    app.add_option_function<std::vector<std::string>>(
+           "--gdb",
+           [&options](std::vector<std::string> const& port) {
+               options.gdb = port.empty() ? std::string() : port[0];
+           },
+           "stop before the first instruction and wait for gdb, on a TCP port if one is given")
+        ->type_name("[PORT]")
+        ->check(CLI::Validator(check_port, ""))
+        ->expected(0, 1);
+    app.add_option(
+           "--qemu-arg", options.emulator_arguments,
+           "a further argument of the emulator; repeatable")
+        ->type_name("ARG")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    app.add_flag("--verbose", options.verbose, "say what is done, and what the emulator says");
+    app.footer("Commands can be piped in; the end of the input powers off. On a terminal, ctrl-A x "
+               "ends the\n"
+               "machine, ctrl-A ctrl-A sends ctrl-A, and ctrl-D ends the input.\n\n"
+               "Exit status: 0 to 63 the last command's, 64 wrong use, 69 something is missing, 70 "
+               "the kernel\n"
+               "panicked, 71 the machine died, 74 a file or stream failed, 124 time ran out, 128+N "
+               "signal N.");
+}
+
+void check_boot_options(BootOptions const& options) {
+    auto const refuse = [](char const* line) { throw Failure(Status::usage, line); };
+    if (options.uefi && !options.iso) {
+        refuse("--uefi needs --iso: only a CD image goes through firmware and boot loader");
+    }
+    if (options.iso && options.machine == Machine::microvm) {
+        refuse("--iso needs --machine q35: a microvm has no CD drive");
+    }
+    if (options.iso && !options.image.empty()) {
+        refuse("--iso and --image exclude each other: the CD image holds a kernel of its own");
+    }
+    if (options.count_instructions && options.accelerator != Accelerator::tcg) {
+        refuse("--icount needs --accel tcg: only the emulator counts instructions");
+    }
+}
+
+fs::path find_image(fs::path const& given, std::string_view file) {
+    std::error_code error;
+    if (!given.empty()) {
+        if (!fs::is_regular_file(given, error)) {
+            throw Failure(
+                Status::unavailable, fmt::format("there is no image '{}'", given.string()));
+        }
+        return given;
+    }
+    fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    for (int level = 0; level < parents_max; ++level, folder = folder.parent_path()) {
+        for (char const* inside : {"images", "share/twofold/images"}) {
+            fs::path const candidate = folder / inside / file;
+            if (fs::is_regular_file(candidate, error)) {
+                return candidate;
+            }
+        }
+    }
+    throw Failure(
+        Status::unavailable, fmt::format(
+                                 "there is no image '{}' in a folder 'images' beside this program "
+                                 "or above; build it with "
+                                 "./twofold image, or name one",
+                                 file));
+}
+
+fs::path debug_file(fs::path const& image) {
+    fs::path beside = image;
+    beside.replace_extension(".debug.elf");
+    std::error_code error;
+    return fs::is_regular_file(beside, error) ? beside : image;
+}
+
+fs::path find_emulator() {
+    char const* const search = std::getenv("PATH");
+    std::string_view rest = search == nullptr ? "/usr/bin:/bin" : search;
+    while (!rest.empty()) {
+        auto const colon = std::min(rest.find(':'), rest.size());
+        fs::path const candidate = fs::path(rest.substr(0, colon)) / emulator_program;
+        if (access(candidate.c_str(), X_OK) == 0) {
+            return candidate;
+        }
+        rest.remove_prefix(std::min(colon + 1, rest.size()));
+    }
+    throw Failure(
+        Status::unavailable, fmt::format(
+                                 "{} is not installed; install it with: apt-get install {}",
+                                 emulator_program, emulator_package));
+}
+
+fs::path find_uefi_firmware() {
+    for (char const* file : {"/usr/share/ovmf/OVMF.fd", "/usr/share/qemu/OVMF.fd"}) {
+        if (access(file, R_OK) == 0) {
+            return file;
+        }
+    }
+    throw Failure(
+        Status::unavailable,
+        "there is no UEFI firmware (OVMF.fd); install it with: apt-get install ovmf");
+}
+
+std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
+    std::vector<std::string> out = {
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"};
+    append(out, {"-machine", plan.machine == Machine::q35 ? "q35" : "microvm"});
+    append(out, {"-accel", plan.kvm ? "kvm" : "tcg", "-cpu", "max"});
+    append(out, {"-smp", std::to_string(plan.cpus)});
+    append(out, {"-m", fmt::format("{}K", plan.memory_bytes >> 10)});
+    if (plan.count_instructions) {
+        append(out, {"-icount", "shift=0,sleep=off"});
+    }
+    append_channel(out, "serial", serial_descriptor);
+    append(out, {"-serial", "chardev:serial"});
+    append_channel(out, "results", results_descriptor);
+    append(out, {"-device", "isa-debugcon,iobase=0xe9,chardev=results"});
+    append_channel(out, "monitor", monitor_descriptor);
+    append(out, {"-mon", "chardev=monitor,mode=control"});
+    append(out, {"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"});
+    if (plan.iso) {
+        append(out, {"-cdrom", plan.iso->string(), "-boot", "order=d", "-vga", "std"});
+        append(
+            out, {"-fw_cfg", "name=opt/org.twofold/cmdline,string=" +
+                                 with_commas_doubled(plan.kernel_command_line)});
+        if (plan.firmware) {
+            append(out, {"-bios", plan.firmware->string()});
+        }
+    } else {
+        append(out, {"-vga", "none", "-kernel", plan.image.string()});
+        append(out, {"-append", plan.kernel_command_line});
+    }
+    if (plan.gdb_device) {
+        append(out, {"-S", "-gdb", *plan.gdb_device});
+    }
+    out.insert(out.end(), plan.further.begin(), plan.further.end());
+    return out;
+}
+
+} // namespace twofold::launch

@@ -1,0 +1,47 @@
+// The two directions of a guest's console on their way through the launcher, as pure state
+// machines: what firmware prints before the kernel speaks is held back, and what a person types may
+// be meant for the launcher.
+#pragma once
+
+#include "core/base/integers.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace twofold::launch {
+
+/// Lets bytes through once a line has come that is the nonce and nothing else. The nonce may follow
+/// firmware's last, unfinished line; its own line ends at once.
+class OutputFilter {
+public:
+    explicit OutputFilter(std::string nonce) : m_nonce(std::move(nonce)) {}
+
+    /// Appends to `out` what of `bytes` is the kernel's. O(n).
+    void feed(std::string_view bytes, std::string& out);
+
+    /// Whether the kernel has spoken.
+    bool open() const { return m_open; }
+
+    /// The end of what was held back; for a run in which the kernel never spoke.
+    std::string_view held_back() const { return m_held; }
+
+private:
+    std::string m_nonce;
+    std::string m_held;
+    bool m_open = false;
+};
+
+/// Recognises the launcher's own keys in what a person types: ctrl-A x, ctrl-A h, ctrl-A ctrl-A.
+class KeyFilter {
+public:
+    enum class Action : u8 { none, quit, help };
+
+    /// Appends to `guest` what of `bytes` the guest gets, up to an action of the launcher's. The
+    /// rest behind a `quit` is dropped. O(n).
+    Action feed(std::string_view bytes, std::string& guest);
+
+private:
+    bool m_escaped = false;
+};
+
+} // namespace twofold::launch

@@ -1,0 +1,48 @@
+// The emulator's machine protocol (QMP): one JSON object a line. Used to learn why a machine ended,
+// and to look into one that hangs. Source: QEMU's "QMP protocol specification".
+#pragma once
+
+#include "apps/launch/emulator.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace twofold::launch {
+
+using Clock = std::chrono::steady_clock;
+
+class Monitor {
+public:
+    /// Talks over `emulator`'s monitor channel, which must outlive this.
+    explicit Monitor(Emulator const& emulator);
+
+    /// Takes what has arrived, without waiting. False once the channel is closed.
+    bool receive();
+
+    /// Why the machine ended, in the protocol's word ("guest-reset"); empty while unknown.
+    std::string const& end_reason() const { return m_end_reason; }
+
+    /// Stops all processors of the machine. False if the emulator did not answer by `deadline`.
+    bool stop(Clock::time_point deadline);
+
+    /// The answer of the human monitor's `command`, as processor `cpu` sees it; nothing if there
+    /// was none by `deadline`.
+    std::optional<std::string>
+    ask(std::string_view command, unsigned cpu, Clock::time_point deadline);
+
+private:
+    bool send(std::string_view line);
+    std::optional<std::string> execute(std::string_view request, Clock::time_point deadline);
+    void take_line(std::string_view line);
+
+    int m_descriptor;
+    std::string m_received;
+    std::optional<std::string> m_answer; ///< raw JSON of the latest return value
+    unsigned m_answers = 0;              ///< answers and errors so far
+    unsigned m_requests = 0;
+    std::string m_end_reason;
+};
+
+} // namespace twofold::launch

@@ -199,7 +199,9 @@ std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
     std::vector<std::string> out = {
         "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"};
     append(out, {"-machine", plan.machine == Machine::q35 ? "q35" : "microvm"});
-    append(out, {"-accel", plan.kvm ? "kvm" : "tcg", "-cpu", "max"});
+    // Some hosts offer the register behind arch-capabilities and then refuse to have it written.
+    append(out, {"-accel", plan.kvm ? "kvm" : "tcg"});
+    append(out, {"-cpu", plan.kvm ? "max,arch-capabilities=off" : "max"});
     append(out, {"-smp", std::to_string(plan.cpus)});
     append(out, {"-m", fmt::format("{}K", plan.memory_bytes >> 10)});
     if (plan.count_instructions) {

@@ -40,8 +40,8 @@ void OutputFilter::feed(std::string_view bytes, std::string& out) {
     }
 }
 
-KeyFilter::Action KeyFilter::feed(std::string_view bytes, std::string& guest) {
-    Action action = Action::none;
+KeyFilter::Wishes KeyFilter::feed(std::string_view bytes, std::string& guest) {
+    Wishes wishes;
     for (char const letter : bytes) {
         if (!m_escaped) {
             m_escaped = letter == escape;
@@ -52,15 +52,16 @@ KeyFilter::Action KeyFilter::feed(std::string_view bytes, std::string& guest) {
         }
         m_escaped = false;
         if (letter == 'x') {
-            return Action::quit;
+            wishes.quit = true;
+            break;
         }
         if (letter == 'h') {
-            action = Action::help;
+            wishes.help = true;
         } else if (letter == escape) {
             guest += escape;
         }
     }
-    return action;
+    return wishes;
 }
 
 } // namespace twofold::launch

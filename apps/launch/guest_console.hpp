@@ -34,11 +34,17 @@ private:
 /// Recognises the launcher's own keys in what a person types: ctrl-A x, ctrl-A h, ctrl-A ctrl-A.
 class KeyFilter {
 public:
-    enum class Action : u8 { none, quit, help };
+    /// What the launcher was asked for.
+    struct Wishes {
+        bool help = false;
+        bool quit = false;
 
-    /// Appends to `guest` what of `bytes` the guest gets, up to an action of the launcher's. The
-    /// rest behind a `quit` is dropped. O(n).
-    Action feed(std::string_view bytes, std::string& guest);
+        bool operator==(Wishes const&) const = default;
+    };
+
+    /// Appends to `guest` what of `bytes` the guest gets. What follows the wish to quit is dropped.
+    /// O(n).
+    Wishes feed(std::string_view bytes, std::string& guest);
 
 private:
     bool m_escaped = false;

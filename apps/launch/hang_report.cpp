@@ -17,6 +17,13 @@ std::optional<u64> hexadecimal(std::string_view text) {
     return error == std::errc{} && end != text.data() ? std::optional(value) : std::nullopt;
 }
 
+/// The lines of `info registers` before those of the floating-point and vector unit.
+std::string_view general_registers(std::string_view text) {
+    usize const blank = text.starts_with("\n") ? 1 : 0;
+    usize const unit = text.find("\nFCW=");
+    return text.substr(blank, unit == std::string_view::npos ? unit : unit + 1 - blank);
+}
+
 std::string report_processor(
     Monitor& monitor,
     Journal const& journal,
@@ -43,9 +50,9 @@ std::string report_processor(
         frames =
             walk_frames(*instruction, journal.said_hello ? frame_pointer.value_or(0) : 0, read);
     }
-    std::string out = fmt::format("processor {}:\n", cpu);
-    out += describe_frames(frames, functions, journal.image_base);
-    return out + *registers + (registers->ends_with('\n') ? "" : "\n");
+    return fmt::format(
+        "processor {}:\n{}{}", cpu, describe_frames(frames, functions, journal.image_base),
+        general_registers(*registers));
 }
 
 } // namespace

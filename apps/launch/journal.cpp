@@ -33,10 +33,19 @@ Verdict judge_debug_exit(Journal const& journal, int status) {
             "the exit record says {}, the emulator {}; {}", *journal.exit_status, status,
             journal.progress()));
     }
-    if (journal.exit_status || status > static_cast<int>(Status::guest_last)) {
+    if (journal.exit_status && status == static_cast<int>(Status::panic)) {
+        std::string_view const text = journal.panic ? std::string_view(*journal.panic) : "no text";
+        return {status, fmt::format("the kernel panicked: {}", text.substr(0, text.find('\n')))};
+    }
+    if (journal.exit_status) {
         return {status, {}};
     }
-    return dead(fmt::format("the machine ended without an exit record; {}", journal.progress()));
+    // The image's own start, before there is a kernel, can fail without a record.
+    bool const own_start = status > static_cast<int>(Status::guest_last) && !journal.said_hello;
+    return {
+        own_start ? status : static_cast<int>(Status::crash),
+        fmt::format(
+            "the machine ended with {} and no exit record; {}", status, journal.progress())};
 }
 
 } // namespace

@@ -100,10 +100,11 @@ public:
                 hang();
             }
         }
-        if (m_results) {
-            m_results->flush();
+        if (m_status) {
+            pass_on_what_is_ready();
+            return *m_status;
         }
-        return m_status ? *m_status : conclude();
+        return conclude();
     }
 
 private:
@@ -258,7 +259,7 @@ private:
         }
         if (got <= 0) {
             m_reads_input = false;
-            m_to_guest += end_of_input;
+            m_to_guest += end_of_input; // a read error ends the input, too
             return;
         }
         std::string_view const bytes(m_chunk.data(), static_cast<usize>(got));
@@ -266,13 +267,11 @@ private:
             m_to_guest += bytes;
             return;
         }
-        switch (m_keys.feed(bytes, m_to_guest)) {
-        case KeyFilter::Action::none:
-            break;
-        case KeyFilter::Action::help:
+        auto const wishes = m_keys.feed(bytes, m_to_guest);
+        if (wishes.help) {
             m_output += key_help;
-            break;
-        case KeyFilter::Action::quit:
+        }
+        if (wishes.quit) {
             spdlog::info("ended from the keyboard");
             m_status = static_cast<int>(Status::interrupted);
         }
@@ -290,6 +289,22 @@ private:
             throw Failure(
                 Status::io,
                 fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+        }
+    }
+
+    /// Before the machine is ended from outside: what it has already said, as far as nobody has to
+    /// wait.
+    void pass_on_what_is_ready() {
+        while (m_open[serial] && m_output.size() < output_pending_max) {
+            std::string_view const text = receive(serial);
+            if (text.empty()) {
+                break;
+            }
+            m_console.feed(text, m_output);
+        }
+        pollfd ready{m_setup.output_descriptor, POLLOUT, 0};
+        while (!m_output.empty() && poll(&ready, 1, 0) > 0) {
+            write_output();
         }
     }
 

@@ -1,7 +1,7 @@
 // A guest for tests of the launcher: a kernel's manners at the console and the result channel, and
 // every way to end badly. It does what its commands say, one after the other:
 //
-//     say TEXT       print a line            cmdline        print the kernel's command line
+//     say TEXT       print a line            version        print a line, too
 //     exit N         end properly            halt-record N  an exit record, then end with status 0
 //     mute-exit N    end without a record    reset          triple fault
 //     poweroff       end by ACPI (q35)       panic TEXT     a panic record, then exit 70
@@ -10,7 +10,8 @@
 //     value NAME     a value record
 //
 // Anything else is an unknown command: status 1. Words of the command line: `silent` (never speaks,
-// hangs), `stub-fails` (a line without the nonce, then 70).
+// hangs), `stub-fails` (a line without the nonce, then 70), `step-hangs` (in a start-up step),
+// `show-command-line`.
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -195,6 +196,8 @@ u64 run(char const* line) {
     if (char const* const text = after(line, "say ")) {
         print(text);
         print("\n");
+    } else if (after(line, "version") != nullptr) {
+        print("guest\n");
     } else if (char const* const status = after(line, "exit ")) {
         end(number_at(status));
     } else if (char const* const recorded = after(line, "halt-record ")) {

@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Measures starting: power-on to the first line, instructions, image size, process start, rebuild.
+
+    bench/boot.py BUILD [--benchmark_out=FILE] [--benchmark_repetitions=N]
+
+Takes Google Benchmark's options (the others are accepted and mean nothing here) and writes its JSON. The peer of
+power-on is Linux (linux_guest.py) in the same emulator, run in turns with ours. Times are wall clock, from the
+start of the process to the line that is waited for; instructions are exact (the emulator counts them).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+import linux_guest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+GUEST_TIMEOUT_S = 60
+QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max"]
+PROBE_SOURCE = "core/base/base.cpp"
+
+Entry = dict[str, object]
+
+
+class Failed(Exception):
+    """A measurement could not be made; the text is for a person."""
+
+
+def until_line(command: list[str], expected: bytes) -> float:
+    """Milliseconds from starting `command` until it prints a line that contains `expected`."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+    )
+    guard = threading.Timer(GUEST_TIMEOUT_S, process.kill)
+    guard.start()
+    try:
+        assert process.stdout is not None and process.stderr is not None
+        for line in process.stdout:
+            if expected in line:
+                return (time.perf_counter() - began) * 1000
+        reason = process.stderr.read().decode(errors="replace").strip()
+        raise Failed(f"{command[0]} ended without the line {expected!r}: {reason[-200:]}")
+    finally:
+        guard.cancel()
+        process.kill()
+        process.communicate()
+
+
+def duration(command: list[str]) -> float:
+    """Milliseconds that `command` takes."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(command)}: {(done.stdout + done.stderr).strip()[-300:]}")
+    return (time.perf_counter() - began) * 1000
+
+
+def instructions_to_ready(boot: pathlib.Path) -> float:
+    """Guest instructions from power-on until the kernel is ready, under the emulator's instruction count."""
+    with tempfile.TemporaryDirectory() as folder:
+        results = pathlib.Path(folder) / "results"
+        duration(
+            [str(boot), "--machine", "microvm", "--icount", "--command", "version", "--results", str(results)]
+        )
+        for line in results.read_text().splitlines():
+            record = json.loads(line)
+            if record.get("type") == "command":
+                return float(record["cycles_after"])
+    raise Failed("the kernel reported no command record")
+
+
+def touch_then_test(build: pathlib.Path) -> float:
+    """Milliseconds from a change to one file of core/base to its unit tests having run."""
+    os.utime(ROOT / PROBE_SOURCE)
+    return duration(["cmake", "--build", str(build), "--target", "test_base"]) + duration(
+        [str(build / "tests" / "core" / "base" / "test_base")]
+    )
+
+
+def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
+    """Every benchmark of this program, by name."""
+    host = build / "apps" / "host" / "twofold-host"
+    boot = build / "apps" / "launch" / "twofold-boot"
+    power_on = [str(boot), "--machine", "microvm", "--command", "version"]
+    found: dict[str, Callable[[], float]] = {
+        "power_on_to_version/ours": lambda: until_line(power_on, b"wofold"),
+        "instructions_to_version/ours": lambda: instructions_to_ready(boot),
+        "hosted_start_to_command/ours": lambda: until_line([str(host), "--command", "version"], b"wofold"),
+        "noop_rebuild/ours": lambda: duration(["cmake", "--build", str(build)]),
+        "one_file_to_tests/ours": lambda: touch_then_test(build),
+    }
+    try:
+        kernel, initramfs = linux_guest.prepare(ROOT / "build" / "bench" / "linux")
+        linux = linux_guest.command(kernel, initramfs, QEMU_MICROVM)
+        found["power_on_to_version/linux"] = lambda: until_line(linux, linux_guest.FIRST_LINE)
+    except linux_guest.Unavailable as error:
+        print(f"boot: without the peer Linux: {error}", file=sys.stderr)
+    for profile in ("base", "full"):
+        image = build / "apps" / "images" / f"twofold-{profile}"
+        found[f"image_bytes_{profile}/ours"] = lambda image=image: float(image.stat().st_size)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench/boot.py")
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--benchmark_out", type=pathlib.Path)
+    parser.add_argument("--benchmark_repetitions", type=int, default=3)
+    options, _ = parser.parse_known_args()
+    measured = subjects(options.build.resolve())
+    entries: list[Entry] = []
+    failed = False
+    duration(["cmake", "--build", str(options.build)])
+    for repeat in range(options.benchmark_repetitions):
+        for name, measure in measured.items():
+            try:
+                figure = measure()
+            except (Failed, OSError, ValueError, KeyError) as error:
+                print(f"boot: {name}: {error}", file=sys.stderr)
+                failed = True
+                continue
+            entries.append(
+                {
+                    "name": name,
+                    "run_name": name,
+                    "run_type": "iteration",
+                    "repetition_index": repeat,
+                    "repetitions": options.benchmark_repetitions,
+                    "threads": 1,
+                    "iterations": 1,
+                    "real_time": figure,
+                    "cpu_time": figure,
+                    "time_unit": "ms",
+                }
+            )
+    context = {"executable": "bench/boot.py", "num_cpus": os.cpu_count(), "library_build_type": "release"}
+    text = json.dumps({"context": context, "benchmarks": entries}, indent=1)
+    if options.benchmark_out:
+        options.benchmark_out.write_text(text)
+    else:
+        print(text)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

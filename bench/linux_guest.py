@@ -1,0 +1,87 @@
+"""The peer of the boot figures: the distribution's cloud kernel and a static init that says one line.
+
+The kernel package is downloaded through the system's package sources and unpacked in build/bench/linux; nothing
+is installed. The init is a C program of one line in an initramfs written here (newc format: Linux,
+Documentation/driver-api/early-userspace/buffer-format.rst).
+"""
+
+import pathlib
+import subprocess
+
+FIRST_LINE = b"linux-init: first line"
+INIT_SOURCE = """
+#include <sys/reboot.h>
+#include <unistd.h>
+int main(void) {
+    write(1, "linux-init: first line\\n", 23);
+    reboot(RB_POWER_OFF);
+    for (;;) pause();
+}
+"""
+META_PACKAGE = "linux-image-cloud-amd64"
+COMMAND_LINE = "console=ttyS0 quiet panic=-1"
+
+
+class Unavailable(Exception):
+    """The peer cannot be had here; the text says why."""
+
+
+def cpio(files: list[tuple[str, int, bytes, tuple[int, int]]]) -> bytes:
+    """An archive of (name, mode, data, device numbers)."""
+    out = b""
+    for number, (name, mode, data, device) in enumerate([*files, ("TRAILER!!!", 0, b"", (0, 0))], 1):
+        path = name.encode() + b"\0"
+        fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(path), 0)
+        out += b"070701" + b"".join(b"%08X" % field for field in fields) + path
+        out += b"\0" * (-len(out) % 4) + data
+        out += b"\0" * (-len(out) % 4)
+    return out
+
+
+def run(command: list[str], folder: pathlib.Path) -> str:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = getattr(error, "stderr", "") or str(error)
+        raise Unavailable(f"{command[0]}: {reason.strip().splitlines()[-1]}") from error
+    return done.stdout
+
+
+def prepare(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    """The kernel and the initramfs, made on the first call."""
+    folder.mkdir(parents=True, exist_ok=True)
+    initramfs = folder / "init.cpio"
+    if not initramfs.is_file():
+        (folder / "init.c").write_text(INIT_SOURCE)
+        run(["gcc", "-O2", "-static", "-o", "init", "init.c"], folder)
+        initramfs.write_bytes(
+            cpio(
+                [
+                    ("dev", 0o40755, b"", (0, 0)),
+                    ("dev/console", 0o20600, b"", (5, 1)),
+                    ("init", 0o100755, (folder / "init").read_bytes(), (0, 0)),
+                ]
+            )
+        )
+    kernels = sorted(folder.glob("root/boot/vmlinuz-*"))
+    if not kernels:
+        depends = run(["apt-cache", "depends", META_PACKAGE], folder)
+        names = [line.split()[-1] for line in depends.splitlines() if "Depends: linux-image" in line]
+        if not names:
+            raise Unavailable(f"the package sources of this system have no {META_PACKAGE}")
+        run(["apt-get", "download", names[0]], folder)
+        package = max(folder.glob("linux-image-*.deb"), key=lambda path: path.stat().st_mtime)
+        run(["dpkg-deb", "-x", package.name, "root"], folder)
+        package.unlink()
+        kernels = sorted(folder.glob("root/boot/vmlinuz-*"))
+    return kernels[-1], initramfs
+
+
+def command(kernel: pathlib.Path, initramfs: pathlib.Path, machine: list[str]) -> list[str]:
+    """The emulator's command line; `machine` is what ours is started with too."""
+    return [
+        *machine, "-m", "128M", "-kernel", str(kernel), "-initrd", str(initramfs), "-append", COMMAND_LINE,
+        "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
+    ]  # fmt: skip

@@ -1,0 +1,107 @@
+"""Pretty-printers of gdb for the types of core/base. `./twofold gdb` loads them; elsewhere:
+
+    (gdb) source tools/gdb/printers.py
+
+Invariant: a printer reads the members that the type has and calls nothing in the program, so that a core file
+and a stopped kernel print alike.
+"""
+
+import gdb
+import gdb.printing
+
+
+class Number:
+    """A strong type around one number: what it counts, then the number."""
+
+    text = "{}"
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.number = int(value["value"])
+
+    def to_string(self) -> str:
+        return self.text.format(self.number)
+
+
+class Bytes(Number):
+    """Bytes, with the largest binary unit that divides them."""
+
+    def to_string(self) -> str:
+        for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+            if self.number and self.number % size == 0:
+                return f"{self.number // size} {unit}"
+        return f"{self.number} B"
+
+
+class PhysAddr(Number):
+    text = "physical {:#x}"
+
+
+class VirtAddr(Number):
+    text = "virtual {:#x}"
+
+
+class Nanos(Number):
+    text = "{} ns"
+
+
+class CpuId(Number):
+    text = "cpu {}"
+
+
+class Atomic:
+    """Atomic<T>: its value as it lies in memory."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        # libstdc++ keeps an integer in _M_i, a pointer in _M_b._M_p, an enum in _M_i.
+        inner = value["m_value"]
+        for path in (("_M_i",), ("_M_b", "_M_p"), ("_M_base", "_M_i")):
+            try:
+                found = inner
+                for name in path:
+                    found = found[name]
+            except gdb.error:
+                continue
+            self.value = found
+            return
+        self.value = inner
+
+    def to_string(self) -> str:
+        return f"atomic {self.value}"
+
+
+class Result:
+    """Result<T>: the value as a child, or the error's name."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.value = value
+        self.good = bool(value["m_has_value"])
+
+    def to_string(self) -> str:
+        if self.good:
+            return "success"
+        return f"failure: {str(self.value['m_error']).rsplit('::', 1)[-1]}"
+
+    def children(self):
+        if self.good:
+            try:
+                yield "value", self.value["m_value"]
+            except gdb.error:  # Result<void> holds none
+                return
+
+
+def printers() -> gdb.printing.RegexpCollectionPrettyPrinter:
+    collection = gdb.printing.RegexpCollectionPrettyPrinter("twofold")
+    for name, pattern, printer in (
+        ("Bytes", r"^twofold::Bytes$", Bytes),
+        ("PhysAddr", r"^twofold::detail::Address<twofold::detail::PhysicalSpace>$", PhysAddr),
+        ("VirtAddr", r"^twofold::detail::Address<twofold::detail::VirtualSpace>$", VirtAddr),
+        ("Nanos", r"^twofold::Nanos$", Nanos),
+        ("CpuId", r"^twofold::CpuId$", CpuId),
+        ("Atomic", r"^twofold::Atomic<.*>$", Atomic),
+        ("Result", r"^twofold::Result<.*>$", Result),
+    ):
+        collection.add_printer(name, pattern, printer)
+    return collection
+
+
+gdb.printing.register_pretty_printer(None, printers(), replace=True)

@@ -1,0 +1,98 @@
+# test: build everything, run every suite on every machine, report
+#
+#     ./twofold test [--quick] [--filter REGEX]
+#
+# Builds with g++ (debug with ASan and UBSan; release) and clang, compiles core/ for AArch64, runs all
+# suites, the fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others. Logs,
+# and the JUnit report, are in build/test/. The last line is `N passed, N failed`; status 1 if any failed.
+#
+#   --quick         the hosted machine alone: g++ debug and release
+#   --filter REGEX  only the tests whose name matches, in each build
+
+# begin_stages: an empty build/test/.
+begin_stages() {
+    test_folder=$root/build/test
+    rm -rf "$test_folder"
+    mkdir -p "$test_folder"
+    : >"$test_folder/stages.tsv"
+}
+
+# stage NAME COMMAND...: runs it with its output in a log, timed; on failure shows the end of the log and
+# the command again. Returns whether it passed.
+stage() {
+    local name=$1 began status=0 elapsed log
+    shift
+    log=$test_folder/${name// /-}.log
+    began=$(now_ms)
+    [[ -t 2 ]] && printf '%s ...' "$name" >&2
+    (cd "$root" && "$@") >"$log" 2>&1 </dev/null || status=$?
+    elapsed=$(($(now_ms) - began))
+    [[ -t 2 ]] && printf '\r\033[K' >&2
+    printf '%s\t%d\t%d\t%s\n' "$name" "$status" "$elapsed" "${*#"$root"/}" >>"$test_folder/stages.tsv"
+    if [[ $status == 0 ]]; then
+        printf '%-18s ok      %9s\n' "$name" "$(seconds "$elapsed")"
+        return 0
+    fi
+    printf '%-18s FAILED  %9s  (status %d; %s)\n' "$name" "$(seconds "$elapsed")" "$status" "${log#"$root"/}"
+    tail -n 20 "$log" | sed 's/^/    /'
+    printf '    again: %s\n' "${*#"$root"/}"
+    return 1
+}
+
+# build_stage PRESET [TARGET...]
+build_stage() {
+    local preset=$1
+    shift
+    if [[ ! -f $root/build/$preset/build.ninja ]]; then
+        stage "configure $preset" cmake --preset "$preset" || return 1
+    fi
+    stage "build $preset" cmake --build --preset "$preset" -j "$(nproc)" ${1:+--target "$@"}
+}
+
+# ctest_stage PRESET [OPTION...]
+ctest_stage() {
+    local preset=$1
+    shift
+    rm -rf "$root/build/$preset/results"
+    stage "test $preset" ctest --preset "$preset" -j "$(nproc)" --timeout 120 "$@" \
+        --output-junit "$test_folder/ctest-$preset.xml"
+}
+
+build_and_test() { build_stage "$1" && ctest_stage "$@"; }
+
+verb_test() {
+    local quick='' filter='' preset failed=0
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --quick) quick=yes ;;
+            --filter)
+                option_value test "$@"
+                filter=$2
+                shift
+                ;;
+            --filter=?*) filter=${1#*=} ;;
+            *) unknown_argument test "$1" --quick --filter ;;
+        esac
+        shift
+    done
+    ensure_packages core
+    local test_folder
+    begin_stages
+    local -a presets=(debug release) options=(--no-tests=error)
+    [[ -n $quick ]] && options+=(-E '^metal\.')
+    [[ -n $quick ]] || presets+=(clang)
+    [[ -n $filter ]] && options=(-R "$filter")
+    for preset in "${presets[@]}"; do
+        build_and_test "$preset" "${options[@]}" || failed=1
+    done
+    if [[ -z $quick && -z $filter ]]; then
+        build_stage aarch64 || failed=1
+        build_and_test unchecked "${options[@]}" -L kernel || failed=1
+        stage twin "$root/twofold" twin || failed=1
+        stage 'twin mutate' "$root/twofold" twin --mutate || failed=1
+        build_stage fuzz fuzz_targets && stage fuzz "$root/twofold" fuzz --all --time 10 || failed=1
+        stage tidy "$root/twofold" tidy || failed=1
+    fi
+    python3 "$root/tools/report.py" "$test_folder" || failed=1
+    exit "$failed"
+}

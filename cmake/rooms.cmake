@@ -10,16 +10,18 @@ function(twofold_room name)
     endforeach()
 endfunction()
 
-# twofold_pure_room(NAME SOURCES file...)
+# twofold_pure_room(NAME SOURCES file... [LINK room...])
 #
 # A room that needs no machine. Beside the object libraries of twofold_room it is an ordinary static
-# library `NAME` of the host, for tools, host tests, fuzz targets and the installed package.
+# library `NAME` of the host, for tools, host tests, fuzz targets and the installed package, linked with the
+# static libraries of the rooms that it uses.
 function(twofold_pure_room name)
-    cmake_parse_arguments(PARSE_ARGV 1 room "" "" "SOURCES")
+    cmake_parse_arguments(PARSE_ARGV 1 room "" "" "SOURCES;LINK")
     twofold_room(${name} SOURCES ${room_SOURCES})
     if("host" IN_LIST TWOFOLD_MACHINES)
         add_library(${name} STATIC ${room_SOURCES})
-        target_link_libraries(${name} PRIVATE host_program)
+        target_link_libraries(${name} PUBLIC ${room_LINK} PRIVATE $<BUILD_INTERFACE:host_program>)
+        set_property(GLOBAL APPEND PROPERTY twofold_pure_rooms ${name})
         target_include_directories(${name} PUBLIC
             $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>
             $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/core/base/mutants/${TWOFOLD_MUTANTS}>

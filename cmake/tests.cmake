@@ -24,6 +24,20 @@ function(twofold_host_test name)
     gtest_discover_tests(test_${name} TEST_PREFIX host.${name}. PROPERTIES LABELS host)
 endfunction()
 
+# twofold_tool_test(NAME COMMAND word...)
+#
+# A test of what is not built from the tree's C++ by itself: the entry script, ports, the installed package.
+# Once is enough, so only the plain g++ build has them.
+function(twofold_tool_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "" "COMMAND")
+    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL GNU OR TWOFOLD_SANITIZE OR NOT TWOFOLD_CHECKS
+            OR NOT "host" IN_LIST TWOFOLD_MACHINES OR NOT TWOFOLD_MUTANTS STREQUAL none)
+        return()
+    endif()
+    add_test(NAME tools.${name} COMMAND ${test_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(tools.${name} PROPERTIES LABELS tools TIMEOUT 300)
+endfunction()
+
 # twofold_fuzz_target(NAME SOURCES file.fuzz.cpp [LINK target...] [CORPUS folder])
 #
 # A libFuzzer program `fuzz_<NAME>`, built by the preset `fuzz` only. `CORPUS` holds its seeds; every

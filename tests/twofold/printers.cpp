@@ -1,14 +1,7 @@
 // What the pretty-printers of tools/gdb are tested on: one value of each type, alive at `stop_here`.
 #include "core/base/base.hpp"
 
-#include <cstdlib>
-#include <source_location>
-
 using namespace twofold;
-
-[[noreturn]] void twofold::check_failed(char const*, std::source_location) {
-    std::abort();
-}
 
 extern "C" void stop_here(void const*);
 
@@ -18,8 +11,12 @@ extern "C" [[gnu::noinline]] void stop_here(void const* values) {
 }
 
 int main() {
+    char letters[16];
+    TextBuffer text(letters);
+    text.append("tag");
     struct {
         Bytes size{u64{3} << 20};
+        Bytes odd{1025};
         PhysAddr frame{0x1000};
         VirtAddr page{0x4444'4444'0000};
         Nanos time{1500};
@@ -27,8 +24,9 @@ int main() {
         Atomic<u32> count{7};
         Result<Bytes> good{Bytes{4096}};
         Result<Bytes> bad{Error::busy};
-        Result<void> done;
-    } const values;
+        Result<void> done{};
+        TextBuffer const& text;
+    } const values{.text = text};
     stop_here(&values);
     return 0;
 }

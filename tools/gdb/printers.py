@@ -89,6 +89,20 @@ class Result:
                 return
 
 
+class TextBuffer:
+    """TextBuffer: the text collected so far."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.start = value["m_storage"]["_M_ptr"]
+        self.length = int(value["m_length"])
+
+    def to_string(self) -> str:
+        return self.start.string("utf-8", "replace", self.length) if self.length else ""
+
+    def display_hint(self) -> str:
+        return "string"
+
+
 def printers() -> gdb.printing.RegexpCollectionPrettyPrinter:
     collection = gdb.printing.RegexpCollectionPrettyPrinter("twofold")
     for name, pattern, printer in (
@@ -98,6 +112,7 @@ def printers() -> gdb.printing.RegexpCollectionPrettyPrinter:
         ("Nanos", r"^twofold::Nanos$", Nanos),
         ("CpuId", r"^twofold::CpuId$", CpuId),
         ("Atomic", r"^twofold::Atomic<.*>$", Atomic),
+        ("TextBuffer", r"^twofold::TextBuffer$", TextBuffer),
         ("Result", r"^twofold::Result<.*>$", Result),
     ):
         collection.add_printer(name, pattern, printer)

@@ -10,6 +10,8 @@
 # A ratio above 1 says how many times better than the best peer we are. Google Benchmark's own JSON is
 # kept in build/bench/, for its compare.py.
 
+passes_help=yes
+
 verb_bench() {
     ensure_packages bench
     build release

@@ -5,6 +5,8 @@
 # stdout carries only what the guest prints; the exit status is that of its last command. Commands can
 # be piped in; end of input powers off. `./twofold boot --help` lists the options of the machine.
 
+passes_help=yes
+
 verb_boot() {
     local preset
     local -a arguments

@@ -1,0 +1,37 @@
+# What `cmake --install` puts where: the programs, the kernel images beside them, and the rooms of core/ that
+# need no machine as the CMake package `twofold` (find_package(twofold), then twofold::base and so on).
+if(NOT "host" IN_LIST TWOFOLD_MACHINES OR TWOFOLD_SANITIZE)
+    return()
+endif()
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols twofold-twin)
+    if(TARGET ${program})
+        install(TARGETS ${program} RUNTIME)
+    endif()
+endforeach()
+
+# A failed check of an installed room; a program may define check_failed itself instead.
+add_library(checks STATIC ${CMAKE_SOURCE_DIR}/tools/package/check_failed.cpp)
+target_link_libraries(checks PRIVATE $<BUILD_INTERFACE:host_program>)
+target_compile_features(checks PUBLIC cxx_std_23)
+
+get_property(rooms GLOBAL PROPERTY twofold_pure_rooms)
+foreach(room IN LISTS rooms)
+    target_link_libraries(${room} INTERFACE $<INSTALL_INTERFACE:twofold::checks>)
+    get_target_property(folder ${room} SOURCE_DIR)
+    file(RELATIVE_PATH relative ${CMAKE_SOURCE_DIR} ${folder})
+    install(DIRECTORY ${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/twofold/${relative}
+        FILES_MATCHING PATTERN "*.hpp" PATTERN mutants EXCLUDE)
+endforeach()
+install(FILES ${CMAKE_SOURCE_DIR}/core/base/mutants/none/mutant_choice.hpp
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/twofold)
+install(TARGETS checks ${rooms} EXPORT twofold ARCHIVE)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/twofold)
+install(EXPORT twofold NAMESPACE twofold:: FILE twofoldTargets.cmake DESTINATION ${package_folder})
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/twofoldConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_SOURCE_DIR}/tools/package/twofoldConfig.cmake
+    ${CMAKE_BINARY_DIR}/twofoldConfigVersion.cmake DESTINATION ${package_folder})

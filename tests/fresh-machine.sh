@@ -42,8 +42,8 @@ command -v debootstrap >/dev/null || {
 
 release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 # debootstrap wants one address; everything else comes from the copied package sources.
-mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-    sed -nE 's/^(URIs:|deb( \[[^]]*\])?)[[:space:]]+([^[:space:]]+).*/\3/p' | head -n 1)
+mirror=$(find /etc/apt -name '*.sources' -o -name '*.list' | sort | xargs cat |
+    sed -nE 's/^(URIs:|deb( \[[^]]*\])?)[[:space:]]+([^[:space:]]+).*/\3/p' | sed -n 1p)
 [[ -n $folder ]] || folder=$(mktemp -d "${TMPDIR:-/tmp}/twofold-fresh.XXXXXX")
 mkdir -p "$folder"
 machine=$folder/root
@@ -52,7 +52,7 @@ machine=$folder/root
 clean() {
     local status=$? place
     for place in dev/pts dev/shm proc sys; do
-        mountpoint -q "$machine/$place" && umount -l "$machine/$place"
+        if mountpoint -q "$machine/$place"; then umount -l "$machine/$place"; fi
     done
     if grep -qF " $machine/" /proc/mounts; then
         echo "fresh-machine: something is still mounted under $machine; left in place" >&2
@@ -85,7 +85,7 @@ fi
 # The host's package sources, keys and network settings, so that both see the same packages.
 rm -f "$machine/etc/apt/sources.list"
 for file in sources.list sources.list.d trusted.gpg.d apt.conf.d auth.conf.d; do
-    [[ -e /etc/apt/$file ]] && cp -a "/etc/apt/$file" "$machine/etc/apt/"
+    [[ ! -e /etc/apt/$file ]] || cp -a "/etc/apt/$file" "$machine/etc/apt/"
 done
 mkdir -p "$machine/usr/share/keyrings"
 cp -a /usr/share/keyrings/. "$machine/usr/share/keyrings/"

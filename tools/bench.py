@@ -21,6 +21,7 @@ Times never gate: a missed goal is shown and does not change the status.
 import argparse
 import collections
 import json
+import os
 import pathlib
 import statistics
 import subprocess
@@ -47,15 +48,22 @@ class Broken(Exception):
 
 def programs(build: pathlib.Path) -> dict[str, list[str]]:
     """The bench program of each room."""
-    found = {path.stem: [sys.executable, str(path), str(build)] for path in (ROOT / "bench").glob("*.py")}
+    scripts = [path for path in (ROOT / "bench").glob("*.py") if path.with_suffix(".json").is_file()]
+    found = {path.stem: [sys.executable, str(path), str(build)] for path in scripts}
     for path in (build / "bench").glob("bench_*"):
         if path.is_file() and not path.suffix:
             found[path.name.removeprefix("bench_")] = [str(path)]
     return dict(sorted(found.items()))
 
 
+def pinned(command: list[str]) -> list[str]:
+    """A program that measures itself stays on one processor; one that starts others does not."""
+    last = max(os.sched_getaffinity(0))
+    return command if command[0] == sys.executable else ["taskset", "-c", str(last), *command]
+
+
 def measure(room: str, command: list[str], full: bool, out: pathlib.Path) -> None:
-    """Runs one program; its JSON goes to `out`."""
+    """Runs one program; its JSON goes to `out`, what it says beside to a log."""
     options = [
         f"--benchmark_out={out}",
         "--benchmark_out_format=json",
@@ -64,12 +72,20 @@ def measure(room: str, command: list[str], full: bool, out: pathlib.Path) -> Non
         "--benchmark_enable_random_interleaving=true",
     ]
     out.unlink(missing_ok=True)
+    log = out.with_suffix(".log")
     try:
-        run = subprocess.run(command + options, stdout=subprocess.DEVNULL, timeout=TIMEOUT_S, check=False)
+        with log.open("w") as said:
+            run = subprocess.run(
+                pinned(command) + options, stdout=subprocess.DEVNULL, stderr=said, timeout=TIMEOUT_S, check=False
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Broken(1, f"the bench program of {room} did not end: {error}") from error
     if run.returncode != 0 or not out.is_file():
-        raise Broken(1, f"the bench program of {room} failed with status {run.returncode}: {' '.join(command)}")
+        reason = (log.read_text(errors="replace").strip().splitlines() or ["it said nothing"])[-1]
+        raise Broken(1, f"the bench program of {room} failed with status {run.returncode}: {reason}")
+    for line in log.read_text(errors="replace").splitlines():
+        if line.startswith(f"{room}: "):
+            print(f"twofold: bench: {line}", file=sys.stderr)
 
 
 def figures(path: pathlib.Path, subjects: dict[str, Any]) -> Figures:
@@ -190,7 +206,9 @@ def main() -> int:
     except Broken as error:
         print(f"twofold: bench: {error}", file=sys.stderr)
         return error.status
-    print(json.dumps(rows, indent=2) if options.json else table(rows, earlier))
+    text = json.dumps(rows, indent=2)
+    (folder / "results.json").write_text(text)
+    print(text if options.json else table(rows, earlier))
     return 0
 
 

@@ -1,4 +1,5 @@
-// What the pretty-printers of tools/gdb are tested on: one value of each type, alive at `stop_here`.
+// What the pretty-printers of tools/gdb are tested on: one value of each type, alive at
+// `stop_here`.
 #include "core/base/base.hpp"
 
 using namespace twofold;

@@ -1,5 +1,6 @@
 """The entry script: verbs, options and presets that do not exist, and help."""
 
+import subprocess
 import sys
 import unittest
 
@@ -67,6 +68,46 @@ class Options(ScriptTest):
         done = self.run_script("run", "--preset", "relase")
         self.assert_refused(done, 64, "unknown preset 'relase'", "did you mean 'release'?", "debug release clang")
         self.assert_refused(self.run_script("boot", "--preset=base"), 64, "unknown preset 'base'")
+
+
+class Fuzz(ScriptTest):
+    """On a build that has one target, a shell script in libFuzzer's place."""
+
+    def fuzz(self, program: str, *options: str) -> subprocess.CompletedProcess[str]:
+        root = self.copy()
+        build = root / "build" / "fuzz"
+        (build / "fuzz-targets").mkdir(parents=True)
+        targets = ("build.ninja", "fuzz_targets", "fuzz_thing")
+        (build / "build.ninja").write_text("".join(f"build {target}: phony\n" for target in targets))
+        fuzzer = build / "fuzz_thing"
+        fuzzer.write_text(f"#!/bin/bash\nfor option; do case $option in -artifact_prefix=*) work=${{option#*=}};; esac; done\n{program}\n")
+        fuzzer.chmod(0o755)
+        (build / "fuzz-targets" / "thing").write_text(f"{fuzzer}\n{root}/tests/corpus/thing\n")
+        (root / "packages.txt").write_text("")
+        return self.run_script("fuzz", *options, root=root, TWOFOLD_PACKAGES=str(root / "packages.txt"))
+
+    def test_targets_are_listed(self) -> None:
+        self.assertEqual(self.fuzz("exit 0", "--list").stdout, "thing\n")
+
+    def test_a_quiet_target_passes(self) -> None:
+        done = self.fuzz("echo 'stat::number_of_executed_units: 12'", "--all", "--time", "1")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertRegex(done.stdout, r"thing +ok, 12 inputs in 1 s")
+
+    def test_a_crash_says_how_it_becomes_a_test(self) -> None:
+        done = self.fuzz("echo x >$work/crash-1234; echo 'SUMMARY: broke'; exit 77", "thing")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("SUMMARY: broke", done.stdout)
+        self.assertRegex(done.stdout, r"thing +FAILED on an input; again: build/fuzz/fuzz_thing build/fuzz/work/thing/crash-1234")
+        self.assertIn("cp build/fuzz/work/thing/crash-1234 tests/corpus/thing/", done.stdout)
+
+    def test_a_target_that_does_not_start_fails(self) -> None:
+        done = self.fuzz("echo no such library; exit 127", "--all")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("FAILED without an input", done.stdout)
+
+    def test_an_unknown_target_names_the_nearest(self) -> None:
+        self.assert_refused(self.fuzz("exit 0", "things"), 64, "unknown target 'things'", "did you mean 'thing'?")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ show_progress() {
     [[ -t 2 ]] && interactive=yes
     while IFS= read -r line; do
         case $line in
-            'ninja: no work to do.' | 'ninja: Entering directory'*) ;;
+            'ninja: no work to do.' | 'ninja: Entering directory'* | '-- '*) ;;
             '['[0-9]*/[0-9]*']'*)
                 if [[ -n $interactive ]]; then
                     printf '\r\033[K%.*s' "$((${COLUMNS:-80} - 1))" "$line" >&2
@@ -52,7 +52,8 @@ configure() {
     fi
 }
 
-# build PRESET [TARGET...]: configures if needed and builds; one build of a preset at a time.
+# build PRESET [TARGET...]: configures if needed and builds; one build of a preset at a time. The target
+# build.ninja only brings the configuration up to date.
 build() {
     local preset=$1
     shift

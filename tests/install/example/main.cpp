@@ -16,6 +16,9 @@ int main() {
     char text[100];
     u64 const pages = whole_pages(Bytes{5000}, page_size).value() / page_size;
     Error const refusal = whole_pages(Bytes{5000}, Bytes{3}).error();
-    std::cout << format_to(text, "a page is {:#x} bytes; 5000 bytes take {} pages; 3 refuses: {}",
-                     page_size.value, pages, refusal).text << '\n';
+    std::cout << format_to(
+                     text, "a page is {:#x} bytes; 5000 bytes take {} pages; 3 refuses: {}",
+                     page_size.value, pages, refusal)
+                     .text
+              << '\n';
 }

@@ -57,12 +57,13 @@ verb_fuzz() {
     [[ $time =~ ^[1-9][0-9]{0,5}$ ]] || usage_error "fuzz: --time takes a number of seconds from 1 to 999999, not '$time'"
     [[ -n $list$all$target ]] || usage_error "fuzz: name a target, or --all; ./twofold fuzz --list shows them"
     ensure_packages core
-    configure fuzz
+    build fuzz build.ninja
     mapfile -t targets < <(cd "$fuzz_targets_folder" 2>/dev/null && ls)
     if [[ -n $list ]]; then
         [[ ${#targets[@]} == 0 ]] || printf '%s\n' "${targets[@]}"
         return
     fi
+    [[ ${#targets[@]} -gt 0 ]] || fail "$status_unavailable" 'fuzz: the build has no fuzz target'
     if [[ -n $target ]]; then
         [[ -f $fuzz_targets_folder/$target ]] ||
             usage_error "fuzz: unknown target '$target'$(suggestion "$target" "${targets[@]}") (./twofold fuzz --list)"

@@ -22,7 +22,6 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-COMMAND = "scenario"
 VALUES_LEAST = 32
 TIMEOUT_S = 120
 MACHINES = {"host": "apps/host/twofold-host", "metal": "apps/launch/twofold-boot"}
@@ -45,19 +44,37 @@ def records(lines: list[str]) -> Values:
     return found
 
 
-def run(program: pathlib.Path, *options: str) -> tuple[Values, int]:
-    """The values of all scenarios on one machine, and the run's status."""
+def start(program: pathlib.Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Runs one kernel command on a machine."""
+    try:
+        return subprocess.run(
+            [str(program), "--command", command, *options],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NotRun(f"{program.name} did not run: {error}") from error
+
+
+def scenarios(program: pathlib.Path) -> list[str]:
+    """The names of the scenarios that a machine's kernel carries."""
+    done = start(program, "scenarios")
+    if done.returncode != 0:
+        raise NotRun(f"`scenarios` ended with status {done.returncode} on {program.name}: {done.stderr.strip()}")
+    return done.stdout.split()
+
+
+def run(program: pathlib.Path, names: list[str], *options: str) -> tuple[Values, int]:
+    """The values that the named scenarios record on one machine, and the run's status."""
+    if not names:
+        return {}, 0
     with tempfile.TemporaryDirectory(prefix="twofold-twin-") as folder:
         results = pathlib.Path(folder) / "results"
-        command = [str(program), "--command", COMMAND, "--results", str(results), *options]
+        command = "; ".join(f"scenario {name}" for name in names)
+        done = start(program, command, "--results", str(results), *options)
         try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-            )
-            lines = results.read_text().splitlines() if results.exists() else []
-            return records(lines), done.returncode if lines else -1
-        except (OSError, subprocess.TimeoutExpired, ValueError, KeyError) as error:
-            raise NotRun(f"{program.name} did not run: {error}") from error
+            return records(results.read_text().splitlines()), done.returncode
+        except (OSError, ValueError, KeyError) as error:
+            raise NotRun(f"{program.name} left no results: {error}; {done.stderr.strip()}") from error
 
 
 def digest(values: list[tuple[str, bytes]]) -> str:
@@ -75,11 +92,11 @@ def first_difference(one: list[tuple[str, bytes]], other: list[tuple[str, bytes]
     return f"{len(one)} values against {len(other)}"
 
 
-def rows(runs: dict[str, Values], chosen: list[str]) -> list[dict[str, object]]:
+def rows(runs: dict[str, Values]) -> list[dict[str, object]]:
     """One row a scenario: records, a digest for each machine, whether all agree, and why not."""
     table = []
     names = sorted({name for values in runs.values() for name in values})
-    for name in [one for one in names if not chosen or one in chosen]:
+    for name in names:
         by_machine = {machine: values.get(name, []) for machine, values in runs.items()}
         digests = {machine: digest(values) if values else "" for machine, values in by_machine.items()}
         first, *others = by_machine.values()
@@ -106,13 +123,14 @@ def room_of(mutant: str, scenarios: Values) -> str:
 
 def mutate(program: pathlib.Path) -> int:
     """Prints which flipped operation its scenario notices; 1 if one goes unnoticed."""
-    plain, _ = run(program)
+    names = scenarios(program)
+    plain, _ = run(program, names)
     unnoticed = 0
     print(f"{'operation':<28} {'scenario':<12} noticed")
     covered = set()
     for mutant in mutants():
         scenario = room_of(mutant, plain)
-        flipped, status = run(program, "--mutant", mutant)
+        flipped, status = run(program, [scenario] if scenario else [], "--mutant", mutant)
         noticed = bool(scenario) and (flipped.get(scenario) != plain[scenario] or status != 0)
         covered.add(scenario)
         unnoticed += not noticed
@@ -136,19 +154,22 @@ def main() -> int:
     try:
         if options.mutate:
             return mutate(options.build / MACHINES["host"])
+        programs = {machine: options.build / path for machine, path in MACHINES.items()}
+        known = {machine: scenarios(program) for machine, program in programs.items()}
+        missing = set(options.scenarios) - set().union(*known.values())
+        if missing:
+            print(f"twofold: twin: unknown scenario {', '.join(sorted(missing))}", file=sys.stderr)
+            return 64
         runs = {}
-        for machine, path in MACHINES.items():
-            runs[machine], status = run(options.build / path)
+        for machine, program in programs.items():
+            names = [name for name in known[machine] if not options.scenarios or name in options.scenarios]
+            runs[machine], status = run(program, names)
             if status != 0:
                 raise NotRun(f"the scenarios ended with status {status} on {machine}")
     except NotRun as error:
         print(f"twofold: twin: {error}", file=sys.stderr)
         return 69
-    table = rows(runs, options.scenarios)
-    missing = set(options.scenarios) - {row["scenario"] for row in table}
-    if missing:
-        print(f"twofold: twin: unknown scenario {', '.join(sorted(missing))}", file=sys.stderr)
-        return 64
+    table = rows(runs)
     if options.json:
         print(json.dumps(table, indent=2))
     else:

@@ -15,6 +15,11 @@ int main() {
     char letters[16];
     TextBuffer text(letters);
     text.append("tag");
+    FixedString<8> name;
+    name.append("boot").value();
+    FixedVector<u32, 4> list;
+    list.push_back(5).value();
+    list.push_back(6).value();
     struct {
         Bytes size{u64{3} << 20};
         Bytes odd{1025};
@@ -27,7 +32,9 @@ int main() {
         Result<Bytes> bad{Error::busy};
         Result<void> done{};
         TextBuffer const& text;
-    } const values{.text = text};
+        FixedString<8> const& name;
+        FixedVector<u32, 4> const& list;
+    } const values{.text = text, .name = name, .list = list};
     stop_here(&values);
     return 0;
 }

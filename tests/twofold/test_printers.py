@@ -20,6 +20,8 @@ EXPECTED = {
     "bad": "failure: busy",
     "done": "success",
     "text": '"tag"',
+    "name": '"boot"',
+    "list": "2 of 4 = {5, 6}",
 }
 
 

@@ -103,6 +103,39 @@ class TextBuffer:
         return "string"
 
 
+class FixedString:
+    """FixedString: its letters, without the rest of its capacity."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.start = value["m_letters"]
+        self.length = int(value["m_size"])
+
+    def to_string(self) -> str:
+        return self.start.string("utf-8", "replace", self.length) if self.length else ""
+
+    def display_hint(self) -> str:
+        return "string"
+
+
+class FixedVector:
+    """FixedVector: how full, and the items."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.items = value["m_storage"]["items"]
+        self.length = int(value["m_size"])
+        self.capacity = self.items.type.range()[1] + 1
+
+    def to_string(self) -> str:
+        return f"{self.length} of {self.capacity}"
+
+    def children(self):
+        for index in range(min(self.length, self.capacity)):
+            yield f"[{index}]", self.items[index]
+
+    def display_hint(self) -> str:
+        return "array"
+
+
 def printers() -> gdb.printing.RegexpCollectionPrettyPrinter:
     collection = gdb.printing.RegexpCollectionPrettyPrinter("twofold")
     for name, pattern, printer in (
@@ -113,6 +146,8 @@ def printers() -> gdb.printing.RegexpCollectionPrettyPrinter:
         ("CpuId", r"^twofold::CpuId$", CpuId),
         ("Atomic", r"^twofold::Atomic<.*>$", Atomic),
         ("TextBuffer", r"^twofold::TextBuffer$", TextBuffer),
+        ("FixedString", r"^twofold::FixedString<.*>$", FixedString),
+        ("FixedVector", r"^twofold::FixedVector<.*>$", FixedVector),
         ("Result", r"^twofold::Result<.*>$", Result),
     ):
         collection.add_printer(name, pattern, printer)

@@ -2,7 +2,7 @@
 # Sourced by ./twofold, which sets `root`. Needs bash and coreutils alone: it runs before any set-up.
 
 # Exit statuses, the same for every verb and every machine.
-readonly status_usage=64 status_refused=65 status_unavailable=69
+readonly status_usage=64 status_unavailable=69
 
 # Messages of the script go to stderr: stdout belongs to the guest and to reports.
 say() { printf 'twofold: %s\n' "$*" >&2; }

@@ -22,13 +22,13 @@ package_lines() {
 
 # version_at_least FOUND LEAST: compares dotted numbers.
 version_at_least() {
-    local -a found least
+    local -a have want
     local i
-    IFS=. read -ra found <<<"$1"
-    IFS=. read -ra least <<<"$2"
-    for i in "${!least[@]}"; do
-        ((10#${found[i]:-0} > 10#${least[i]})) && return 0
-        ((10#${found[i]:-0} < 10#${least[i]})) && return 1
+    IFS=. read -ra have <<<"$1"
+    IFS=. read -ra want <<<"$2"
+    for i in "${!want[@]}"; do
+        ((10#${have[i]:-0} > 10#${want[i]})) && return 0
+        ((10#${have[i]:-0} < 10#${want[i]})) && return 1
     done
     return 0
 }

@@ -7,11 +7,21 @@
 
 passes_help=yes
 
+# boot_targets ARGUMENTS...: what must be built for these options; the CD image only if it is asked for.
+boot_targets() {
+    local argument
+    printf 'twofold-boot\nimage_base\nimage_full\n'
+    for argument in "$@"; do
+        if [[ $argument == --iso ]]; then printf 'image_full_iso\n'; fi
+    done
+}
+
 verb_boot() {
     local preset
-    local -a arguments
+    local -a arguments targets
     take_preset boot release "$@"
     ensure_packages core
-    build "$preset" twofold-boot images
+    mapfile -t targets < <(boot_targets "${arguments[@]}")
+    build "$preset" "${targets[@]}"
     exec "$root/build/$preset/apps/launch/twofold-boot" "${arguments[@]}"
 }

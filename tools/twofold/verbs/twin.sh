@@ -17,7 +17,7 @@ verb_twin() {
             preset=mutants
             build mutants twofold-host
             ;;
-        *) build release twofold-host twofold-boot images ;;
+        *) build release twofold-host twofold-boot image_full ;;
     esac
     exec python3 "$root/tools/twin.py" "$root/build/$preset" "$@"
 }

@@ -1,0 +1,110 @@
+"""Each header compiles alone, so that the order of includes never matters.
+
+The headers of core/ and of the contract are compiled against the exemplar machine, which is
+declarations only; any other header as the first source that includes it is compiled. A machine's
+half of the contract (machine/NAME.hpp) is entered through hal/NAME.hpp, as everybody does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+from tools.tidy.cache import digest
+from tools.tidy.commands_database import Compilation
+from tools.tidy.finding import Finding
+from tools.tidy.tree import Tree, in_parallel, version_of
+
+name = "self_sufficient"
+explain = "every header compiles alone"
+
+PRESET = "release"
+MACHINE_NEUTRAL = ("core/", "hal/include/", "hal/exemplar/")
+EXEMPLAR = "hal/exemplar/include"
+_ERROR = re.compile(r"^([^:\n]+):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
+_MACHINE = re.compile(r"/hal/(?:hosted|x86_64)/include$")
+
+
+def _spelling(tree: Tree, header: str) -> str:
+    """What a source writes to include `header`."""
+    _, machine, half = header.partition("/include/machine/")
+    if machine and f"hal/include/hal/{half}" in tree.file_set:
+        return f"hal/{half}"
+    return header.removeprefix("hal/include/")
+
+
+def _exemplar_flags(tree: Tree, one: Compilation) -> list[str]:
+    """The flags of a kernel source with the exemplar in the place of its machine."""
+    flags = [f"-I{tree.root}/{EXEMPLAR}" if _MACHINE.search(flag) else flag for flag in one.flags()]
+    return [flag for flag in flags if not flag.startswith("-fsanitize")]
+
+
+def _user(tree: Tree, header: str, compilations: list[Compilation]) -> Compilation | None:
+    """The compilation whose flags a header is checked with."""
+    if header.startswith(MACHINE_NEUTRAL):
+        candidates = [one for one in compilations if one.is_kernel and one.target.endswith("_host")]
+        return candidates[0] if candidates else None
+    for one in compilations:
+        if header in tree.include_graph.closure(one.source):
+            return one
+    folder = header.rpartition("/")[0]
+    for one in compilations:
+        if one.source.startswith(f"{folder}/"):
+            return one
+    return None
+
+
+def _compile(tree: Tree, header: str, compilation: Compilation, version: str) -> list:
+    """[] if `header` compiles alone, else [line, message] of the first error."""
+    flags = compilation.flags()
+    if header.startswith(MACHINE_NEUTRAL):
+        flags = _exemplar_flags(tree, compilation)
+    for folder in tree.ladder["chosen"]["folders"]:
+        if header.startswith(folder):
+            flags.insert(0, f"-I{tree.root}/{folder}")
+    cache = tree.cache(name)
+    key = digest(version, "\0".join(flags), header, tree.closure_text(header))
+    answer = cache.get(key)
+    if answer is None:
+        source = f'#include "{_spelling(tree, header)}"\n'
+        done = subprocess.run(
+            [compilation.arguments[0], *flags, f"-I{tree.root}", *"-fsyntax-only -x c++ -".split()],
+            cwd=compilation.directory,
+            input=source,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        answer = [] if done.returncode == 0 else _first_error(tree, header, done.stderr)
+        cache.put(key, answer)
+    return answer
+
+
+def _first_error(tree: Tree, header: str, output: str) -> list:
+    for path, line, message in _ERROR.findall(output):
+        place = path.removeprefix(f"{tree.root}/")
+        return [int(line), message if place == header else f"{message} ({place}:{line})"]
+    return [0, (output.strip().splitlines() or ["the compiler failed"])[-1]]
+
+
+def check(tree: Tree) -> list[Finding]:
+    headers = tree.select(suffixes=(".hpp",))
+    compilations = tree.build(PRESET)
+    users = {header: _user(tree, header, compilations) for header in headers}
+    versions = {
+        program: version_of(program)
+        for program in {one.arguments[0] for one in users.values() if one is not None}
+    }
+    found = [
+        Finding(header, 0, "nothing that is built includes it", "use it, or remove it")
+        for header, user in users.items()
+        if user is None
+    ]
+    known = [(header, user) for header, user in users.items() if user is not None]
+    answers = in_parallel(
+        lambda pair: _compile(tree, pair[0], pair[1], versions[pair[1].arguments[0]]), known
+    )
+    for (header, _), answer in zip(known, answers):
+        if answer:
+            wrong = f"does not compile alone: {answer[1]}"
+            found.append(Finding(header, answer[0], wrong, "include what it uses"))
+    return found

@@ -2,7 +2,7 @@
 
 One run serves two rules: `clang_tidy` reports what .clang-tidy asks for, `confined` counts pointer
 arithmetic. An answer is kept under the hash of the source, of all project files it includes, of its
-flags, of .clang-tidy and of the program's version. A changed header is examined through one source
+flags, of every .clang-tidy and of the program's version. A changed header is examined through one source
 that includes it."""
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tools.tidy.cache import digest
 from tools.tidy.commands_database import Compilation
-from tools.tidy.tree import SOURCES, NeedsBuild, Tree, in_parallel, version_of
+from tools.tidy.tree import SOURCES, Tree, in_parallel, version_of
 
 PROGRAM = "clang-tidy-19"
 PRESET = "clang"
@@ -84,9 +84,6 @@ def diagnostics(tree: Tree) -> list[Diagnostic]:
         sources = _one_each(tree.build(PRESET))
         wanted = _wanted(tree, sources)
         version = version_of(PROGRAM)
-        settings_file = tree.root / ".clang-tidy"
-        if not settings_file.exists():
-            raise NeedsBuild(".clang-tidy is missing from the root")
         database = [
             {
                 "directory": str(one.directory),
@@ -98,7 +95,7 @@ def diagnostics(tree: Tree) -> list[Diagnostic]:
         folder = tree.root / "build" / "tidy"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "compile_commands.json").write_text(json.dumps(database))
-        settings = settings_file.read_text()
+        settings = "\0".join(tree.text(path) for path in tree.select(suffixes=(".clang-tidy",)))
         answers = in_parallel(
             lambda path: _examine(tree, sources[path], settings, version), wanted
         )

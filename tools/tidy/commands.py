@@ -11,6 +11,8 @@ tests run each of its commands from the root of the repository: status 0 or the 
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -34,16 +36,19 @@ def promised(tree: Tree, documents: list[str]) -> list[tuple[str, int, str]]:
 
 def run(root: Path, command: str, timeout_s: float) -> str:
     """Runs one command; returns what went wrong, or nothing."""
+    shell = subprocess.Popen(
+        ["bash", "-eu", "-o", "pipefail", "-c", command],
+        cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, errors="replace", start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            ["bash", "-eu", "-o", "pipefail", "-c", command],
-            cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", timeout=timeout_s, check=False,
-        )
+        output, _ = shell.communicate(timeout=timeout_s)
     except subprocess.TimeoutExpired:
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.communicate()
         return f"still running after {timeout_s:g} s"
-    tail = "\n".join(done.stdout.splitlines()[-20:])
-    return f"status {done.returncode}\n{tail}" if done.returncode != 0 else ""
+    tail = "\n".join(output.splitlines()[-20:])
+    return f"status {shell.returncode}\n{tail}" if shell.returncode != 0 else ""
 
 
 def main(arguments: list[str] | None = None) -> int:

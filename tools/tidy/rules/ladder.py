@@ -55,10 +55,11 @@ def _declaration(ladder: dict) -> list[Finding]:
             if room not in order or other not in order:
                 wrong = f"[uses] {room} -> {other} names a room that is not on the ladder"
                 found.append(Finding(LADDER, 0, wrong, "add it to `ladder` where it belongs"))
-            elif order[other] >= order[room]:
+                continue
+            if order[other] >= order[room]:
                 wrong = f"[uses] {room} -> {other} leads upward"
                 found.append(Finding(LADDER, 0, wrong, "remove the edge, or order the ladder anew"))
-            elif room in ladder["pure"] and other not in ladder["pure"]:
+            if room in ladder["pure"] and other not in ladder["pure"]:
                 wrong = f"[uses] the pure room {room} uses {other}, which is not pure"
                 found.append(Finding(LADDER, 0, wrong, "remove the edge, or the room from `pure`"))
     return found

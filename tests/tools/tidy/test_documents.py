@@ -1,0 +1,151 @@
+"""The rule `documents`, the commands that documents promise, and the diagrams in them."""
+
+import contextlib
+import io
+import json
+import os
+import unittest
+
+from tests.tools.tidy.fixture import TreeTest
+from tools import diagrams
+from tools.tidy import commands, markdown
+from tools.tidy.rules import documents
+from tools.tidy.tree import NeedsBuild
+
+HELP = "#!/bin/sh\necho 'Usage'\necho '  help   list the verbs'\necho '  run    start it'\n"
+STARTUP = [
+    {"step": "memory", "requires": []},
+    {"step": "trace", "requires": ["memory"]},
+    {"step": "shell", "requires": ["memory", "trace"]},
+]
+
+
+class Documents(TreeTest):
+    def entry(self) -> None:
+        self.write({"twofold": HELP})
+        os.chmod(self.root / "twofold", 0o755)
+
+    def test_links_that_lead_somewhere(self):
+        files = {
+            "README.md": "[a](docs/a.md) [b](docs/a.md#the-life-of-a-boot) [c](https://x.org/y)\n"
+            "[d](docs) [e](#here) `[f](code.md)`\n## Here\n```\n[g](fence.md)\n```\n",
+            "docs/a.md": "# The life of a boot\n[up](../README.md)\n",
+        }
+        self.assert_clean(self.check(documents, files))
+
+    def test_broken_links(self):
+        text = "[a](gone.md)\n[b](docs/a.md#gone)\n[c](../outside.md)\n[d]: gone-too.md\n"
+        found = self.check(documents, {"README.md": text, "docs/a.md": "# A\n"})
+        self.assert_finding(found, "README.md", "gone.md leads nowhere", line=1)
+        self.assert_finding(found, "README.md", "docs/a.md has no heading #gone", line=2)
+        self.assert_finding(found, "README.md", "leads out of the tree", line=3)
+        self.assert_finding(found, "README.md", "gone-too.md leads nowhere", line=4)
+
+    def test_commands(self):
+        self.entry()
+        good = "```sh\n./twofold run --cpus 2  # two\n./twofold help\nls\n```\n"
+        self.assert_clean(self.check(documents, {"README.md": good}))
+        found = self.check(documents, {"README.md": "# A\n```sh\n./twofold fly\n```\n"})
+        self.assert_finding(found, "README.md", "no verb fly", line=3)
+
+    def test_a_promise_that_would_run_the_tests_again(self):
+        self.entry()
+        found = self.check(documents, {"README.md": "```sh test\n./twofold test\n```\n"})
+        self.assert_finding(found, "README.md", "inside themselves", line=2)
+
+    def test_without_the_entry_script_it_fails(self):
+        with self.assertRaises(NeedsBuild):
+            self.check(documents, {"README.md": "```sh\n./twofold run\n```\n"})
+
+    def test_generated_parts(self):
+        text = "# A\n<!-- generated:include-graph -->\nold\n<!-- /generated -->\nafter\n"
+        files = {
+            "docs/a.md": text,
+            "core/base/base.hpp": "// base\n",
+            "core/acpi/a.cpp": '#include "core/base/base.hpp"\n',
+        }
+        found = self.check(documents, files)
+        self.assert_finding(found, "docs/a.md", "include-graph is out of date", line=2)
+        documents.fix(self.tree())
+        self.assert_clean(documents.check(self.tree()))
+        fixed = (self.root / "docs/a.md").read_text()
+        self.assertIn("acpi --> base", fixed)
+        self.assertTrue(fixed.endswith("<!-- /generated -->\nafter\n"))
+        self.assertNotIn("old", fixed)
+
+    def test_generated_parts_that_are_wrong(self):
+        text = "<!-- generated:gone -->\n<!-- /generated -->\n<!-- generated:include-graph -->\n"
+        found = self.check(documents, {"docs/a.md": text})
+        self.assert_finding(found, "docs/a.md", "nobody generates gone", line=1)
+        self.assert_finding(found, "docs/a.md", "is not closed")
+
+
+class Commands(TreeTest):
+    TEXT = "```sh\nfalse\n```\n```sh test\n# a comment\necho one \\\n  two\n\n$ true\n```\n"
+
+    def run_main(self, *arguments: str) -> tuple[int, str]:
+        output = io.StringIO()
+        with contextlib.redirect_stdout(output):
+            status = commands.main(["--root", str(self.root), *arguments])
+        return status, output.getvalue()
+
+    def test_which_commands_are_seen(self):
+        self.assertEqual(
+            [(2, "false"), (6, "echo one two"), (9, "true")],
+            [(line, " ".join(command.split())) for line, command in markdown.commands(self.TEXT)],
+        )
+        self.assertEqual(2, len(markdown.commands(self.TEXT, marked="test")))
+
+    def test_promises_that_hold(self):
+        self.write({"README.md": self.TEXT})
+        status, output = self.run_main("--run")
+        self.assertEqual(0, status)
+        self.assertIn("documents: 2 commands, 0 failed", output)
+
+    def test_a_promise_that_is_broken(self):
+        self.write({"README.md": "```sh test\necho seen; exit 3\n```\n"})
+        status, output = self.run_main("--run")
+        self.assertEqual(1, status)
+        self.assertIn("README.md:2: FAILED", output)
+        self.assertIn("status 3\nseen", output)
+
+    def test_a_promise_that_hangs(self):
+        self.write({"README.md": "```sh test\nsleep 60 | cat\n```\n"})
+        status, output = self.run_main("--run", "--timeout", "0.2")
+        self.assertEqual(1, status)
+        self.assertIn("still running after 0.2 s", output)
+
+    def test_list(self):
+        self.write({"README.md": self.TEXT})
+        self.assertIn("README.md:2: false", self.run_main("--list")[1])
+
+
+class Diagrams(TreeTest):
+    def test_start_up(self):
+        drawn = diagrams.startup_from("noise\n" + json.dumps(STARTUP) + "\n")
+        self.assertIn("flowchart LR", drawn)
+        self.assertIn("memory --> trace", drawn)
+        self.assertIn("trace --> shell", drawn)
+        self.assertNotIn("memory --> shell", drawn, "implied by the longer path")
+
+    def test_start_up_that_makes_no_sense(self):
+        with self.assertRaises(ValueError):
+            diagrams.startup_from('[{"step": "a", "requires": ["gone"]}]')
+        with self.assertRaises(ValueError):
+            diagrams.startup_from("the kernel panicked\n")
+
+    def test_start_up_without_a_kernel(self):
+        with self.assertRaisesRegex(NeedsBuild, "cmake --build --preset release"):
+            diagrams.startup_graph(self.tree())
+
+    def test_start_up_from_a_kernel(self):
+        self.write({diagrams.KERNEL: f"#!/bin/sh\necho '{json.dumps(STARTUP)}'\n"})
+        os.chmod(self.root / diagrams.KERNEL, 0o755)
+        self.assertIn("trace --> shell", diagrams.startup_graph(self.tree()))
+
+    def test_rules_are_listed(self):
+        self.assertIn("- `ladder`: ", diagrams.tidy_rules(self.tree()))
+
+
+if __name__ == "__main__":
+    unittest.main()

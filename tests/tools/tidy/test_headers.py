@@ -1,0 +1,116 @@
+"""The rules `contract`, `self_sufficient` and `unused`: headers, and files that nobody needs."""
+
+import unittest
+
+from tests.tools.tidy.fixture import TreeTest
+from tools.tidy.rules import contract, self_sufficient, unused
+from tools.tidy.tree import NeedsBuild
+
+GOOD = """\
+// power
+#pragma once
+#include <machine/power.hpp>
+namespace hal {
+template<class P>
+concept PowerContract = requires { P::exit(); };
+static_assert(PowerContract<Power>, "not kept");
+} // namespace hal
+"""
+HALF = '// power\n#pragma once\n#include "hal/power.hpp"\nnamespace hal { struct Power {}; }\n'
+MACHINES = ("exemplar", "hosted", "x86_64")
+
+
+class Contract(TreeTest):
+    def machines(self, *names: str) -> dict[str, str]:
+        return {f"hal/{name}/include/machine/power.hpp": HALF for name in names}
+
+    def test_a_kept_contract(self):
+        files = {"hal/include/hal/power.hpp": GOOD, **self.machines(*MACHINES)}
+        self.assert_clean(self.check(contract, files))
+
+    def test_the_concept_is_not_asserted(self):
+        text = GOOD.replace('static_assert(PowerContract<Power>, "not kept");\n', "")
+        found = self.check(contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)})
+        self.assert_finding(found, "hal/include/hal/power.hpp", "PowerContract is never asserted")
+
+    def test_the_assertion_is_not_last(self):
+        text = GOOD.replace("} // namespace", "struct Late {};\n} // namespace")
+        found = self.check(contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)})
+        self.assert_finding(found, "hal/include/hal/power.hpp", "does not end with")
+
+    def test_no_concept(self):
+        text = "// power\n#include <machine/power.hpp>\n"
+        found = self.check(contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)})
+        self.assert_finding(found, "hal/include/hal/power.hpp", "declares no concept")
+
+    def test_a_machine_lacks_its_half(self):
+        files = {"hal/include/hal/power.hpp": GOOD, **self.machines("exemplar", "hosted")}
+        found = self.check(contract, files)
+        path = "hal/x86_64/include/machine/power.hpp"
+        self.assert_finding(found, path, "the machine x86_64 has no machine/power.hpp")
+
+    def test_a_machine_offers_more(self):
+        files = {"hal/include/hal/power.hpp": GOOD, **self.machines(*MACHINES)}
+        files["hal/hosted/include/machine/radio.hpp"] = "// radio\n"
+        found = self.check(contract, files)
+        self.assert_finding(found, "hal/hosted/include/machine/radio.hpp", "has no hal/radio.hpp")
+
+
+class SelfSufficient(TreeTest):
+    SOURCE = {"core/base/a.cpp": '#include <cstdint>\n#include "core/base/a.hpp"\n'}
+
+    def test_a_header_that_leans_on_its_includer(self):
+        header = "// a\n#pragma once\nstd::uint64_t length();\n"
+        self.write({**self.SOURCE, "core/base/a.hpp": header})
+        self.compile(["core/base/a.cpp"])
+        found = self_sufficient.check(self.tree())
+        self.assert_finding(found, "core/base/a.hpp", "does not compile alone", line=3)
+
+    def test_a_header_that_stands_alone_and_is_remembered(self):
+        header = "// a\n#pragma once\n#include <cstdint>\nstd::uint64_t length();\n"
+        self.write({**self.SOURCE, "core/base/a.hpp": header})
+        self.compile(["core/base/a.cpp"])
+        tree = self.tree()
+        self.assert_clean(self_sufficient.check(tree))
+        tree.save_caches()
+        self.assertTrue((self.root / "build/tidy/self_sufficient.json").exists())
+        self.assert_clean(self_sufficient.check(self.tree()))
+
+    def test_without_a_build_it_fails(self):
+        with self.assertRaisesRegex(NeedsBuild, "cmake --preset release"):
+            self.check(self_sufficient, {"core/base/a.hpp": "// a\n"})
+
+
+class Unused(TreeTest):
+    FILES = {
+        "core/base/CMakeLists.txt": "twofold_room(base SOURCES a.cpp\n    part/b.cpp)\n",
+        "core/base/a.cpp": '#include "core/base/a.hpp"\n',
+        "core/base/part/b.cpp": "",
+        "core/base/a.hpp": "",
+        "tools/draw.py": "",
+        "docs/drawing.md": "Run `tools/draw.py`.\n",
+    }
+
+    def test_everything_is_used(self):
+        self.assert_clean(self.check(unused, self.FILES))
+
+    def test_a_source_that_no_target_has(self):
+        found = self.check(unused, {**self.FILES, "core/base/c.cpp": ""})
+        self.assert_finding(found, "core/base/c.cpp", "no CMakeLists.txt names this source")
+
+    def test_a_source_named_in_a_comment_only(self):
+        cmake = self.FILES["core/base/CMakeLists.txt"] + "# c.cpp\n"
+        files = {**self.FILES, "core/base/CMakeLists.txt": cmake, "core/base/c.cpp": ""}
+        self.assert_finding(self.check(unused, files), "core/base/c.cpp", "no CMakeLists.txt")
+
+    def test_a_header_that_nobody_includes(self):
+        found = self.check(unused, {**self.FILES, "core/base/c.hpp": ""})
+        self.assert_finding(found, "core/base/c.hpp", "nobody includes this header")
+
+    def test_a_script_that_nobody_mentions(self):
+        found = self.check(unused, {**self.FILES, "tools/forgotten.sh": ""})
+        self.assert_finding(found, "tools/forgotten.sh", "nobody mentions this script")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -14,6 +14,7 @@ _LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^)\s>]+)>?(?:\s+\"[^\
 _REFERENCE = re.compile(r"^ {0,3}\[[^\]]+\]:\s*<?(\S+?)>?(?:\s|$)")
 _HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*\s*$")
 _ANCHOR = re.compile(r"<a\s+(?:id|name)=\"([^\"]+)\"")
+GENERATED_OPENING = re.compile(r"^<!-- generated:", re.MULTILINE)
 _GENERATED = re.compile(r"^<!-- generated:([\w-]+) -->\n(.*?)^<!-- /generated -->$", re.M | re.S)
 
 

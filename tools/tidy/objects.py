@@ -10,6 +10,9 @@ from tools.tidy.cache import digest
 from tools.tidy.tree import Tree, version_of
 
 
+RULES = Path(__file__).resolve().parent / "rules"
+
+
 @dataclass(frozen=True)
 class Symbol:
     """A line of the symbol table. `flags` are objdump's seven columns."""
@@ -66,11 +69,12 @@ def sections(path: Path) -> list[Section]:
 
 
 class Remembered:
-    """Answers about objects, in one cache file."""
+    """Answers about objects, in one cache file; forgotten when the rule `name` is written anew."""
 
     def __init__(self, tree: Tree, name: str):
         self._cache = tree.cache(name)
-        self._version = version_of("objdump")
+        code = (Path(__file__), RULES / f"{name}.py")
+        self._version = version_of("objdump") + "".join(file.read_text() for file in code)
 
     def ask(self, question: str, path: Path, work):
         """work(path), which must be JSON and not None, unless it is known for these bytes."""

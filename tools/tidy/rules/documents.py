@@ -68,7 +68,7 @@ def _commands(tree: Tree, path: str, known: frozenset[str]) -> list[Finding]:
 def _renewed(tree: Tree, path: str) -> tuple[str, list[Finding]]:
     """The document with its generated parts made anew, and what was wrong with them."""
     text, found = tree.text(path), []
-    if text.count("<!-- generated:") != len(markdown.generated(text)):
+    if len(markdown.GENERATED_OPENING.findall(text)) != len(markdown.generated(text)):
         wrong = "a generated part is not closed, or does not stand on lines of its own"
         found.append(Finding(path, 0, wrong, "end it with a line <!-- /generated -->"))
     for part in reversed(markdown.generated(text)):

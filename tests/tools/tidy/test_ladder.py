@@ -59,6 +59,9 @@ class Ladder(TreeTest):
         self.assert_finding(found, "core/memory/a.cpp", "outside of core/")
         found = self.including("core/memory/b.cpp", "#include <machine/cpu.hpp>", files)
         self.assert_finding(found, "core/memory/b.cpp", "past the contract")
+        files["hal/x86_64/isa/include/isa/entry.hpp"] = ""
+        found = self.including("core/memory/c.cpp", "#include <isa/entry.hpp>", files)
+        self.assert_finding(found, "core/memory/c.cpp", "outside of core/")
 
     def test_a_machine_sees_only_what_is_pure(self):
         files = {**BASE, "core/acpi/acpi.hpp": "", "core/boot/boot.hpp": "", "hal/x86_64/gdt.hpp": ""}

@@ -32,10 +32,11 @@ def room_of(path: str) -> str:
 
 
 def room_edges(tree: Tree) -> dict[tuple[str, str], Include]:
-    """The edges between rooms that quoted includes make, each with the first directive of it."""
+    """The edges between rooms, each with the first directive of it. <machine/...> makes none: which
+    machine it means is the build's choice."""
     edges: dict[tuple[str, str], Include] = {}
     for one in tree.include_graph.all:
-        for target in one.targets if one.quoted else ():
+        for target in () if one.name.startswith("machine/") else one.targets:
             edge = (room_of(one.source), room_of(target))
             if edge[0] != edge[1]:
                 edges.setdefault(edge, one)
@@ -185,6 +186,6 @@ def check(tree: Tree) -> list[Finding]:
         found += _machine_headers(one)
         if not one.targets:
             found += _unresolved(one, ladder)
-        elif one.quoted:
+        elif not one.name.startswith("machine/"):
             found += _edge(one, ladder)
     return found + _cycles(tree)

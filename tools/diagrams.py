@@ -75,7 +75,7 @@ def include_graph(tree: Tree) -> str:
     """The rooms and machines, an arrow from each to what it includes, less those implied."""
     ladder = rules.load()[0]
     order = tree.ladder["ladder"]
-    shown = set(order) | set(tree.ladder["uses_hal"]) - {"hal/conformance", "hal/exemplar"}
+    shown = set(order) | set(tree.ladder["uses_hal"]) - {"hal/exemplar"}
     edges = {edge for edge in ladder.room_edges(tree) if edge[0] in shown and edge[1] in shown}
     present = {ladder.room_of(path) for path in tree.sources("core/", "hal/")} & shown
     rooms = [room for room in reversed(order) if room in present and room != "hal"]

@@ -6,7 +6,7 @@ namespace twofold::scenarios {
 namespace {
 
 constexpr twofold::boot::Scenario list[] = {
-    {"base", base}, {"trace", trace}, {"memory", memory}, {"boot", boot}};
+    {"base", base}, {"trace", trace}, {"memory", memory}, {"acpi", acpi}, {"boot", boot}};
 
 } // namespace
 

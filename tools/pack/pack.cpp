@@ -239,11 +239,13 @@ Buffer append_payload(Bytes_ stub, Bytes_ payload) {
     Elf64_Ehdr header = header_of(stub);
     std::vector<Elf64_Phdr> entries = program_headers(stub);
     std::uint64_t end = 0;
+    std::uint64_t file_begin = stub.size();
     std::uint64_t file_end = 0;
     for (Elf64_Phdr const& entry : entries) {
         if (entry.p_type == PT_LOAD) {
             end = std::max(end, entry.p_paddr + entry.p_memsz);
         }
+        file_begin = std::min(file_begin, entry.p_offset);
         file_end = std::max(file_end, entry.p_offset + entry.p_filesz);
     }
     // The stub looks for it at its own end, a page boundary (hal/x86_64/stub/stub.ld).
@@ -251,20 +253,23 @@ Buffer append_payload(Bytes_ stub, Bytes_ payload) {
     std::uint64_t const offset = align_up(file_end, page_size.value);
     entries.push_back(
         {PT_LOAD, PF_R, offset, end, end, payload.size(), payload.size(), page_size.value});
+    // The table of segments stays where it is: GRUB looks for it in the first 8 KiB only.
+    if (header.e_phoff + entries.size() * sizeof(Elf64_Phdr) > file_begin) {
+        throw PackError("the stub has no room for another program header");
+    }
 
-    // Segments only, in the order of the file; sections would name what no loader needs. The table
-    // of segments goes behind the payload, where it cannot be in the way of anything.
+    // Segments only; sections would name what no loader needs.
     Buffer file(stub.begin(), stub.begin() + static_cast<std::ptrdiff_t>(file_end));
     file.resize(offset);
     append(file, payload);
-    file.resize(align_up(file.size(), 8));
-    header.e_phoff = file.size();
     header.e_phnum = static_cast<Elf64_Half>(entries.size());
     header.e_shoff = 0;
     header.e_shnum = 0;
     header.e_shstrndx = 0;
-    append(file, std::as_bytes(std::span{entries}));
     put(file, 0, header);
+    for (std::size_t index = 0; index < entries.size(); ++index) {
+        put(file, header.e_phoff + index * sizeof(Elf64_Phdr), entries[index]);
+    }
     return file;
 }
 

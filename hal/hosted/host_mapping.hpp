@@ -43,6 +43,12 @@ inline int map_file(u64 address, u64 size, int protection, int file, u64 offset)
     return map_fixed(address, size, protection, MAP_SHARED | MAP_FIXED, file, offset);
 }
 
+/// Puts ordinary zeroed memory inside a reservation.
+inline int map_private(u64 address, u64 size) {
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    return map_fixed(address, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+}
+
 inline void unmap(u64 address, u64 size) {
     syscall(SYS_munmap, address, size);
 }

@@ -11,6 +11,7 @@
 #include <sanitizer_choice.hpp>
 
 #include <cerrno>
+#include <new>
 #include <sys/random.h>
 
 namespace hosted {
@@ -37,7 +38,7 @@ Machine::Machine(
       m_console(console),
       m_memory(std::move(memory)),
       m_mmu(std::move(mmu)),
-      m_cpu(std::make_unique<GuestCpu>()),
+      m_cpu(new(m_memory->cpu_area().data()) GuestCpu),
       m_signals(new SignalTarget{*m_cpu, *m_mmu, m_config.image}),
       m_signal_stack(std::move(signal_stack)) {
     if (!m_config.entropy) {
@@ -46,8 +47,7 @@ Machine::Machine(
 }
 
 Machine::~Machine() {
-    m_mmu->drop_all(); // before the memory that it maps goes
-    sanitizer::unpoison(m_cpu->stack.base, m_cpu->stack.size);
+    forget_translations(); // before the memory that they lead to goes
 }
 
 std::expected<std::unique_ptr<Machine>, std::string>
@@ -80,19 +80,29 @@ Machine::create(MachineConfig config, ConsoleEndpoint& console) {
 std::expected<void, std::string> Machine::power_on() {
     GuestCpu& cpu = *m_cpu;
     cpu = GuestCpu{};
+    cpu.self = &cpu;
     cpu.layout = m_memory->plan().kernel;
     cpu.linear_base = cpu.layout.linear.base.value;
     cpu.memory_bytes = m_memory->size();
     ExtendedState const extended = ExtendedState::detect();
     cpu.fault.extended_mask = extended.mask;
     cpu.fault.extended_bytes = extended.bytes;
+    m_signals->report_size = 0;
     m_at_rest = true;
     return firmware::prepare(*m_memory, m_config, cpu);
 }
 
-void Machine::reset() {
-    sanitizer::unpoison(m_cpu->stack.base, m_cpu->stack.size);
+/// Empties the TLB, and what a sanitizer holds against the stacks: their frames will not be left in
+/// order.
+void Machine::forget_translations() {
+    for (StackBounds const stack : {m_cpu->stack, m_cpu->emergency_stack}) {
+        sanitizer::unpoison(stack.base, stack.size);
+    }
     m_mmu->drop_all();
+}
+
+void Machine::reset() {
+    forget_translations();
     m_memory->clear();
     auto const started = power_on();
     CHECK(started.has_value()); // it fitted the first time
@@ -102,7 +112,7 @@ Stop Machine::run() {
     CHECK(m_at_rest);
     m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
     SignalScope const signals(*m_signals, *m_signal_stack);
-    GsBase const gs(m_cpu.get());
+    GsBase const gs(m_cpu);
     do {
         enter_kernel();
     } while (answer());
@@ -123,7 +133,6 @@ Stop Machine::run() {
 /// Continues the kernel until it asks for something.
 void Machine::enter_kernel() {
     GuestCpu& cpu = *m_cpu;
-    cpu.self = &cpu;
     cpu.request = Request::none;
     void* state = nullptr;
     sanitizer::start_switch(&state, cpu.stack);
@@ -196,10 +205,10 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
             "the snapshot is of a machine with {} bytes of memory, this one has {}",
             snapshot.memory.size, m_memory->size()));
     }
-    m_mmu->drop_all();
+    forget_translations();
     m_memory->assign(snapshot.memory);
     *m_cpu = snapshot.cpu;
-    sanitizer::unpoison(m_cpu->stack.base, m_cpu->stack.size);
+    m_signals->report_size = 0;
     m_at_rest = true;
     return {};
 }

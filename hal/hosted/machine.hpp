@@ -127,6 +127,7 @@ private:
         std::unique_ptr<SignalStack> signal_stack);
 
     std::expected<void, std::string> power_on();
+    void forget_translations();
     void enter_kernel();
     bool answer();
     void answer_read();
@@ -135,7 +136,7 @@ private:
     ConsoleEndpoint& m_console;
     std::unique_ptr<PhysicalMemory> m_memory;
     std::unique_ptr<Mmu> m_mmu;
-    std::unique_ptr<GuestCpu> m_cpu;
+    GuestCpu* m_cpu; ///< in the memory's CPU area
     std::unique_ptr<SignalTarget> m_signals;
     std::unique_ptr<SignalStack> m_signal_stack;
     bool m_at_rest = true; ///< the kernel has not ended and no request of it is half answered

@@ -89,6 +89,11 @@ PhysicalMemory::create(u64 size, unsigned window) {
         return std::unexpected(
             fmt::format("cannot map {} MiB of memory: {}", size >> 20, std::strerror(error)));
     }
+    hal::Window const& cpus = memory->m_plan.cpus;
+    if (int const failed = map_private(cpus.base.value, cpus.size.value); failed != 0) {
+        return std::unexpected(
+            fmt::format("cannot map the virtual processors: {}", std::strerror(failed)));
+    }
     return memory;
 }
 
@@ -104,6 +109,11 @@ PhysicalMemory::~PhysicalMemory() {
 PhysicalSpan PhysicalMemory::span() const {
     // Sound: mapped in create, for as long as this object lives.
     return {reinterpret_cast<std::byte*>(m_plan.own.base.value), m_size};
+}
+
+std::span<std::byte> PhysicalMemory::cpu_area() const {
+    // Sound: mapped in create, for as long as this object lives.
+    return {reinterpret_cast<std::byte*>(m_plan.cpus.base.value), m_plan.cpus.size.value};
 }
 
 MemoryCopy PhysicalMemory::copy() const {

@@ -7,6 +7,7 @@
 
 #include <expected>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ public:
 
     /// The machine's own view, always accessible.
     PhysicalSpan span() const;
+
+    /// Where the virtual CPUs lie: ordinary memory, not part of the file.
+    std::span<std::byte> cpu_area() const;
 
     /// Copies what has been written. O(memory in use).
     MemoryCopy copy() const;

@@ -131,14 +131,13 @@ void raise_fault(
     FaultSlot& slot = cpu.fault;
     if (slot.busy) {
         // The entry itself faulted: the interrupted stack cannot hold what it saves.
-        bool const hopeless =
-            slot.emergency || cpu.emergency_stack.contains(slot.frame.stack_pointer);
-        if (hopeless) {
+        if (slot.emergency || cpu.on_emergency_stack) {
             end_kernel(target, context, info, "a fault on the emergency stack (triple fault)");
             return;
         }
         ExceptionFacts const facts = exception_facts(8);
         slot.emergency = true;
+        cpu.on_emergency_stack = true;
         slot.kind = facts.kind;
         slot.name = facts.name;
         slot.code = 0;

@@ -6,7 +6,10 @@
 // was there.
 //
 //     + 0           linear     256 GiB   physical memory, as the kernel sees it
-//     + 256 GiB     own        256 GiB   physical memory, as the machine sees it; never poisoned
+//     + 256 GiB     own        256 GiB   physical memory, as the machine sees it, and in its last
+//     MiB the
+//                                        virtual CPUs: kernel stacks refer to them, so their place
+//                                        must not depend on the host
 //     + 512 GiB     stacks      64 GiB   kernel stacks with their guards
 //     + 640 GiB     views       64 GiB   frames of other spaces, device registers
 //     + 785 GiB     heap       128 GiB   window 0: 0x4444'4444'0000
@@ -26,12 +29,16 @@ using namespace twofold;
 
 inline constexpr unsigned window_count = 48;
 inline constexpr u64 window_bytes = u64{1} << 40;
-inline constexpr u64 memory_bytes_max = u64{256} << 30;
+inline constexpr u64 own_window_bytes = u64{256} << 30;
+inline constexpr u64 memory_bytes_max = u64{255} << 30;
+inline constexpr u64 cpu_area_bytes = u64{1} << 20;
+static_assert(memory_bytes_max + cpu_area_bytes <= own_window_bytes);
 inline constexpr u64 heap_base_default = 0x4444'4444'0000;
 
 struct WindowPlan {
     hal::Window whole;
     hal::Window own;
+    hal::Window cpus; ///< the end of `own`
     hal::KernelLayout kernel;
 };
 
@@ -43,9 +50,10 @@ constexpr WindowPlan plan_window(unsigned number) {
     u64 const base = (heap_base_default & ~(512 * gib - 1)) - 512 * gib - down;
     return {
         .whole = {{base}, {window_bytes}},
-        .own = {{base + memory_bytes_max}, {memory_bytes_max}},
+        .own = {{base + own_window_bytes}, {own_window_bytes}},
+        .cpus = {{base + 2 * own_window_bytes - cpu_area_bytes}, {cpu_area_bytes}},
         .kernel = {
-            .linear = {{base}, {memory_bytes_max}},
+            .linear = {{base}, {own_window_bytes}},
             .heap = {{heap_base_default - down}, {128 * gib}},
             .stacks = {{base + 512 * gib}, {64 * gib}},
             .views = {{base + 640 * gib}, {64 * gib}}}};

@@ -45,15 +45,18 @@ void move_to_stack(StackBounds to) {
 
 /// Goes back to the guarded call of `point`. The frames in between are left without running to
 /// their ends, so what the sanitizer holds against their stack is void.
-[[noreturn]] void recover(GuestCpu const& cpu, hal::RecoveryPoint& point, bool from_emergency) {
+void recover(GuestCpu& cpu, hal::RecoveryPoint& point, bool from_emergency) {
     u64 const target = point.registers[isa::stack_pointer];
     u64 const here = reinterpret_cast<u64>(__builtin_frame_address(0)) - page_size.value;
     u64 const lowest = from_emergency ? cpu.stack.base : here;
     if (cpu.stack.contains(target) && lowest < target) {
         sanitizer::unpoison(lowest, target - lowest);
     }
+    if (from_emergency) {
+        sanitizer::unpoison(cpu.emergency_stack.base, cpu.emergency_stack.size);
+    }
+    cpu.on_emergency_stack = cpu.emergency_stack.contains(target);
     isa_recover(point);
-    UNREACHABLE();
 }
 
 } // namespace
@@ -89,6 +92,7 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
     cpu.interrupts_enabled = interrupts_enabled;
     if (emergency) {
         move_to_stack(cpu.stack);
+        cpu.on_emergency_stack = false;
     }
     if (action.kind == hal::FaultAction::Kind::recover) {
         CHECK(action.point != nullptr);

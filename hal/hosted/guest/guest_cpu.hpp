@@ -5,8 +5,9 @@
 // answers on its own stack and switches back. So no host code ever runs on a kernel stack, and a
 // kernel that has switched out is at rest: copying its memory and this struct copies it whole.
 //
-// Invariant: plain data. The only host pointers are `self` and `machine_stack`, both set anew at
-// each entry of the kernel.
+// Invariant: plain data, and always at the same place of the machine's window (windows.hpp), since
+// the kernel's stacks refer to it. The only word that belongs to the host is `machine_stack`, which
+// each entry of the kernel sets anew.
 #pragma once
 
 #include "hal/hosted/guest/fault_slot.hpp"
@@ -39,8 +40,9 @@ struct GuestCpu : CpuBlock {
     u64 kernel_stack = 0;  ///< saved stack pointer of the kernel, while the machine runs
     u64 machine_stack = 0; ///< saved stack pointer of the machine, while the kernel runs
     StackBounds stack{};   ///< the kernel stack that runs, or will when the machine continues it
-    StackBounds machine_bounds{};  ///< the machine's stack, where a sanitizer wants to know
-    StackBounds emergency_stack{}; ///< for faults that cannot trust the interrupted stack
+    StackBounds machine_bounds{};    ///< the machine's stack, where a sanitizer wants to know
+    StackBounds emergency_stack{};   ///< for faults that cannot trust the interrupted stack
+    bool on_emergency_stack = false; ///< a double fault has not been answered yet
     hal::KernelLayout layout{};
     PhysAddr root{};        ///< of the active page tables
     u64 memory_bytes = 0;   ///< physical memory is [0, memory_bytes)
@@ -52,7 +54,7 @@ struct GuestCpu : CpuBlock {
     alignas(16) u64 scratch_stack[16] = {}; ///< where a crashed kernel is left behind
     char transfer[transfer_bytes] = {};
 };
-static_assert(std::is_trivially_copyable_v<GuestCpu>);
+static_assert(std::is_trivially_copyable_v<GuestCpu> && std::is_trivially_destructible_v<GuestCpu>);
 
 /// The virtual CPU that runs the caller. Kernel code only. O(1).
 inline GuestCpu& guest_cpu() {

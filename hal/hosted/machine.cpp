@@ -56,6 +56,10 @@ Machine::create(MachineConfig config, ConsoleEndpoint& console) {
         return std::unexpected(
             fmt::format("a hosted machine has 1 processor for now, not {}", config.cpus));
     }
+    if (config.numa_nodes == 0 || config.numa_nodes > numa_nodes_max) {
+        return std::unexpected(fmt::format(
+            "a machine has 1 to {} NUMA nodes, not {}", numa_nodes_max, config.numa_nodes));
+    }
     auto memory = PhysicalMemory::create(config.memory_bytes, config.window);
     if (!memory) {
         return std::unexpected(memory.error());
@@ -81,13 +85,14 @@ std::expected<void, std::string> Machine::power_on() {
     GuestCpu& cpu = *m_cpu;
     cpu = GuestCpu{};
     cpu.self = &cpu;
+    cpu.switching = true; // until guest_start has arrived
     cpu.layout = m_memory->plan().kernel;
     cpu.linear_base = cpu.layout.linear.base.value;
     cpu.memory_bytes = m_memory->size();
     ExtendedState const extended = ExtendedState::detect();
     cpu.fault.extended_mask = extended.mask;
     cpu.fault.extended_bytes = extended.bytes;
-    m_signals->report_size = 0;
+    m_signals->forget();
     m_at_rest = true;
     return firmware::prepare(*m_memory, m_config, cpu);
 }
@@ -115,7 +120,10 @@ Stop Machine::run() {
     GsBase const gs(m_cpu);
     do {
         enter_kernel();
-    } while (answer());
+    } while (answer() && !stop_requested());
+    if (stop_requested()) {
+        return {Stop::Kind::interrupted};
+    }
     switch (m_cpu->request) {
     case Request::idle:
         m_at_rest = true;
@@ -139,7 +147,8 @@ void Machine::enter_kernel() {
     cpu.in_kernel = true;
     isa_switch_context(&cpu.machine_stack, cpu.kernel_stack);
     cpu.in_kernel = false;
-    if (cpu.request == Request::crash) { // the signal handler switched, and could not announce it
+    if (cpu.request == Request::crash && !cpu.switching) {
+        // The signal handler switched, and could not announce it.
         void* kernel_state = nullptr;
         sanitizer::start_switch(&kernel_state, cpu.machine_bounds);
     }
@@ -208,7 +217,7 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
     forget_translations();
     m_memory->assign(snapshot.memory);
     *m_cpu = snapshot.cpu;
-    m_signals->report_size = 0;
+    m_signals->forget();
     m_at_rest = true;
     return {};
 }
@@ -217,8 +226,12 @@ std::string_view Machine::crash_report() const {
     return {m_signals->report, m_signals->report_size};
 }
 
-void Machine::write_position(Output const& out, ucontext_t const& context) const {
-    write_kernel_position(out, *m_signals, context);
+bool Machine::stop_requested() const {
+    return m_signals->stop_requested;
+}
+
+void Machine::request_stop(siginfo_t const& info, ucontext_t& context) {
+    stop_kernel(*m_signals, info, context);
 }
 
 std::span<std::byte> Machine::memory() const {

@@ -20,6 +20,7 @@
 #include "hal/hosted/mmu.hpp"
 #include "hal/hosted/physical_memory.hpp"
 
+#include <csignal>
 #include <expected>
 #include <functional>
 #include <memory>
@@ -40,9 +41,12 @@ struct ModuleFile {
     std::vector<std::byte> bytes;
 };
 
+inline constexpr u32 numa_nodes_max = 64;
+
 struct MachineConfig {
     u64 memory_bytes = u64{64} << 20;
     u32 cpus = 1;
+    u32 numa_nodes = 1; ///< that memory and processors are divided into
     std::string command_line;
     std::vector<ModuleFile> modules;
     unsigned window = 0;             ///< which reserved address range, windows.hpp
@@ -72,6 +76,7 @@ struct Stop {
         exited,            ///< with `status`
         reset,             ///< the kernel asks to be started anew: Machine::reset
         crashed,           ///< no fault could be delivered to it any more: Machine::crash_report
+        interrupted,       ///< request_stop: Machine::crash_report tells where
     } kind;
     u8 status = 0;
 };
@@ -109,11 +114,14 @@ public:
 
     MmuStatistics const& mmu_statistics() const { return m_mmu->statistics(); }
     u32 cached_translations() const { return m_mmu->cached(); }
-    /// What the machine saw when it ended the kernel; empty unless `run` answered `crashed`.
+    /// What the machine saw when it ended the kernel; empty unless `run` answered `crashed` or
+    /// `interrupted`.
     std::string_view crash_report() const;
-    /// Writes where the kernel stands, by name. `context` is what a signal interrupted on the
-    /// thread that runs the machine. Signal-safe; for watchdogs.
-    void write_position(Output const& out, ucontext_t const& context) const;
+    /// Ends the kernel from a signal handler on the thread that runs it, as soon as that is
+    /// possible: at once where the kernel computes, after the console's answer where it waits for
+    /// one. `context` is what the signal interrupted. Asking again does no harm. `run` then answers
+    /// `interrupted`.
+    void request_stop(siginfo_t const& info, ucontext_t& context);
     /// The kernel's layout, and the machine's own view of its memory.
     hal::KernelLayout const& layout() const { return m_cpu->layout; }
     std::span<std::byte> memory() const;
@@ -128,6 +136,7 @@ private:
 
     std::expected<void, std::string> power_on();
     void forget_translations();
+    bool stop_requested() const;
     void enter_kernel();
     bool answer();
     void answer_read();

@@ -1,6 +1,8 @@
 // See report.hpp.
 #include "hal/hosted/report.hpp"
 
+#include "core/trace/symbols.hpp"
+
 #include <isa/context.hpp>
 
 #include <csignal>
@@ -22,14 +24,32 @@ std::optional<u64> read_host_word(u64 address) {
     return got == static_cast<long>(sizeof(word)) ? std::optional(word) : std::nullopt;
 }
 
-void write_code_address(Output const& out, Image const& image, u64 address) {
-    u64 const offset = address - image.base;
-    if (offset >= image.size) {
-        format_to(out, "  {:#018x}  in a library\n", address);
-        return;
+/// Names code addresses as far as the image's symbols go.
+class Names {
+public:
+    explicit Names(Image const& image) : m_image(image) {
+        if (auto table = trace::SymbolTable::open(image.symbols)) {
+            m_table = table.value();
+        }
     }
-    format_to(out, "  {:#018x}  image+{:#x}\n", address, offset);
-}
+
+    void write(Output const& out, u64 address) const {
+        u64 const offset = address - m_image.base;
+        format_to(out, "  {:#018x}  ", address);
+        auto const symbol = m_table ? m_table->find(offset) : std::nullopt;
+        if (offset >= m_image.size) {
+            out.write("in a library\n");
+        } else if (symbol) {
+            format_to(out, "{}+{:#x}\n", symbol->name, symbol->offset);
+        } else {
+            format_to(out, "image+{:#x}\n", offset);
+        }
+    }
+
+private:
+    Image const& m_image;
+    std::optional<trace::SymbolTable> m_table;
+};
 
 } // namespace
 
@@ -65,8 +85,9 @@ std::optional<ExecutionPoint> suspended_point(WordReader const& read, u64 stack_
 
 void write_backtrace(
     Output const& out, Image const& image, WordReader const& read, ExecutionPoint point) {
+    Names const names(image);
     for (usize depth = 0; depth < backtrace_frames_max; ++depth) {
-        write_code_address(out, image, point.instruction);
+        names.write(out, point.instruction);
         auto const above = read(point.frame_pointer);
         auto const caller = read(point.frame_pointer + sizeof(u64));
         if (!above || !caller || *caller == 0) {

@@ -24,6 +24,8 @@ constexpr usize signal_stack_bytes = usize{128} << 10;
 /// So often may one access be answered by filling, in a row, before it is called hopeless.
 constexpr u32 repetitions_max = 16;
 constexpr u64 red_zone_bytes = 128; // host code called by the kernel may use it
+constexpr u64 page_fault_vector = 14;
+constexpr u64 double_fault_vector = 8;
 constexpr u64 direction_flag = u64{1} << 10;
 constexpr u64 trap_flag = u64{1} << 8;
 constexpr u64 alignment_flag = u64{1} << 18;
@@ -55,6 +57,13 @@ WordReader reader_of(SignalTarget const& target) {
 void write_kernel_stack(Output const& out, SignalTarget const& target, ExecutionPoint point) {
     out.write("kernel stack, innermost first:\n");
     write_backtrace(out, target.image, reader_of(target), point);
+}
+
+/// The same for a kernel that waits for the machine.
+void write_suspended_kernel(Output const& out, SignalTarget const& target) {
+    if (auto const point = suspended_point(reader_of(target), target.cpu.kernel_stack)) {
+        write_kernel_stack(out, target, *point);
+    }
 }
 
 /// Ends the kernel: the interrupted context continues in Machine::run, which the kernel's last
@@ -135,7 +144,7 @@ void raise_fault(
             end_kernel(target, context, info, "a fault on the emergency stack (triple fault)");
             return;
         }
-        ExceptionFacts const facts = exception_facts(8);
+        ExceptionFacts const facts = exception_facts(double_fault_vector);
         slot.emergency = true;
         cpu.on_emergency_stack = true;
         slot.kind = facts.kind;
@@ -173,11 +182,14 @@ void handle_page_fault(SignalTarget& target, ucontext_t& context, siginfo_t cons
         end_kernel(target, context, info, "the host has no memory left for it");
         return;
     }
+    // The image itself is no part of simulated memory; the host knows that it is there.
+    bool const in_image = address - target.image.base < target.image.size;
+    bool const present = in_image && info.si_code == SEGV_ACCERR;
     Raised raised{
-        exception_facts(14),
+        exception_facts(page_fault_vector),
         0,
         address,
-        {.present = false, .write = write, .execute = execute, .user = false, .reserved = false}};
+        {.present = present, .write = write, .execute = execute, .user = false, .reserved = false}};
     if (target.mmu.covers(address)) {
         Walk walk;
         switch (target.mmu.fill(target.cpu.root, address, {write, execute}, walk)) {
@@ -204,7 +216,6 @@ void handle_page_fault(SignalTarget& target, ucontext_t& context, siginfo_t cons
 
 void handle_kernel_fault(SignalTarget& target, ucontext_t& context, siginfo_t const& info) {
     auto const vector = static_cast<u64>(context.uc_mcontext.gregs[REG_TRAPNO]);
-    constexpr u64 page_fault_vector = 14;
     if (vector == page_fault_vector) {
         handle_page_fault(target, context, info);
         return;
@@ -235,7 +246,7 @@ void handle_kernel_fault(SignalTarget& target, ucontext_t& context, siginfo_t co
     WordReader const reader = target != nullptr ? reader_of(*target) : WordReader{};
     write_backtrace(standard_error, image, reader, interrupted_point(context));
     if (target != nullptr && !in_kernel) {
-        write_kernel_position(standard_error, *target, context);
+        write_suspended_kernel(standard_error, *target);
     }
     _exit(crash_status);
 }
@@ -343,13 +354,19 @@ void install_crash_report(void (*before)()) {
     sigaction(SIGABRT, &action, nullptr);
 }
 
-void write_kernel_position(
-    Output const& out, SignalTarget const& target, ucontext_t const& context) {
-    if (target.cpu.in_kernel) {
-        write_kernel_stack(out, target, interrupted_point(context));
-    } else if (auto const point = suspended_point(reader_of(target), target.cpu.kernel_stack)) {
-        write_kernel_stack(out, target, *point);
+void stop_kernel(SignalTarget& target, siginfo_t const& info, ucontext_t& context) {
+    GuestCpu const& cpu = target.cpu;
+    auto const stack = static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]);
+    // On the machine's stack, or on the way to it, nothing can be ended yet; the next answer sees
+    // it.
+    if (cpu.in_kernel && !cpu.switching && target.mmu.covers(stack)) {
+        end_kernel(target, context, info, "it was asked to");
+    } else if (!target.stop_requested) {
+        TextBuffer text(target.report);
+        write_suspended_kernel(text.output(), target);
+        target.report_size = text.view().size();
     }
+    target.stop_requested = true;
 }
 
 } // namespace hosted

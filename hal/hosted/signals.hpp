@@ -30,8 +30,15 @@ struct SignalTarget {
     u64 repeated_instruction = 0;
     u64 repeated_address = 0;
     u32 repetitions = 0;
+    bool volatile stop_requested = false;
     usize report_size = 0; ///< bytes of `report`, when the kernel was ended
     char report[8192] = {};
+
+    /// For a kernel that starts over.
+    void forget() {
+        stop_requested = false;
+        report_size = 0;
+    }
 };
 
 /// An alternate signal stack with a guard page below it.
@@ -70,9 +77,7 @@ inline constexpr int crash_status = 71;
 /// reports itself on stderr, and ends with `crash_status`. For the main function of a program.
 void install_crash_report(void (*before)());
 
-/// Writes where the kernel of `target` stands, by name; `context` is what a signal interrupted on
-/// the thread that runs it. Signal-safe.
-void write_kernel_position(
-    Output const& out, SignalTarget const& target, ucontext_t const& context);
+/// Asks for the end of the kernel of `target`, see Machine::request_stop. Signal-safe.
+void stop_kernel(SignalTarget& target, siginfo_t const& info, ucontext_t& context);
 
 } // namespace hosted

@@ -2,12 +2,14 @@
 //
 //     0        640 KiB  usable
 //     640 KiB  1 MiB    reserved (where a PC has video memory and its firmware)
-//     1 MiB    ...      boot: page tables, stacks, BootInfo, symbols
-//     ...      ...      modules
+//     1 MiB    ...      modules
+//     ...      ...      boot: page tables, stacks, BootInfo, symbols
+//     ...      ...      acpi_reclaimable
 //     ...      end      usable
 #include "hal/hosted/firmware/firmware.hpp"
 
 #include "hal/boot.hpp"
+#include "hal/hosted/firmware/acpi_tables.hpp"
 #include "hal/hosted/firmware/frame_source.hpp"
 #include "hal/hosted/firmware/page_tables.hpp"
 
@@ -98,6 +100,23 @@ place_modules(FrameSource& frames, std::span<ModuleFile const> files, MemoryMap&
     return modules;
 }
 
+/// Describes the machine: its processors, and its memory in nodes of nearly equal size.
+PhysAddr place_acpi_tables(FrameSource& frames, MachineConfig const& config, MemoryMap& map) {
+    twofold::hosted::AcpiConfig description{.processors = config.cpus, .nodes = config.numa_nodes};
+    u64 const pages = frames.memory().size / page_size.value;
+    u64 begin = 0;
+    for (u32 node = 0; node < config.numa_nodes; ++node) {
+        u64 const end = pages * (node + 1) / config.numa_nodes * page_size.value;
+        description.memory.push_back({begin, end - begin, node});
+        begin = end;
+    }
+    PhysAddr const base{frames.next()};
+    auto const tables = twofold::hosted::build_acpi_tables(base.value, description);
+    CHECK(frames.place(tables) == base.value);
+    map.push_back({base, {frames.next() - base.value}, hal::MemoryKind::acpi_reclaimable});
+    return base;
+}
+
 /// Places BootInfo and everything that it points to; returns where the kernel sees it. `boot` is
 /// the first physical address of the firmware's own memory, which ends with what is placed here.
 u64 place_boot_info(
@@ -108,13 +127,14 @@ u64 place_boot_info(
     MemoryMap map,
     u64 boot) {
     u64 size = 2 * page_size.value + config.command_line.size() + config.image.symbols.size() +
-               map.size() * sizeof(hal::MemoryRange);
+               (map.size() + 3) * sizeof(hal::MemoryRange);
     for (hal::Module const& module : modules) {
         size += sizeof(module) + module.name.size() + 16;
     }
     Parcel parcel(frames, cpu.linear_base, size);
+    map.push_back({{boot}, {frames.next() - boot}, hal::MemoryKind::boot});
+    PhysAddr const rsdp = place_acpi_tables(frames, config, map);
     u64 const end = frames.next();
-    map.push_back({{boot}, {end - boot}, hal::MemoryKind::boot});
     map.push_back({{end}, {frames.memory().size - end}, hal::MemoryKind::usable});
 
     for (hal::Module& module : modules) {
@@ -127,7 +147,7 @@ u64 place_boot_info(
         .memory = parcel.place(std::span<hal::MemoryRange const>(map)),
         .modules = parcel.place(std::span<hal::Module const>(modules)),
         .framebuffer = std::nullopt,
-        .rsdp = std::nullopt,
+        .rsdp = rsdp,
         .symbols = parcel.place(config.image.symbols),
         .image_base = {config.image.base},
         .image_size = {config.image.size},

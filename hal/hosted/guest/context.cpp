@@ -21,6 +21,7 @@ void Context::create(std::span<std::byte> stack, void (*entry)(void*), void* arg
 
 void Context::start(void* context) {
     static_cast<void>(sanitizer::finish_switch(nullptr));
+    hosted::guest_cpu().switching = false;
     auto const& self = *static_cast<Context const*>(context);
     self.m_entry(self.m_argument);
     UNREACHABLE(); // an entry must not return
@@ -35,9 +36,11 @@ void Context::switch_between(Context& from, Context& to) {
     from.m_stack_size = cpu.stack.size;
     cpu.stack = {to.m_stack_base, to.m_stack_size};
     void* state = nullptr;
+    cpu.switching = true;
     sanitizer::start_switch(&state, cpu.stack);
     isa_switch_context(&from.m_stack_pointer, target);
     static_cast<void>(sanitizer::finish_switch(state));
+    cpu.switching = false;
 }
 
 } // namespace hal

@@ -21,13 +21,17 @@ void exit_to_machine(GuestCpu& cpu, Request request, u64 first, u64 second) {
     cpu.arguments[0] = first;
     cpu.arguments[1] = second;
     void* state = nullptr;
+    cpu.switching = true;
     sanitizer::start_switch(&state, cpu.machine_bounds);
     isa_switch_context(&cpu.kernel_stack, cpu.machine_stack);
     cpu.machine_bounds = sanitizer::finish_switch(state);
+    cpu.switching = false;
 }
 
 void guest_start(void* boot_info) {
-    guest_cpu().machine_bounds = sanitizer::finish_switch(nullptr);
+    GuestCpu& cpu = guest_cpu();
+    cpu.machine_bounds = sanitizer::finish_switch(nullptr);
+    cpu.switching = false;
     kernel_start(*static_cast<hal::BootInfo const*>(boot_info));
 }
 

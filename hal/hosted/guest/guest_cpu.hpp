@@ -42,6 +42,7 @@ struct GuestCpu : CpuBlock {
     StackBounds stack{};   ///< the kernel stack that runs, or will when the machine continues it
     StackBounds machine_bounds{};    ///< the machine's stack, where a sanitizer wants to know
     StackBounds emergency_stack{};   ///< for faults that cannot trust the interrupted stack
+    bool switching = false;          ///< between two stacks: not to be interrupted for good
     bool on_emergency_stack = false; ///< a double fault has not been answered yet
     hal::KernelLayout layout{};
     PhysAddr root{};        ///< of the active page tables

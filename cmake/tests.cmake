@@ -20,7 +20,7 @@ function(twofold_host_test name)
         return()
     endif()
     add_executable(test_${name} ${test_SOURCES})
-    target_link_libraries(test_${name} PRIVATE host_program ${test_LINK} GTest::gtest GTest::gtest_main)
+    target_link_libraries(test_${name} PRIVATE cold_program ${test_LINK} GTest::gtest GTest::gtest_main)
     gtest_discover_tests(test_${name} TEST_PREFIX host.${name}. PROPERTIES LABELS host)
 endfunction()
 

@@ -7,7 +7,8 @@
 namespace twofold::memory {
 
 /// Bumps through the usable ranges. Above 1 MiB first, because firmware and processors that start up want
-/// the memory below; below only when nothing else is left.
+/// the memory below; below only when nothing else is left. Frame 0 is never handed out: address 0 means
+/// "none" in too many tables.
 class EarlyFrames {
 public:
     static constexpr PhysAddr low_memory_end{1 << 20};

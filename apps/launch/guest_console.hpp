@@ -31,6 +31,10 @@ private:
     bool m_open = false;
 };
 
+/// The end of what firmware and boot loaders printed, fit to be read: without escape sequences and
+/// other control characters, runs of blanks and of newlines as one. At most `bytes_max`. O(n).
+std::string readable_end(std::string_view text, usize bytes_max);
+
 /// Recognises the launcher's own keys in what a person types: ctrl-A x, ctrl-A h, ctrl-A ctrl-A.
 class KeyFilter {
 public:

@@ -126,7 +126,7 @@ std::string report_hang(
     if (!monitor.stop(deadline)) {
         return out + "the emulator does not answer either\n";
     }
-    if (functions.empty()) {
+    if (journal.said_hello && functions.empty()) {
         out += "the image has no symbols\n";
     }
     for (unsigned cpu = 0; cpu < cpus && Clock::now() < deadline; ++cpu) {

@@ -325,7 +325,10 @@ private:
         }
         std::string report;
         if (m_open[monitor]) {
-            auto const functions = FunctionTable::read(read_file(m_setup.symbols));
+            // Where the image runs is known once it has said hello.
+            auto const functions = m_journal.said_hello
+                                       ? FunctionTable::read(read_file(m_setup.symbols))
+                                       : FunctionTable();
             report = report_hang(
                 m_monitor, m_journal, functions, m_setup.plan.cpus,
                 Clock::now() + hang_report_time);
@@ -352,8 +355,7 @@ private:
 
     /// The last words of firmware or of the image's own start, if the kernel never spoke.
     void show_held_back() const {
-        std::string_view text = m_console.held_back();
-        text.remove_prefix(text.size() - std::min(text.size(), held_back_shown_bytes));
+        std::string const text = readable_end(m_console.held_back(), held_back_shown_bytes);
         if (!m_console.open() && !text.empty()) {
             spdlog::error("the kernel never spoke; the console's last words:\n{}", text);
         }

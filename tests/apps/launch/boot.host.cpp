@@ -276,11 +276,22 @@ TEST(OutputFilter, KeepsTheLastWordsOfOthers) {
     EXPECT_EQ(out, "");
     EXPECT_FALSE(filter.open());
     EXPECT_TRUE(filter.held_back().ends_with("xthe payload is damaged"));
-    EXPECT_LE(filter.held_back().size(), 4096u);
+    EXPECT_LE(filter.held_back().size(), 32768u);
     filter.feed("nonc", out);
     filter.feed("e\r", out);
     filter.feed("\nx", out);
     EXPECT_EQ(out, "x");
+}
+
+TEST(ReadableEnd, DropsWhatDrawsAScreen) {
+    EXPECT_EQ(readable_end("", 10), "");
+    EXPECT_EQ(
+        readable_end("\x1b[2J\x1b[01;01Hbad  header\r\n\r\n\x1b[17;03H  \x1b[m menu\x07", 100),
+        "bad header\nmenu");
+    EXPECT_EQ(readable_end("one two", 3), "two");
+    EXPECT_EQ(readable_end("a\x1b", 10), "a ");
+    EXPECT_EQ(readable_end("a\x1b[12", 10), "a ");
+    EXPECT_EQ(readable_end("gr\xC3\xBC\xC3\x9F", 10), "gr\xC3\xBC\xC3\x9F");
 }
 
 TEST(KeyFilter, RecognisesTheLaunchersKeys) {

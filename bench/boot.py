@@ -24,7 +24,8 @@ import linux_guest
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GUEST_TIMEOUT_S = 60
 QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max"]
-PROBE_SOURCE = "core/base/base.cpp"
+PROBE_SOURCE = "core/base/format.cpp"
+PROBE_TEST = "format_oracle"
 
 Entry = dict[str, object]
 
@@ -82,9 +83,15 @@ def instructions_to_ready(boot: pathlib.Path) -> float:
 def touch_then_test(build: pathlib.Path) -> float:
     """Milliseconds from a change to one file of core/base to its unit tests having run."""
     os.utime(ROOT / PROBE_SOURCE)
-    return duration(["cmake", "--build", str(build), "--target", "test_base"]) + duration(
-        [str(build / "tests" / "core" / "base" / "test_base")]
+    return duration(["cmake", "--build", str(build), "--target", f"test_{PROBE_TEST}"]) + duration(
+        [str(build / "tests" / "core" / "base" / f"test_{PROBE_TEST}")]
     )
+
+
+def rebuild_unchanged(build: pathlib.Path) -> float:
+    """Milliseconds that a build takes when nothing changed."""
+    duration(["cmake", "--build", str(build)])
+    return duration(["cmake", "--build", str(build)])
 
 
 def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
@@ -96,8 +103,8 @@ def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
         "power_on_to_version/ours": lambda: until_line(power_on, b"wofold"),
         "instructions_to_version/ours": lambda: instructions_to_ready(boot),
         "hosted_start_to_command/ours": lambda: until_line([str(host), "--command", "version"], b"wofold"),
-        "noop_rebuild/ours": lambda: duration(["cmake", "--build", str(build)]),
         "one_file_to_tests/ours": lambda: touch_then_test(build),
+        "noop_rebuild/ours": lambda: rebuild_unchanged(build),
     }
     try:
         kernel, initramfs = linux_guest.prepare(ROOT / "build" / "bench" / "linux")
@@ -106,7 +113,7 @@ def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
     except linux_guest.Unavailable as error:
         print(f"boot: without the peer Linux: {error}", file=sys.stderr)
     for profile in ("base", "full"):
-        image = build / "apps" / "images" / f"twofold-{profile}"
+        image = build / "images" / f"twofold-{profile}.elf"
         found[f"image_bytes_{profile}/ours"] = lambda image=image: float(image.stat().st_size)
     return found
 

@@ -3,6 +3,7 @@
 #include "apps/launch/accelerator.hpp"
 #include "apps/launch/elf_file.hpp"
 #include "apps/launch/session.hpp"
+#include "apps/launch/streams.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -62,25 +63,6 @@ std::string make_nonce() {
         throw Failure(Status::io, fmt::format("no random numbers: {}", std::strerror(errno)));
     }
     return fmt::format("{:016x}", number);
-}
-
-/// Standard streams that are closed would give their numbers to other files; they are noticed here.
-void check_streams(RunOptions const& run) {
-    bool const input = fcntl(STDIN_FILENO, F_GETFD) >= 0;
-    bool const output = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
-    for (int number = 0; number <= STDERR_FILENO; ++number) {
-        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", O_RDWR) != number) {
-            throw Failure(Status::io, "cannot open /dev/null");
-        }
-    }
-    if (!output) {
-        throw Failure(
-            Status::io, "standard output is closed; redirect it to a file or to /dev/null");
-    }
-    if (!input && !run.command && !run.script) {
-        throw Failure(
-            Status::usage, "standard input is closed; use --command or --script, or </dev/null");
-    }
 }
 
 void check_image(fs::path const& image) {

@@ -3,6 +3,7 @@
 
 #include "apps/launch/guest_console.hpp"
 #include "apps/launch/hang_report.hpp"
+#include "apps/launch/results_file.hpp"
 #include "apps/launch/terminal.hpp"
 
 #include <fcntl.h>
@@ -36,39 +37,6 @@ constexpr auto hang_report_time = 10s;
 
 constexpr char const* key_help = "\r\nctrl-A x   end the machine\r\nctrl-A h   this help\r\n"
                                  "ctrl-A ctrl-A   send ctrl-A to the guest\r\n";
-
-/// The result records as lines of a file.
-class ResultsFile {
-public:
-    explicit ResultsFile(std::filesystem::path const& path)
-        : m_path(path), m_file(std::fopen(path.c_str(), "we"), std::fclose) {
-        if (!m_file) {
-            throw Failure(
-                Status::io,
-                fmt::format(
-                    "--results: cannot create '{}': {}", path.string(), std::strerror(errno)));
-        }
-    }
-
-    void write(Record const& record) {
-        std::string const line = to_json(record) + '\n';
-        std::fwrite(line.data(), 1, line.size(), m_file.get());
-    }
-
-    /// Throws if anything written so far did not reach the file.
-    void flush() {
-        if (std::fflush(m_file.get()) != 0 || std::ferror(m_file.get()) != 0) {
-            throw Failure(
-                Status::io,
-                fmt::format(
-                    "--results: cannot write '{}': {}", m_path.string(), std::strerror(errno)));
-        }
-    }
-
-private:
-    std::filesystem::path m_path;
-    std::unique_ptr<std::FILE, int (*)(std::FILE*)> m_file;
-};
 
 class Session {
 public:

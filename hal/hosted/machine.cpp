@@ -118,9 +118,11 @@ Stop Machine::run() {
     m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
     SignalScope const signals(*m_signals, *m_signal_stack);
     GsBase const gs(m_cpu);
-    do {
+    bool goes_on = true;
+    while (goes_on && !stop_requested()) {
         enter_kernel();
-    } while (answer() && !stop_requested());
+        goes_on = answer();
+    }
     if (stop_requested()) {
         return {Stop::Kind::interrupted};
     }

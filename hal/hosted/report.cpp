@@ -33,14 +33,16 @@ public:
         }
     }
 
-    void write(Output const& out, u64 address) const {
-        u64 const offset = address - m_image.base;
+    /// One line for the instruction at `address`. A `caller` continues behind its call, which may be the
+    /// last instruction of its function.
+    void write(Output const& out, u64 address, bool caller) const {
+        u64 const offset = address - m_image.base - (caller ? 1 : 0);
         format_to(out, "  {:#018x}  ", address);
         auto const symbol = m_table ? m_table->find(offset) : std::nullopt;
         if (offset >= m_image.size) {
             out.write("in a library\n");
         } else if (symbol) {
-            format_to(out, "{}+{:#x}\n", symbol->name, symbol->offset);
+            format_to(out, "{}+{:#x}\n", symbol->name, symbol->offset + (caller ? 1 : 0));
         } else {
             format_to(out, "image+{:#x}\n", offset);
         }
@@ -87,7 +89,7 @@ void write_backtrace(
     Output const& out, Image const& image, WordReader const& read, ExecutionPoint point) {
     Names const names(image);
     for (usize depth = 0; depth < backtrace_frames_max; ++depth) {
-        names.write(out, point.instruction);
+        names.write(out, point.instruction, depth > 0);
         auto const above = read(point.frame_pointer);
         auto const caller = read(point.frame_pointer + sizeof(u64));
         if (!above || !caller || *caller == 0) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <isa/context.hpp>
+#include <sanitizer_choice.hpp>
 
 #include <array>
 #include <cerrno>
@@ -348,6 +349,9 @@ SignalScope::~SignalScope() {
 
 void install_crash_report(void (*before)()) {
     before_crash_report = before;
+    if (before != nullptr) {
+        sanitizer::on_death(before);
+    }
     crash_report_installed = true;
     install_handlers();
     struct sigaction const action = make_action();

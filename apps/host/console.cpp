@@ -1,0 +1,125 @@
+// See console.hpp.
+#include "apps/host/console.hpp"
+
+#include "apps/launch/status.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <poll.h>
+#include <unistd.h>
+
+namespace twofold::host {
+
+using launch::Failure;
+using launch::Status;
+
+namespace {
+
+constexpr usize input_bytes = 65536;
+constexpr std::string_view key_help = "\r\nctrl-A x   end the machine\r\nctrl-A h   this help\r\n"
+                                      "ctrl-A ctrl-A   send ctrl-A to the kernel\r\n";
+
+[[noreturn]] void fail_output() {
+    if (errno == EPIPE) {
+        throw Failure(Status::io, "nobody reads standard output any more; the machine was ended");
+    }
+    throw Failure(
+        Status::io, fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+}
+
+/// Waits until `descriptor` is ready, or a signal arrives.
+bool wait_for(int descriptor, short events, int timeout_ms) {
+    pollfd polled{descriptor, events, 0};
+    return poll(&polled, 1, timeout_ms) > 0;
+}
+
+} // namespace
+
+HostConsole::HostConsole(InputKind kind, std::string text, launch::ResultsFile* results)
+    : m_kind(kind),
+      m_input(std::move(text)),
+      m_ended(kind == InputKind::none || kind == InputKind::text),
+      m_results(results) {}
+
+void HostConsole::write(std::string_view text) {
+    while (!text.empty()) {
+        ssize_t const written = ::write(STDOUT_FILENO, text.data(), text.size());
+        if (written >= 0) {
+            text.remove_prefix(static_cast<usize>(written));
+        } else if (errno == EAGAIN) {
+            wait_for(STDOUT_FILENO, POLLOUT, -1);
+        } else if (errno != EINTR) {
+            fail_output();
+        }
+    }
+}
+
+hal::ConsoleInput HostConsole::read() {
+    if (m_next == m_input.size() && !m_ended && has_input(0)) {
+        take_input();
+    }
+    if (m_next < m_input.size()) {
+        return {hal::InputStatus::byte, m_input[m_next++]};
+    }
+    m_told_end = m_ended;
+    return {m_ended ? hal::InputStatus::end : hal::InputStatus::none, '\0'};
+}
+
+void HostConsole::write_result(std::span<std::byte const> bytes) {
+    m_decoder.feed(bytes, [this](launch::Record const& record) { take_record(record); });
+}
+
+void HostConsole::settle() {
+    m_decoder.finish([this](launch::Record const& record) { take_record(record); });
+}
+
+void HostConsole::take_record(launch::Record const& record) {
+    m_journal.note(record);
+    if (m_results != nullptr) {
+        m_results->write(record);
+    }
+}
+
+void HostConsole::wait() {
+    if (m_next == m_input.size()) {
+        static_cast<void>(has_input(m_ended ? 0 : -1));
+    }
+}
+
+bool HostConsole::has_input(int timeout_ms) const {
+    return wait_for(STDIN_FILENO, POLLIN, timeout_ms);
+}
+
+void HostConsole::take_input() {
+    std::array<char, input_bytes> chunk;
+    ssize_t const got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
+    if (got < 0 && errno != EINTR && errno != EAGAIN) {
+        throw Failure(
+            Status::io, fmt::format("cannot read standard input: {}", std::strerror(errno)));
+    }
+    if (got < 0) {
+        return;
+    }
+    m_input.clear();
+    m_next = 0;
+    m_ended = got == 0;
+    std::string_view const bytes(chunk.data(), static_cast<usize>(got));
+    if (m_kind == InputKind::terminal) {
+        take_keys(bytes);
+    } else {
+        m_input = bytes;
+    }
+}
+
+void HostConsole::take_keys(std::string_view keys) {
+    launch::KeyFilter::Wishes const wishes = m_keys.feed(keys, m_input);
+    m_quit = m_quit || wishes.quit;
+    if (wishes.help) {
+        write(key_help);
+    }
+}
+
+} // namespace twofold::host

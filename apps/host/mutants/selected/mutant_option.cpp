@@ -1,0 +1,75 @@
+// The preset `mutants`: --mutant NAME, or its number, flips one operation of this run.
+#include "apps/host/mutant_option.hpp"
+
+#include "core/base/base.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace twofold {
+
+namespace {
+
+Mutant chosen = Mutant::none;
+
+/// Without a default: a new mutant that is not named here does not compile.
+std::string_view mutant_name(Mutant which) {
+    switch (which) {
+    case Mutant::none:
+        return "none";
+    case Mutant::base_align_up:
+        return "base_align_up";
+    case Mutant::trace_ring_order:
+        return "trace_ring_order";
+    case Mutant::memory_map_overlap:
+        return "memory_map_overlap";
+    case Mutant::acpi_checksum:
+        return "acpi_checksum";
+    case Mutant::boot_requires:
+        return "boot_requires";
+    }
+    return {};
+}
+
+std::optional<Mutant> find_mutant(std::string_view text) {
+    u16 number = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    bool const is_number = error == std::errc{} && end == text.data() + text.size();
+    for (u16 index = 0; !mutant_name(static_cast<Mutant>(index)).empty(); ++index) {
+        if (is_number ? index == number : mutant_name(static_cast<Mutant>(index)) == text) {
+            return static_cast<Mutant>(index);
+        }
+    }
+    return std::nullopt;
+}
+
+std::string check_mutant(std::string const& text) {
+    if (find_mutant(text)) {
+        return {};
+    }
+    std::string names;
+    for (u16 index = 1; !mutant_name(static_cast<Mutant>(index)).empty(); ++index) {
+        names +=
+            fmt::format("{}{}", index == 1 ? "" : ", ", mutant_name(static_cast<Mutant>(index)));
+    }
+    return fmt::format("'{}' is no mutant; there are {}", text, names);
+}
+
+} // namespace
+
+Mutant selected_mutant() {
+    return chosen;
+}
+
+void host::add_mutant_option(CLI::App& app) {
+    app.add_option_function<std::string>(
+           "--mutant", [](std::string const& text) { chosen = *find_mutant(text); },
+           "flip one operation of the kernel")
+        ->type_name("NAME")
+        ->check(CLI::Validator(check_mutant, ""));
+}
+
+} // namespace twofold

@@ -1,0 +1,95 @@
+// See terminal.hpp. A process has one terminal, and signal handlers have no arguments: hence the
+// state.
+#include "apps/host/terminal.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
+#include <termios.h>
+#include <unistd.h>
+
+namespace twofold::host {
+
+namespace {
+
+struct State {
+    int descriptor = -1;
+    termios before{};
+    termios raw{};
+    bool volatile is_raw = false;
+};
+State state;
+
+constexpr std::array ending_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+void enter_raw() {
+    if (tcsetattr(state.descriptor, TCSADRAIN, &state.raw) == 0) {
+        state.is_raw = true;
+    }
+}
+
+/// Does to this process what the signal would have done without a handler; returns if that was a
+/// stop.
+void take_default(int signal) {
+    struct sigaction ours{};
+    struct sigaction action{};
+    action.sa_handler = SIG_DFL;
+    sigaction(signal, &action, &ours);
+    sigset_t set;
+    sigset_t before;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    raise(signal);
+    sigprocmask(SIG_UNBLOCK, &set, &before); // it arrives here
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    sigaction(signal, &ours, nullptr);
+}
+
+void end(int signal) {
+    restore_terminal();
+    take_default(signal);
+}
+
+void stop(int signal) {
+    bool const was_raw = state.is_raw;
+    restore_terminal();
+    take_default(signal);
+    if (was_raw) { // somebody continued the process
+        enter_raw();
+    }
+}
+
+void handle(int signal, void (*handler)(int)) {
+    struct sigaction action{};
+    action.sa_handler = handler;
+    action.sa_flags = SA_ONSTACK | SA_RESTART; // never on a kernel's stack
+    sigfillset(&action.sa_mask);
+    sigaction(signal, &action, nullptr);
+}
+
+} // namespace
+
+void make_terminal_raw(int descriptor) {
+    if (tcgetattr(descriptor, &state.before) != 0) {
+        return;
+    }
+    state.descriptor = descriptor;
+    state.raw = state.before;
+    cfmakeraw(&state.raw);
+    state.raw.c_oflag = state.before.c_oflag; // a bare newline still begins a line
+    for (int const signal : ending_signals) {
+        handle(signal, end);
+    }
+    handle(SIGTSTP, stop);
+    std::atexit(restore_terminal);
+    enter_raw();
+}
+
+void restore_terminal() {
+    if (state.is_raw) {
+        tcsetattr(state.descriptor, TCSADRAIN, &state.before);
+        state.is_raw = false;
+    }
+}
+
+} // namespace twofold::host

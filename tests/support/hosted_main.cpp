@@ -1,0 +1,209 @@
+// twofold-test-host: the kernel's tests (tests/support/test.hpp) as GoogleTest cases, each run
+// inside a kernel on a hosted machine.
+//
+// A case types `test SUITE.NAME` on the console of the machine, runs it until it waits for input
+// again, and turns the records of the result channel into failures and skips. The machine lives
+// from case to case; after a panic or a crash the next case boots a fresh one. With --results FILE
+// the records are written there, too, one JSON object a line.
+#include "apps/launch/records.hpp"
+#include "apps/launch/results_file.hpp"
+#include "hal/hosted/machine.hpp"
+#include "tests/support/registered_tests.hpp"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using namespace twofold;
+using hosted::Machine;
+using hosted::Stop;
+using launch::Record;
+using launch::RecordType;
+
+/// Lines typed by the runner, records decoded, and what the kernel printed.
+class TestConsole final : public hosted::ConsoleEndpoint {
+public:
+    void write(std::string_view text) override { printed += text; }
+    hal::ConsoleInput read() override {
+        if (m_next == m_line.size()) {
+            return {hal::InputStatus::none, '\0'};
+        }
+        return {hal::InputStatus::byte, m_line[m_next++]};
+    }
+    void write_result(std::span<std::byte const> bytes) override {
+        m_decoder.feed(bytes, [this](Record const& record) { records.push_back(record); });
+    }
+    /// The kernel is at rest: what looks like the start of a record is none.
+    void settle() {
+        m_decoder.finish([this](Record const& record) { records.push_back(record); });
+    }
+    void type(std::string line) {
+        m_line = std::move(line);
+        m_next = 0;
+    }
+
+    std::string printed;
+    std::vector<Record> records;
+
+private:
+    std::string m_line;
+    usize m_next = 0;
+    launch::RecordDecoder m_decoder;
+};
+
+/// A machine whose kernel waits for a command.
+class Bench {
+public:
+    Bench() {
+        hosted::MachineConfig config;
+        config.command_line = "console=pipe";
+        auto machine = Machine::create(std::move(config), m_console);
+        if (!machine) {
+            throw std::runtime_error(machine.error());
+        }
+        m_machine = std::move(*machine);
+        Stop const stop = m_machine->run();
+        if (stop.kind != Stop::Kind::waiting_for_input) {
+            throw std::runtime_error("the kernel does not start: " + m_console.printed);
+        }
+    }
+
+    /// Runs one command; false if the kernel is gone afterwards.
+    bool run(std::string const& line) {
+        m_console.printed.clear();
+        m_console.records.clear();
+        m_console.type(line + '\n');
+        m_stop = m_machine->run();
+        m_console.settle();
+        return m_stop.kind == Stop::Kind::waiting_for_input;
+    }
+
+    std::string describe_end() const {
+        return fmt::format(
+            "the kernel is gone (stop {}, status {})\n{}\n{}", static_cast<int>(m_stop.kind),
+            m_stop.status, m_console.printed, m_machine->crash_report());
+    }
+
+    TestConsole const& console() const { return m_console; }
+
+private:
+    TestConsole m_console;
+    std::unique_ptr<Machine> m_machine;
+    Stop m_stop{};
+};
+
+// What outlives a single case; GoogleTest's cases have no other owner.
+std::unique_ptr<Bench> shared_bench;
+std::unique_ptr<launch::ResultsFile> results;
+
+void keep(Record const& record) {
+    if (results) {
+        results->write(record);
+    }
+}
+
+Bench& working_bench() {
+    if (!shared_bench) {
+        shared_bench = std::make_unique<Bench>();
+        for (Record const& record : shared_bench->console().records) {
+            keep(record); // hello names the machine
+        }
+    }
+    return *shared_bench;
+}
+
+/// One kernel test. The command `test NAME` also runs the tests whose names start with NAME; what
+/// is told of those is left to their own cases.
+class KernelTest : public testing::Test {
+public:
+    explicit KernelTest(std::string name) : m_name(std::move(name)) {}
+
+    void TestBody() override {
+        Bench& bench = working_bench();
+        bool const alive = bench.run("test " + m_name);
+        for (Record const& record : bench.console().records) {
+            take(record);
+        }
+        if (!alive) {
+            ADD_FAILURE() << bench.describe_end();
+            shared_bench.reset();
+        } else if (m_outcome.empty()) {
+            ADD_FAILURE() << "the kernel reports no end of the test\n" << bench.console().printed;
+        } else if (m_outcome == "failed" && !HasFailure()) {
+            ADD_FAILURE() << bench.console().printed;
+        } else if (m_outcome == "skipped") {
+            GTEST_SKIP() << m_reason;
+        }
+    }
+
+private:
+    void take(Record const& record) {
+        bool const of_test = record.type == RecordType::test_begin ||
+                             record.type == RecordType::test_failure ||
+                             record.type == RecordType::test_end;
+        if (!of_test || record.text(0) != m_name) {
+            return;
+        }
+        keep(record);
+        if (record.type == RecordType::test_failure) {
+            ADD_FAILURE_AT(record.text(1).c_str(), static_cast<int>(record.number(2)))
+                << "expected " << record.text(3) << '\n'
+                << record.text(4);
+        } else if (record.type == RecordType::test_end) {
+            m_outcome = record.text(1);
+            m_reason = record.text(3);
+        }
+    }
+
+    std::string m_name;
+    std::string m_outcome;
+    std::string m_reason;
+};
+
+void register_tests() {
+    for (test::RegisteredTest const& kernel_test : test::registered_tests()) {
+        testing::RegisterTest(
+            kernel_test.suite.c_str(), kernel_test.name.c_str(), nullptr, nullptr, kernel_test.file,
+            kernel_test.line,
+            [full = kernel_test.suite + '.' + kernel_test.name]() -> testing::Test* {
+                return new KernelTest(full);
+            });
+    }
+}
+
+int run_all(int count, char** arguments) {
+    testing::InitGoogleTest(&count, arguments);
+    if (count == 3 && std::string_view(arguments[1]) == "--results") {
+        results = std::make_unique<launch::ResultsFile>(arguments[2]);
+    } else if (count != 1) {
+        fmt::print(stderr, "twofold-test-host: only --results FILE and --gtest_... are known\n");
+        return 64;
+    }
+    register_tests();
+    int const status = RUN_ALL_TESTS();
+    shared_bench.reset();
+    if (results) {
+        results->flush();
+    }
+    return status;
+}
+
+} // namespace
+
+int main(int count, char** arguments) {
+    try {
+        return run_all(count, arguments);
+    } catch (std::exception const& error) {
+        fmt::print(stderr, "twofold-test-host: {}\n", error.what());
+        return 74;
+    }
+}

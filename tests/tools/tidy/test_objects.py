@@ -20,12 +20,15 @@ class Objects(TreeTest):
 class Globals(Objects):
     def test_constants_and_functions_pass(self):
         text = """
+            #include <source_location>
             extern int outside;
+            unsigned line(std::source_location where = std::source_location::current());
+            unsigned g() { return line(); }
             constexpr int table[] = {1, 2, 3};
             extern char const* const names[2] = {"a", "b"};
             int f(int i) { return table[i] + outside + names[i][0]; }
         """
-        self.assert_clean(self.compiled(globals_rule, text, flags=["-O2", "-fPIC", "-ffreestanding"]))
+        self.assert_clean(self.compiled(globals_rule, text, flags=["-std=c++23", "-O2", "-fPIC", "-ffreestanding"]))
 
     def test_each_kind_of_state(self):
         bad = {

@@ -2,7 +2,7 @@
 
 Read from the object files of core/, for every machine: nothing may lie in a writable section, and
 nothing may run before the kernel's entry. Constants whose addresses the loader fills in
-(.data.rel.ro) are not state; neither is what has no symbol in .data.rel: tables that the compiler
+(.data.rel.ro) are not state; neither is what has no symbol in .data: tables that the compiler
 makes (std::source_location, jumps), for a variable always has one.
 """
 
@@ -19,7 +19,7 @@ explain = "no mutable global, static local or thread_local variable in core/, an
 
 PRESETS = ("release", "clang")
 CONSTANT = (".data.rel.ro",)
-COMPILER_TABLES = (".data.rel",)
+COMPILER_TABLES = (".data",)
 CONSTRUCTORS = (".init_array", ".fini_array", ".ctors", ".dtors", ".preinit_array")
 
 

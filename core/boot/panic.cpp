@@ -15,13 +15,18 @@ namespace {
 constexpr usize frames_max = 32;
 constexpr usize events_shown = 12;
 
+/// How an address came onto the stack: a return address lies behind its call, and where that never
+/// returns, behind its whole function.
+enum class CodeAddress : u8 { interrupted = 0, returned_to = 1 };
+
 /// Prints one address as "0x... name+offset".
-void print_code_address(Output& out, Kernel const* kernel, u64 address) {
+void print_code_address(Output& out, Kernel const* kernel, u64 address, CodeAddress kind) {
     format_to(out, "  {:#018x}", address);
     if (kernel != nullptr && kernel->symbols) {
-        u64 const offset = address - kernel->boot_info.image_base.value;
+        u64 const behind = static_cast<u64>(kind);
+        u64 const offset = address - behind - kernel->boot_info.image_base.value;
         if (auto const symbol = kernel->symbols->find(offset)) {
-            format_to(out, "  {}+{:#x}", symbol->name, symbol->offset);
+            format_to(out, "  {}+{:#x}", symbol->name, symbol->offset + behind);
         }
     }
     out.write("\n");
@@ -38,7 +43,8 @@ void walk_stack(void* argument) {
     auto& walk = *static_cast<Walk*>(argument);
     hal::StackFrame frame = walk.frame;
     for (usize depth = 0; depth < frames_max; ++depth) {
-        print_code_address(walk.out, walk.kernel, frame.instruction);
+        auto const kind = depth == 0 ? CodeAddress::interrupted : CodeAddress::returned_to;
+        print_code_address(walk.out, walk.kernel, frame.instruction, kind);
         auto const above = hal::Cpu::caller(frame);
         if (!above || above->frame_pointer <= frame.frame_pointer) {
             return;
@@ -52,7 +58,7 @@ void print_stack(Output& out, Kernel* kernel, hal::StackFrame frame) {
     out.write("stack:\n");
     Walk walk{out, kernel, frame};
     if (kernel == nullptr) {
-        print_code_address(out, nullptr, frame.instruction); // nothing to recover with yet
+        print_code_address(out, nullptr, frame.instruction, CodeAddress::interrupted); // nothing to recover with yet
     } else if (catch_fault([&walk] { walk_stack(&walk); })) {
         out.write("  ... the chain of frames ends in unreadable memory\n");
     }
@@ -143,7 +149,7 @@ void panic_on_fault(hal::Fault const& fault) {
     format_to(out, ", stack pointer {:#018x}\nregisters:", fault.stack_pointer);
     usize column = 0;
     for (hal::NamedRegister const& reg : fault.registers) {
-        format_to(out, "{}{:>6} {:#018x}", column % 3 == 0 ? "\n" : "", reg.name, reg.value);
+        format_to(out, "{}{:>6} {:#018x}", column % 3 == 0 ? "\n  " : "  ", reg.name, reg.value);
         ++column;
     }
     out.write("\n");

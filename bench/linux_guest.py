@@ -19,7 +19,9 @@ int main(void) {
 }
 """
 META_PACKAGE = "linux-image-cloud-amd64"
-COMMAND_LINE = "console=ttyS0 quiet panic=-1"
+# Linux's own look for the frequency of the counter hangs on this machine when the host is busy; it is told the
+# emulator's (1 GHz) and spared the check of the timer, both to its advantage.
+COMMAND_LINE = "console=ttyS0 quiet panic=-1 tsc_early_khz=1000000 no_timer_check"
 
 
 class Unavailable(Exception):

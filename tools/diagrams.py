@@ -63,10 +63,10 @@ def mermaid(edges: Edges, nodes: list[str], direction: str, groups: dict[str, li
     for title, members in groups.items():
         inside = [node for node in nodes if node in members]
         if inside:
-            lines.append(f"    subgraph {_identifier(title)}_group [\"{title}\"]")
-            lines += [f"        {_identifier(node)}[\"{node}\"]" for node in inside]
+            lines.append(f'    subgraph {_identifier(title)}_group ["{title}"]')
+            lines += [f'        {_identifier(node)}["{node}"]' for node in inside]
             lines.append("    end")
-    lines += [f"    {_identifier(node)}[\"{node}\"]" for node in nodes if node not in grouped]
+    lines += [f'    {_identifier(node)}["{node}"]' for node in nodes if node not in grouped]
     lines += [f"    {_identifier(a)} --> {_identifier(b)}" for a, b in sorted(edges)]
     return "\n".join([*lines, "```", ""])
 
@@ -104,7 +104,11 @@ def startup_graph(tree: Tree) -> str:
     try:
         done = subprocess.run(
             [str(tree.root / KERNEL), *STARTUP],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
         return startup_from(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:

@@ -2,8 +2,8 @@
 
 One run serves two rules: `clang_tidy` reports what .clang-tidy asks for, `confined` counts pointer
 arithmetic. An answer is kept under the hash of the source, of all project files it includes, of its
-flags, of every .clang-tidy and of the program's version. A changed header is examined through one source
-that includes it."""
+flags, of every .clang-tidy and of the program's version. A changed header is examined through one
+source that includes it."""
 
 from __future__ import annotations
 
@@ -96,8 +96,6 @@ def diagnostics(tree: Tree) -> list[Diagnostic]:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "compile_commands.json").write_text(json.dumps(database))
         settings = "\0".join(tree.text(path) for path in tree.select(suffixes=(".clang-tidy",)))
-        answers = in_parallel(
-            lambda path: _examine(tree, sources[path], settings, version), wanted
-        )
+        answers = in_parallel(lambda path: _examine(tree, sources[path], settings, version), wanted)
         tree._diagnostics = sorted({Diagnostic(*one) for answer in answers for one in answer})
     return tree._diagnostics

@@ -38,8 +38,13 @@ def run(root: Path, command: str, timeout_s: float) -> str:
     """Runs one command; returns what went wrong, or nothing."""
     shell = subprocess.Popen(
         ["bash", "-eu", "-o", "pipefail", "-c", command],
-        cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", start_new_session=True,
+        cwd=root,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
     try:
         output, _ = shell.communicate(timeout=timeout_s)

@@ -59,7 +59,5 @@ def load(root: Path, build: Path) -> list[Compilation]:
             output = arguments[arguments.index("-o") + 1]
         match = _TARGET.search(output)
         target = match.group(1) if match else ""
-        compilations.append(
-            Compilation(relative, directory, arguments, directory / output, target)
-        )
+        compilations.append(Compilation(relative, directory, arguments, directory / output, target))
     return compilations

@@ -110,7 +110,10 @@ def generated(text: str) -> list[Generated]:
     """The generated parts of a document."""
     return [
         Generated(
-            match.group(1), text.count("\n", 0, match.start()) + 1, match.start(2), match.end(2),
+            match.group(1),
+            text.count("\n", 0, match.start()) + 1,
+            match.start(2),
+            match.end(2),
             match.group(2),
         )
         for match in _GENERATED.finditer(text)

@@ -1,4 +1,4 @@
-"""Small trees for the tests of tidy: files in a temporary folder, compiled if a test asks for it."""
+"""Small trees for the tests of tidy: files in a temporary folder, compiled if a test asks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KERNEL_FLAGS = {
 
 
 class TreeTest(unittest.TestCase):
-    """A test with a tree of its own. Configuration files are the real ones unless `configure` is used."""
+    """A test with a tree of its own. Configuration files are the real ones, but for `configure`."""
 
     def setUp(self) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="tidy-"))
@@ -55,7 +55,9 @@ class TreeTest(unittest.TestCase):
         self.write(files)
         return rule.check(self.tree(**options))
 
-    def assert_finding(self, findings: list[Finding], path: str, wrong: str, line: int | None = None):
+    def assert_finding(
+        self, findings: list[Finding], path: str, wrong: str, line: int | None = None
+    ):
         """One finding is about `path` (and `line`), contains `wrong`, and says what to do."""
         for one in findings:
             if one.path == path and wrong in one.wrong and line in (None, one.line):
@@ -67,7 +69,9 @@ class TreeTest(unittest.TestCase):
     def assert_clean(self, findings: list[Finding]) -> None:
         self.assertEqual([], [one.text() for one in findings])
 
-    def compile(self, sources: list[str], target: str = "base_host", flags: list[str] | None = None):
+    def compile(
+        self, sources: list[str], target: str = "base_host", flags: list[str] | None = None
+    ):
         """Compiles `sources` as both presets would, with their compile_commands.json."""
         for preset, compiler in COMPILERS.items():
             build = self.root / "build" / preset

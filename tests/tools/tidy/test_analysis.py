@@ -26,7 +26,9 @@ class Analysis(TreeTest):
 
 class ClangTidy(Analysis):
     def test_a_defect_is_found_and_remembered(self):
-        tree = self.compiled("int f(int a) {\n    int* p = nullptr;\n    return a > 0 ? *p : 0;\n}\n")
+        tree = self.compiled(
+            "int f(int a) {\n    int* p = nullptr;\n    return a > 0 ? *p : 0;\n}\n"
+        )
         self.assert_finding(clang_tidy.check(tree), PATH, "Dereference of null pointer", line=4)
         tree.save_caches()
         self.assert_finding(clang_tidy.check(self.tree()), PATH, "Dereference of null", line=4)
@@ -60,7 +62,9 @@ class ClangTidy(Analysis):
 class PointerArithmetic(Analysis):
     def test_it_is_confined(self):
         tree = self.compiled("int f(int const* p, int i) {\n    return p[i];\n}\n")
-        self.assert_finding(confined.check(tree), PATH, "pointer_arithmetic outside of hal/", line=3)
+        self.assert_finding(
+            confined.check(tree), PATH, "pointer_arithmetic outside of hal/", line=3
+        )
         self.assert_clean(clang_tidy.check(tree))
 
     def test_a_span_is_the_way(self):
@@ -88,7 +92,9 @@ class ThreadSafety(Analysis):
         for name in ("acquire_capability", "release_capability"):
             text = text.replace(f"[[clang::{name}]]", f"__attribute__(({name}()))")
         text = text.replace("[[clang::guarded_by(lock)]]", "__attribute__((guarded_by(lock)))")
-        text = text.replace('[[clang::capability("mutex")]]', '__attribute__((capability("mutex")))')
+        text = text.replace(
+            '[[clang::capability("mutex")]]', '__attribute__((capability("mutex")))'
+        )
         command = ["clang++-19", *FLAGS, "-fsyntax-only", "-x", "c++", "-"]
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
         if done.returncode != 0:
@@ -113,7 +119,9 @@ class ThreadSafety(Analysis):
         self.write({PATH: "// a\n"})
         self.compile([PATH], flags=["-std=c++23"])
         database = self.root / "build/clang/compile_commands.json"
-        database.write_text(database.read_text().replace('"-std=c++23"', '"' + '", "'.join(FLAGS) + '"'))
+        database.write_text(
+            database.read_text().replace('"-std=c++23"', '"' + '", "'.join(FLAGS) + '"')
+        )
         self.assert_clean(thread_safety.check(self.tree()))
 
 

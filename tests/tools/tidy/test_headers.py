@@ -30,17 +30,23 @@ class Contract(TreeTest):
 
     def test_the_concept_is_not_asserted(self):
         text = GOOD.replace('static_assert(PowerContract<Power>, "not kept");\n', "")
-        found = self.check(contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)})
+        found = self.check(
+            contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)}
+        )
         self.assert_finding(found, "hal/include/hal/power.hpp", "PowerContract is never asserted")
 
     def test_the_assertion_is_not_last(self):
         text = GOOD.replace("} // namespace", "struct Late {};\n} // namespace")
-        found = self.check(contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)})
+        found = self.check(
+            contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)}
+        )
         self.assert_finding(found, "hal/include/hal/power.hpp", "does not end with")
 
     def test_no_concept(self):
         text = "// power\n#include <machine/power.hpp>\n"
-        found = self.check(contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)})
+        found = self.check(
+            contract, {"hal/include/hal/power.hpp": text, **self.machines(*MACHINES)}
+        )
         self.assert_finding(found, "hal/include/hal/power.hpp", "declares no concept")
 
     def test_a_machine_lacks_its_half(self):

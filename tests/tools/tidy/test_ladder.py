@@ -54,7 +54,11 @@ class Ladder(TreeTest):
         self.assert_finding(found, "core/memory/a.cpp", "included as hal/include/hal/cpu.hpp")
 
     def test_the_kernel_does_not_see_a_machine(self):
-        files = {**MEMORY, "hal/hosted/ram.hpp": "// ram\n", "hal/hosted/include/machine/cpu.hpp": ""}
+        files = {
+            **MEMORY,
+            "hal/hosted/ram.hpp": "// ram\n",
+            "hal/hosted/include/machine/cpu.hpp": "",
+        }
         found = self.including("core/memory/a.cpp", '#include "hal/hosted/ram.hpp"', files)
         self.assert_finding(found, "core/memory/a.cpp", "outside of core/")
         found = self.including("core/memory/b.cpp", "#include <machine/cpu.hpp>", files)
@@ -64,7 +68,12 @@ class Ladder(TreeTest):
         self.assert_finding(found, "core/memory/c.cpp", "outside of core/")
 
     def test_a_machine_sees_only_what_is_pure(self):
-        files = {**BASE, "core/acpi/acpi.hpp": "", "core/boot/boot.hpp": "", "hal/x86_64/gdt.hpp": ""}
+        files = {
+            **BASE,
+            "core/acpi/acpi.hpp": "",
+            "core/boot/boot.hpp": "",
+            "hal/x86_64/gdt.hpp": "",
+        }
         files["hal/x86_64/isa/include/isa/entry.hpp"] = ""
         directive = '#include "core/acpi/acpi.hpp"'
         self.assert_clean(self.including("hal/x86_64/a.cpp", directive, files))

@@ -28,7 +28,11 @@ class Globals(Objects):
             extern char const* const names[2] = {"a", "b"};
             int f(int i) { return table[i] + outside + names[i][0]; }
         """
-        self.assert_clean(self.compiled(globals_rule, text, flags=["-std=c++23", "-O2", "-fPIC", "-ffreestanding"]))
+        self.assert_clean(
+            self.compiled(
+                globals_rule, text, flags=["-std=c++23", "-O2", "-fPIC", "-ffreestanding"]
+            )
+        )
 
     def test_each_kind_of_state(self):
         bad = {
@@ -87,11 +91,15 @@ class Vector(Objects):
 
     def test_vector_objects_may_but_export_nothing_weak(self):
         self.configure({})
-        declared = self.configuration("ladder.toml").replace("targets = []", 'targets = ["simd_host"]')
+        declared = self.configuration("ladder.toml").replace(
+            "targets = []", 'targets = ["simd_host"]'
+        )
         self.configure({"ladder.toml": declared})
         good = "extern float a; void f() { a = a + 1; }"
         self.assert_clean(self.compiled(vector, good, "simd_host", self.FLOATS))
-        text = "inline float twice(float a) { return a + a; } extern float (*const p)(float) = twice;"
+        text = (
+            "inline float twice(float a) { return a + a; } extern float (*const p)(float) = twice;"
+        )
         found = self.compiled(vector, text, "simd_host", self.FLOATS)
         self.assert_finding(found, PATH, "exports the weak symbol twice(float)")
 

@@ -1,4 +1,4 @@
-"""The rules that read text: `sizes`, `opening`, `forbidden`, `confined` and `format`; and the ratchet."""
+"""The rules that read text: `sizes`, `opening`, `forbidden`, `confined`, `format`; the ratchet."""
 
 import json
 import unittest
@@ -45,11 +45,15 @@ class Sizes(TreeTest):
         found = self.check(sizes, {"core/base/a.cpp": "// a\n" * 550})
         self.assert_finding(found, "tools/tidy/ratchet.json", "is at 550, the ratchet still allows")
         sizes.fix(self.tree())
-        self.assertEqual(550, json.loads(self.configuration("ratchet.json"))["sizes"]["core/base/a.cpp"])
+        self.assertEqual(
+            550, json.loads(self.configuration("ratchet.json"))["sizes"]["core/base/a.cpp"]
+        )
         self.assert_clean(sizes.check(self.tree()))
         self.write({"core/base/a.cpp": "// a\n" * 700})
         sizes.fix(self.tree())
-        self.assertEqual(550, json.loads(self.configuration("ratchet.json"))["sizes"]["core/base/a.cpp"])
+        self.assertEqual(
+            550, json.loads(self.configuration("ratchet.json"))["sizes"]["core/base/a.cpp"]
+        )
 
 
 class Opening(TreeTest):
@@ -128,7 +132,9 @@ class Forbidden(TreeTest):
         self.assert_clean(self.check(forbidden, {"tools/a.cpp": text, "hal/hosted/a.cpp": text}))
 
     def test_the_exception_for_atomic(self):
-        self.assert_clean(self.check(forbidden, {"core/base/atomic.hpp": "// a\nstd::atomic<int> a;\n"}))
+        self.assert_clean(
+            self.check(forbidden, {"core/base/atomic.hpp": "// a\nstd::atomic<int> a;\n"})
+        )
 
 
 class Confined(TreeTest):
@@ -142,7 +148,9 @@ class Confined(TreeTest):
 
     def permit(self, why: str, count: int) -> None:
         counts = {"confined": {f"{self.PATH}:reinterpret_cast": count}}
-        self.configure({"confined.toml": self.ENTRY.format(why), "ratchet.json": json.dumps(counts)})
+        self.configure(
+            {"confined.toml": self.ENTRY.format(why), "ratchet.json": json.dumps(counts)}
+        )
 
     def test_each_construct(self):
         bad = {

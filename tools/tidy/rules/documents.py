@@ -43,7 +43,11 @@ def verbs(tree: Tree) -> frozenset[str]:
     try:
         done = subprocess.run(
             [str(tree.root / ENTRY), "help"],
-            cwd=tree.root, capture_output=True, text=True, check=True, timeout=60,
+            cwd=tree.root,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise NeedsBuild(f"./{ENTRY} help does not run: {error}") from error

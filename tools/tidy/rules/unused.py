@@ -54,10 +54,7 @@ def _scripts(tree: Tree) -> list[Finding]:
 def check(tree: Tree) -> list[Finding]:
     named = _named_by_build(tree)
     included = {
-        target
-        for one in tree.include_graph.all
-        for target in one.targets
-        if target != one.source
+        target for one in tree.include_graph.all for target in one.targets if target != one.source
     }
     found = []
     for path in tree.select(FOLDERS, BUILT):

@@ -85,14 +85,11 @@ def include_graph(tree: Tree) -> str:
 
 
 def startup_from(text: str) -> str:
-    """The start-up graph from what the kernel printed: a JSON array of {"step", "requires"}."""
-    for line in text.splitlines():
-        if line.lstrip().startswith("["):
-            text = line
-            break
-    steps = json.loads(text)
+    """The start-up graph from what `startup` printed with --json: rows with step and requires."""
+    answers = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    steps = next(one["output"] for one in answers if one.get("command") == "startup")
     names = [one["step"] for one in steps]
-    edges = {(required, one["step"]) for one in steps for required in one["requires"]}
+    edges = {(required, one["step"]) for one in steps for required in one["requires"].split()}
     unknown = sorted({source for source, _ in edges} - set(names))
     if unknown:
         raise ValueError(f"steps that are required but do not exist: {', '.join(unknown)}")
@@ -111,7 +108,7 @@ def startup_graph(tree: Tree) -> str:
             timeout=60,
         )
         return startup_from(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError) as error:
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, StopIteration) as error:
         raise NeedsBuild(
             f"{KERNEL} does not tell its start-up graph ({error});"
             " run: cmake --build --preset release"
@@ -142,7 +139,7 @@ def main() -> int:
             print(startup_from(options.source.read_text()), end="")
         else:
             print(GENERATORS[options.name](Tree(ROOT)), end="")
-    except (NeedsBuild, OSError, ValueError, KeyError) as error:
+    except (NeedsBuild, OSError, ValueError, KeyError, StopIteration) as error:
         print(f"diagrams: {error}", file=sys.stderr)
         return 69 if isinstance(error, NeedsBuild) else 74
     return 0

@@ -13,11 +13,15 @@ from tools.tidy.rules import documents
 from tools.tidy.tree import NeedsBuild
 
 HELP = "#!/bin/sh\necho 'Usage'\necho '  help   list the verbs'\necho '  run    start it'\n"
-STARTUP = [
-    {"step": "memory", "requires": []},
-    {"step": "trace", "requires": ["memory"]},
-    {"step": "shell", "requires": ["memory", "trace"]},
-]
+STARTUP = {
+    "command": "startup",
+    "output": [
+        {"step": "memory", "requires": ""},
+        {"step": "trace", "requires": "memory"},
+        {"step": "shell", "requires": "memory trace"},
+    ],
+    "status": 0,
+}
 
 
 class Documents(TreeTest):
@@ -130,8 +134,10 @@ class Diagrams(TreeTest):
 
     def test_start_up_that_makes_no_sense(self):
         with self.assertRaises(ValueError):
-            diagrams.startup_from('[{"step": "a", "requires": ["gone"]}]')
-        with self.assertRaises(ValueError):
+            diagrams.startup_from(
+                '{"command": "startup", "output": [{"step": "a", "requires": "gone"}]}'
+            )
+        with self.assertRaises(StopIteration):
             diagrams.startup_from("the kernel panicked\n")
 
     def test_start_up_without_a_kernel(self):

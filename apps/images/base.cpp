@@ -5,10 +5,7 @@ namespace twofold::boot {
 
 Composition composition() {
     return {
-        .image = "base",
-        .steps = basic_steps(),
-        .commands = {basic_commands()},
-        .scenarios = {}};
+        .image = "base", .steps = basic_steps(), .commands = {basic_commands()}, .scenarios = {}};
 }
 
 } // namespace twofold::boot

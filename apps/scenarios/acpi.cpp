@@ -1,4 +1,5 @@
-// The firmware's tables, on tables of the scenario's own in a few pages of pretended physical memory.
+// The firmware's tables, on tables of the scenario's own in a few pages of pretended physical
+// memory.
 #include "core/acpi/acpi.hpp"
 
 #include "apps/scenarios/scenarios.hpp"
@@ -58,8 +59,8 @@ private:
     std::array<std::byte, size> m_bytes{};
 };
 
-constexpr usize rsdp_at = 0, xsdt_at = 64, madt_at = 256, srat_at = 512, hpet_at = 768, mcfg_at = 896,
-                fadt_at = 1024;
+constexpr usize rsdp_at = 0, xsdt_at = 64, madt_at = 256, srat_at = 512, hpet_at = 768,
+                mcfg_at = 896, fadt_at = 1024;
 constexpr PhysAddr rsdp{Memory::base};
 
 void write_root(Memory& memory) {
@@ -144,7 +145,8 @@ struct Items {
         char name[32];
         char text[96];
         record.text(
-            format_to(std::span(name), "item {}", number++), format_to(std::span(text), format, args...));
+            format_to(std::span(name), "item {}", number++),
+            format_to(std::span(text), format, args...));
     }
     void operator()(Processor const& it) {
         item("processor {} {} {} {}", it.acpi_id, it.apic_id, it.enabled, it.online_capable);
@@ -153,7 +155,9 @@ struct Items {
         item("I/O APIC {} {:#x} {}", it.id, it.address.value, it.interrupt_base);
     }
     void operator()(InterruptOverride const& it) {
-        item("override {} {} {} {}", it.bus, it.source, it.interrupt, static_cast<u32>(it.mode.trigger));
+        item(
+            "override {} {} {} {}", it.bus, it.source, it.interrupt,
+            static_cast<u32>(it.mode.trigger));
     }
     void operator()(NmiSource const& it) { item("NMI {}", it.interrupt); }
     void operator()(LocalNmi const& it) { item("local NMI {:#x} {}", it.acpi_id, it.input); }

@@ -10,6 +10,8 @@ constexpr twofold::boot::Scenario list[] = {
 
 } // namespace
 
-std::span<twofold::boot::Scenario const> all() { return list; }
+std::span<twofold::boot::Scenario const> all() {
+    return list;
+}
 
 } // namespace twofold::scenarios

@@ -1,6 +1,7 @@
-// Every public operation of base, with values at the edges. Values are text or numbers, never addresses.
-#include "apps/scenarios/scenarios.hpp"
+// Every public operation of base, with values at the edges. Values are text or numbers, never
+// addresses.
 #include "core/base/base.hpp"
+#include "apps/scenarios/scenarios.hpp"
 
 #include <array>
 
@@ -90,7 +91,8 @@ void record_atomics(Recorder& record) {
     record.number("fetch_and", word.fetch_and(0x1c, release));
     record.number("exchange", word.exchange(3, sequential));
     u64 expected = 4;
-    record.truth("compare_exchange refuses", word.compare_exchange(expected, 9, sequential, relaxed));
+    record.truth(
+        "compare_exchange refuses", word.compare_exchange(expected, 9, sequential, relaxed));
     record.number("compare_exchange tells", expected);
     record.truth("compare_exchange takes", word.compare_exchange(expected, 9, sequential, relaxed));
     word.store(word.load(acquire) * 2, release);
@@ -101,15 +103,23 @@ void record_atomics(Recorder& record) {
 void record_formatting(Recorder& record) {
     char storage[256];
     std::span<char> const buffer(storage);
-    record.text("format integers", format_to(buffer, "{} {:d} {:x} {:#X} {:b} {:#o}", 0, -7, 255u, 255u, 5, 8));
-    record.text("format widths", format_to(buffer, "[{:5}|{:<5}|{:^5}|{:>5}|{:*^7}|{:05}]", 42, 42, 42, 42, 42, 42));
+    record.text(
+        "format integers",
+        format_to(buffer, "{} {:d} {:x} {:#X} {:b} {:#o}", 0, -7, 255u, 255u, 5, 8));
+    record.text(
+        "format widths",
+        format_to(buffer, "[{:5}|{:<5}|{:^5}|{:>5}|{:*^7}|{:05}]", 42, 42, 42, 42, 42, 42));
     record.text("format signs", format_to(buffer, "{:+} {: } {:-} {:+}", 1, 2, 3, -4));
     record.text("format limits", format_to(buffer, "{} {} {}", ~u64{0}, i64{-1} << 63, u8{255}));
-    record.text("format text", format_to(buffer, "{} {:.3} {:>8} {:_<8}|", "plain", "precise", "right", "left"));
+    record.text(
+        "format text",
+        format_to(buffer, "{} {:.3} {:>8} {:_<8}|", "plain", "precise", "right", "left"));
     record.text("format order", format_to(buffer, "{1} {0} {1}", "a", "b"));
     record.text("format dynamic", format_to(buffer, "{:{}} {:.{}}", 7, 4, "dynamic", 3));
     record.text("format braces", format_to(buffer, "{{{}}}", true));
-    record.text("format units", format_to(buffer, "{} {} {} {}", PhysAddr{0xabc}, 4_KiB, CpuId{3}, Error::busy));
+    record.text(
+        "format units",
+        format_to(buffer, "{} {} {} {}", PhysAddr{0xabc}, 4_KiB, CpuId{3}, Error::busy));
     record.text("format char", format_to(buffer, "{} {:d} {:>3}", 'x', 'x', 'y'));
     record.text("format nothing", format_to(buffer, "no arguments"));
     auto const cut = format_to(std::span(storage).first(6), "{}", "a long text");
@@ -135,7 +145,8 @@ void record_text(Recorder& record) {
     for (usize i = 0; i < std::size(numbers); ++i) {
         record.result(Numbered("parse_unsigned", i), parse_unsigned(numbers[i]));
     }
-    constexpr std::string_view sizes[] = {"4096", "64M", "1GiB", "2k", "16T", "99999999999T", "M", "1MB", "1Gi"};
+    constexpr std::string_view sizes[] = {"4096",         "64M", "1GiB", "2k", "16T",
+                                          "99999999999T", "M",   "1MB",  "1Gi"};
     for (usize i = 0; i < std::size(sizes); ++i) {
         Result<Bytes> const size = parse_size(sizes[i]);
         record.result(
@@ -154,9 +165,9 @@ void record_text(Recorder& record) {
 }
 
 void record_bytes(Recorder& record) {
-    constexpr std::array<std::byte, 9> data{
-        std::byte{1}, std::byte{2},    std::byte{3},    std::byte{4}, std::byte{5},
-        std::byte{6}, std::byte{0xff}, std::byte{0x80}, std::byte{9}};
+    constexpr std::array<std::byte, 9> data{std::byte{1},    std::byte{2},    std::byte{3},
+                                            std::byte{4},    std::byte{5},    std::byte{6},
+                                            std::byte{0xff}, std::byte{0x80}, std::byte{9}};
     ByteReader reader(data);
     record.result("read u16", reader.read<u16>());
     record.result("read u32", reader.read<u32>());

@@ -1,7 +1,7 @@
-// The start-up plan, the command line, commands and caught faults. Nothing that differs between machines
-// or builds is recorded.
-#include "apps/scenarios/scenarios.hpp"
+// The start-up plan, the command line, commands and caught faults. Nothing that differs between
+// machines or builds is recorded.
 #include "core/boot/boot.hpp"
+#include "apps/scenarios/scenarios.hpp"
 #include "core/boot/provoke.hpp"
 
 namespace twofold::scenarios {
@@ -24,7 +24,9 @@ std::string_view named(Name& name, std::string_view prefix, u64 number) {
     return name.view();
 }
 
-Result<void> succeed(Kernel&) { return {}; }
+Result<void> succeed(Kernel&) {
+    return {};
+}
 
 void record_plan(Recorder& record, std::string_view title, std::span<Step const> steps) {
     auto created = StartupPlan::create(steps);
@@ -65,10 +67,10 @@ void record_plans(Recorder& record) {
         {"left", "", {"ground"}, succeed},
         {"right", "", {"ground"}, succeed},
         {"ground", "", {}, succeed}};
-    Step const broken[] = {
-        {"a", "", {"b"}, succeed},     {"b", "", {"a"}, succeed},  {"c", "", {"nowhere"}, succeed},
-        {"d", "", {"c"}, succeed},     {"e", "", {}, succeed},     {"e", "", {}, succeed},
-        {"f", "", {"a", "e"}, succeed}};
+    Step const broken[] = {{"a", "", {"b"}, succeed},       {"b", "", {"a"}, succeed},
+                           {"c", "", {"nowhere"}, succeed}, {"d", "", {"c"}, succeed},
+                           {"e", "", {}, succeed},          {"e", "", {}, succeed},
+                           {"f", "", {"a", "e"}, succeed}};
     record_plan(record, "diamond", diamond);
     record_plan(record, "broken", broken);
     record_plan(record, "empty", {});
@@ -114,8 +116,17 @@ void record_line(Recorder& record, Kernel& kernel, u64 number, std::string_view 
 
 void record_lines(Recorder& record, Kernel& kernel) {
     constexpr std::string_view lines[] = {
-        "", "  ;; ", "nonsense", "help halt", "help 'no such'", "halt 64", "fault sideways",
-        "memmap extra", "help \"unterminated", "# a comment", "help halt; nonsense 'a;b'"};
+        "",
+        "  ;; ",
+        "nonsense",
+        "help halt",
+        "help 'no such'",
+        "halt 64",
+        "fault sideways",
+        "memmap extra",
+        "help \"unterminated",
+        "# a comment",
+        "help halt; nonsense 'a;b'"};
     for (usize i = 0; i < std::size(lines); ++i) {
         record_line(record, kernel, i, lines[i]);
     }

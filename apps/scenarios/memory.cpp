@@ -1,6 +1,6 @@
 // Hostile memory maps, and frames taken from them.
-#include "apps/scenarios/scenarios.hpp"
 #include "core/memory/memory.hpp"
+#include "apps/scenarios/scenarios.hpp"
 
 namespace twofold::scenarios {
 
@@ -52,17 +52,18 @@ void record_map(Recorder& record, std::string_view title, std::span<MemoryRange 
 
 void record_frames(Recorder& record) {
     EarlyFrames frames(MemoryMap::create(pc).value());
-    constexpr Bytes sizes[][2] = {
-        {4_KiB, 4_KiB}, {4_KiB, 4_KiB}, {64_KiB, 64_KiB}, {2_MiB, 2_MiB}, {0_B, 4_KiB},
-        {4_KiB, 3_KiB}, {5_KiB, 4_KiB}, {1_GiB, 4_KiB},   {26_MiB, 4_KiB}, {900_KiB, 4_KiB},
-        {300_KiB, 4_KiB}};
+    constexpr Bytes sizes[][2] = {{4_KiB, 4_KiB},   {4_KiB, 4_KiB},  {64_KiB, 64_KiB},
+                                  {2_MiB, 2_MiB},   {0_B, 4_KiB},    {4_KiB, 3_KiB},
+                                  {5_KiB, 4_KiB},   {1_GiB, 4_KiB},  {26_MiB, 4_KiB},
+                                  {900_KiB, 4_KiB}, {300_KiB, 4_KiB}};
     for (usize i = 0; i < std::size(sizes); ++i) {
         char name[64];
         auto const frame = frames.allocate(sizes[i][0], sizes[i][1]);
         record.result(
             format_to(std::span(name), "frames: allocate {}", i),
             frame ? Result<u64>(frame.value().value) : Result<u64>(frame.error()));
-        record.number(format_to(std::span(name), "frames: allocated {}", i), frames.allocated().value);
+        record.number(
+            format_to(std::span(name), "frames: allocated {}", i), frames.allocated().value);
     }
     record.number("frames: available", frames.available().value);
     u64 number = 0;

@@ -1,8 +1,8 @@
-// The scenarios of the rooms, each compiled once for every machine: `./twofold twin` runs them on all
-// and compares what they recorded. A scenario covers every public operation of its room.
+// The scenarios of the rooms, each compiled once for every machine: `./twofold twin` runs them on
+// all and compares what they recorded. A scenario covers every public operation of its room.
 #pragma once
 
-#include "core/boot/scenario.hpp"
+#include "core/boot/boot.hpp"
 
 #include <span>
 

@@ -1,7 +1,6 @@
 // What the rings and the record encoder do, on rings of the scenario's own.
-#include "apps/scenarios/scenarios.hpp"
-#include "core/boot/kernel.hpp"
 #include "core/trace/trace.hpp"
+#include "apps/scenarios/scenarios.hpp"
 
 namespace twofold::scenarios {
 
@@ -58,8 +57,8 @@ void record_events(Recorder& record) {
         record.text(
             numbered(name, "events: last", position++),
             format_to(
-                std::span(text), "{} {} {} {:x} {:x}", event.cycles, event_name(event.kind), event.cpu,
-                event.a, event.b));
+                std::span(text), "{} {} {} {:x} {:x}", event.cycles, event_name(event.kind),
+                event.cpu, event.a, event.b));
     });
     u64 sum = 0;
     ring.for_each([&](Event const& event) { sum = sum * 31 + event.a; });

@@ -1,6 +1,6 @@
 // Atomic<T>: the only atomics that core/ uses. One source serves the machines, the simulator (which
-// interleaves at each operation) and a model checker; only this file changes. Memory orders are always
-// spelled out.
+// interleaves at each operation) and a model checker; only this file changes. Memory orders are
+// always spelled out.
 #pragma once
 
 #include "core/base/integers.hpp"
@@ -20,7 +20,8 @@ inline constexpr MemoryOrder sequential = std::memory_order_seq_cst;
 template<class T>
 class Atomic {
 public:
-    static_assert(std::atomic<T>::is_always_lock_free, "the kernel has no fallback for wide atomics");
+    static_assert(
+        std::atomic<T>::is_always_lock_free, "the kernel has no fallback for wide atomics");
 
     constexpr Atomic() = default;
     constexpr explicit Atomic(T value) : m_value(value) {}
@@ -45,6 +46,8 @@ private:
 };
 
 /// Orders the caller's memory operations before it against those after it, as `order` says.
-inline void fence(MemoryOrder order) { std::atomic_thread_fence(order); }
+inline void fence(MemoryOrder order) {
+    std::atomic_thread_fence(order);
+}
 
 } // namespace twofold

@@ -10,7 +10,9 @@
 namespace twofold {
 
 /// Whether `value` is a power of two; 0 is not.
-constexpr bool is_power_of_two(u64 value) { return std::has_single_bit(value); }
+constexpr bool is_power_of_two(u64 value) {
+    return std::has_single_bit(value);
+}
 
 /// The largest multiple of `alignment` (a power of two) that is at most `value`.
 constexpr u64 align_down(u64 value, u64 alignment) {
@@ -27,7 +29,9 @@ constexpr u64 align_up(u64 value, u64 alignment) {
 }
 
 /// Whether `value` is a multiple of `alignment` (a power of two).
-constexpr bool is_aligned(u64 value, u64 alignment) { return align_down(value, alignment) == value; }
+constexpr bool is_aligned(u64 value, u64 alignment) {
+    return align_down(value, alignment) == value;
+}
 
 template<class Tag>
 constexpr detail::Address<Tag> align_down(detail::Address<Tag> address, Bytes alignment) {

@@ -9,8 +9,8 @@
 namespace twofold {
 
 /// Reports a broken invariant and never returns. Any context. `expression` is a string literal.
-[[noreturn]] void check_failed(
-    char const* expression, std::source_location where = std::source_location::current());
+[[noreturn]] void
+check_failed(char const* expression, std::source_location where = std::source_location::current());
 
 namespace detail {
 

@@ -1,5 +1,5 @@
-// The one closed set of errors that kernel operations return. At most sixteen; a caller must be able
-// to decide by the code alone what to do next.
+// The one closed set of errors that kernel operations return. At most sixteen; a caller must be
+// able to decide by the code alone what to do next.
 #pragma once
 
 #include "core/base/integers.hpp"

@@ -17,6 +17,7 @@ using i64 = std::int64_t;
 using usize = std::size_t;
 using uptr = std::uintptr_t;
 
-static_assert(sizeof(usize) == 8 && sizeof(void*) == 8, "the kernel is written for 64-bit machines");
+static_assert(
+    sizeof(usize) == 8 && sizeof(void*) == 8, "the kernel is written for 64-bit machines");
 
 } // namespace twofold

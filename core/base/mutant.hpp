@@ -1,6 +1,6 @@
 // Mutants: single operations that a build can flip on purpose, so that the tests themselves are
-// tested. In every normal build `mutant` is a constant false and leaves no trace in the machine code;
-// the preset `mutants` links the variant that asks for the number chosen at start.
+// tested. In every normal build `mutant` is a constant false and leaves no trace in the machine
+// code; the preset `mutants` links the variant that asks for the number chosen at start.
 #pragma once
 
 #include "core/base/integers.hpp"
@@ -10,11 +10,11 @@ namespace twofold {
 /// The operations that can be flipped, one a room at least. The prefix names the room.
 enum class Mutant : u16 {
     none,
-    base_align_up,       ///< align_up rounds down
-    trace_ring_order,    ///< the event ring yields the newest event first
-    memory_map_overlap,  ///< overlapping ranges are not cut when the map is normalised
-    acpi_checksum,       ///< a table's checksum is not verified
-    boot_requires,       ///< the start-up graph forgets one requirement
+    base_align_up,      ///< align_up rounds down
+    trace_ring_order,   ///< the event ring yields the newest event first
+    memory_map_overlap, ///< overlapping ranges are not cut when the map is normalised
+    acpi_checksum,      ///< a table's checksum is not verified
+    boot_requires,      ///< the start-up graph forgets one requirement
 };
 
 } // namespace twofold

@@ -1,5 +1,6 @@
-// Strong types for addresses, sizes and numbers of things, so that a physical address is never taken
-// for a virtual one and bytes never for pages. All are one machine word; all operations are O(1).
+// Strong types for addresses, sizes and numbers of things, so that a physical address is never
+// taken for a virtual one and bytes never for pages. All are one machine word; all operations are
+// O(1).
 #pragma once
 
 #include "core/base/check.hpp"
@@ -72,10 +73,18 @@ inline constexpr Bytes page_size{4096};
 
 namespace literals {
 
-constexpr Bytes operator""_B(unsigned long long count) { return {count}; }
-constexpr Bytes operator""_KiB(unsigned long long count) { return {count << 10}; }
-constexpr Bytes operator""_MiB(unsigned long long count) { return {count << 20}; }
-constexpr Bytes operator""_GiB(unsigned long long count) { return {count << 30}; }
+constexpr Bytes operator""_B(unsigned long long count) {
+    return {count};
+}
+constexpr Bytes operator""_KiB(unsigned long long count) {
+    return {count << 10};
+}
+constexpr Bytes operator""_MiB(unsigned long long count) {
+    return {count << 20};
+}
+constexpr Bytes operator""_GiB(unsigned long long count) {
+    return {count << 30};
+}
 
 } // namespace literals
 

@@ -187,7 +187,8 @@ std::string_view problem_of(std::string_view line, std::span<char> scratch) {
     while (true) {
         Result<Token> const token = tokens.next();
         if (!token) {
-            return token.error() == Error::truncated ? "a quote is not closed" : "the line is too long";
+            return token.error() == Error::truncated ? "a quote is not closed"
+                                                     : "the line is too long";
         }
         switch (token.value().kind) {
         case Token::Kind::end:

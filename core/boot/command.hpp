@@ -1,5 +1,5 @@
-// Kernel commands: small functions that print tables and return a status. A command is declared once,
-// with its usage and summary; `help` and the documents come from the declaration.
+// Kernel commands: small functions that print tables and return a status. A command is declared
+// once, with its usage and summary; `help` and the documents come from the declaration.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -13,7 +13,8 @@ namespace twofold::boot {
 
 class Kernel;
 
-/// The status of a command, which becomes the status of the run. 0 to 63; higher ones are the runner's.
+/// The status of a command, which becomes the status of the run. 0 to 63; higher ones are the
+/// runner's.
 namespace status {
 inline constexpr u8 success = 0;
 inline constexpr u8 failure = 1;
@@ -23,7 +24,8 @@ inline constexpr u8 command_max = 63; ///< statuses above are not a command's
 inline constexpr u8 panic = 70;
 } // namespace status
 
-/// A column of a table. `width` is the least number of characters; numbers are aligned to the right.
+/// A column of a table. `width` is the least number of characters; numbers are aligned to the
+/// right.
 struct Column {
     std::string_view name;
     u8 width;
@@ -53,7 +55,8 @@ private:
 };
 
 /// Where a command prints: lines and tables for people, or one JSON object a command for programs:
-/// {"command": "...", "output": [{...}, ...], "status": 0}. Streams; keeps no more than the columns.
+/// {"command": "...", "output": [{...}, ...], "status": 0}. Streams; keeps no more than the
+/// columns.
 class CommandOutput {
 public:
     static constexpr usize columns_max = 8;
@@ -108,9 +111,9 @@ struct Command {
     u8 (*run)(CommandContext&);
 };
 
-/// A line of commands: `a; b "c d"`. Runs each, prints to `sink`, and returns the last status; an empty
-/// line returns `previous`. Words are cut by blanks unless quoted, commands by `;`;
-/// a line that begins with `#` is a comment. A malformed line is refused whole.
+/// A line of commands: `a; b "c d"`. Runs each, prints to `sink`, and returns the last status; an
+/// empty line returns `previous`. Words are cut by blanks unless quoted, commands by `;`; a line
+/// that begins with `#` is a comment. A malformed line is refused whole.
 u8 run_line(Kernel& kernel, Output const& sink, std::string_view line, u8 previous);
 
 /// The commands that every image offers.

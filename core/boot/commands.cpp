@@ -24,8 +24,7 @@ u8 help(CommandContext& context) {
     bool found = false;
     for (auto const table : context.kernel.parts.commands) {
         for (Command const& command : table) {
-            bool const wanted =
-                context.arguments.empty() || context.arguments[0] == command.name;
+            bool const wanted = context.arguments.empty() || context.arguments[0] == command.name;
             if (wanted) {
                 context.out.row({command.name, command.arguments, command.summary});
                 found = true;
@@ -165,6 +164,8 @@ constexpr Command commands[] = {
 
 } // namespace
 
-std::span<Command const> basic_commands() { return commands; }
+std::span<Command const> basic_commands() {
+    return commands;
+}
 
 } // namespace twofold::boot

@@ -1,5 +1,5 @@
-// What an image is made of. Each image has one composition source (apps/images), the only place that
-// names all its parts; nothing registers itself.
+// What an image is made of. Each image has one composition source (apps/images), the only place
+// that names all its parts; nothing registers itself.
 #pragma once
 
 #include "core/boot/command.hpp"
@@ -15,8 +15,8 @@ namespace twofold::boot {
 struct Composition {
     static constexpr usize command_tables_max = 8;
 
-    std::string_view image;      ///< "base", "full", "test"
-    std::span<Step const> steps; ///< the start-up graph
+    std::string_view image;                                            ///< "base", "full", "test"
+    std::span<Step const> steps;                                       ///< the start-up graph
     std::array<std::span<Command const>, command_tables_max> commands; ///< searched in order
     std::span<Scenario const> scenarios;
 };

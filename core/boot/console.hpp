@@ -16,8 +16,9 @@ public:
 
     Console(Output& out, ConsoleMode mode) : m_out(out), m_mode(mode) {}
 
-    /// Waits for the next line, without its end; nothing at the end of input (ctrl-D on an empty line).
-    /// The view is valid until the next call. A longer line than line_max is discarded and said so.
+    /// Waits for the next line, without its end; nothing at the end of input (ctrl-D on an empty
+    /// line). The view is valid until the next call. A longer line than line_max is discarded and
+    /// said so.
     std::optional<std::string_view> read_line();
 
 private:

@@ -1,5 +1,5 @@
-// Faults that somebody expects: code that probes memory runs inside `catch_fault`, and the fault upcall
-// answers by recovering to it. Any other fault is a panic.
+// Faults that somebody expects: code that probes memory runs inside `catch_fault`, and the fault
+// upcall answers by recovering to it. Any other fault is a panic.
 #pragma once
 
 #include "hal/cpu.hpp"
@@ -30,13 +30,17 @@ struct RecoveryScope {
 /// The non-template part of catch_fault: calls function(argument), true if it faulted.
 bool call_catching(RecoveryScope& scope, void (*function)(void*), void* argument);
 
-/// Runs `function` and returns the synchronous fault that ended it, or nothing if it returned. Locals
-/// that `function` abandons are not destroyed. Thread context; needs a kernel. O(1) beside the call.
+/// Runs `function` and returns the synchronous fault that ended it, or nothing if it returned.
+/// Locals that `function` abandons are not destroyed. Thread context; needs a kernel. O(1) beside
+/// the call.
 template<class Function>
 std::optional<CaughtFault> catch_fault(Function&& function) {
     RecoveryScope scope{};
-    auto call = [](void* argument) { (*static_cast<std::remove_reference_t<Function>*>(argument))(); };
-    void const* const argument = std::addressof(function); // const may be the caller's, not the object's
+    auto call = [](void* argument) {
+        (*static_cast<std::remove_reference_t<Function>*>(argument))();
+    };
+    void const* const argument =
+        std::addressof(function); // const may be the caller's, not the object's
     if (call_catching(scope, call, const_cast<void*>(argument))) {
         return scope.caught;
     }

@@ -8,11 +8,11 @@ namespace twofold::boot {
 
 namespace {
 
-constexpr Column columns[] = {
-    {"table", 5}, {"address", 18}, {"bytes", 6}, {"rev", 3}, {"oem", 6}, {"content", 0}};
+constexpr Column columns[] = {{"table", 5}, {"address", 18}, {"bytes", 6},
+                              {"rev", 3},   {"oem", 6},      {"content", 0}};
 
-/// Physical memory through the linear window. The machine maps what the tables lie in; whether it did is
-/// tried page by page, because the addresses come from the tables themselves.
+/// Physical memory through the linear window. The machine maps what the tables lie in; whether it
+/// did is tried page by page, because the addresses come from the tables themselves.
 Result<acpi::TableBytes> read_physical(void*, PhysAddr address, Bytes size) {
     std::byte const* const bytes = hal::Memory::linear(address);
     auto const fault = catch_fault([bytes, size] {
@@ -156,9 +156,9 @@ u8 show_firmware_tables(CommandContext& context) {
         Text content;
         describe(content, tables, info.value().signature);
         context.out.row(
-            {format_to(std::span(storage), "{}", info.value().signature).text,
-             info.value().address, info.value().length, u32{info.value().revision},
-             info.value().oem.view(), content.view()});
+            {format_to(std::span(storage), "{}", info.value().signature).text, info.value().address,
+             info.value().length, u32{info.value().revision}, info.value().oem.view(),
+             content.view()});
     }
     return status::success;
 }

@@ -23,11 +23,7 @@ Kernel::Kernel(
     memory::MemoryMap const& map,
     memory::EarlyFrames const& frames,
     Composition const& composed)
-    : boot_info(info),
-      options(chosen),
-      parts(composed),
-      memory_map(map),
-      early_frames(frames) {
+    : boot_info(info), options(chosen), parts(composed), memory_map(map), early_frames(frames) {
     boot_cpu.kernel = this;
     boot_cpu.id = hal::Cpu::id();
     CHECK(boot_cpu.id == CpuId{0});
@@ -41,7 +37,9 @@ void Kernel::event(EventKind kind, u64 a, u64 b) {
     events.push({hal::Cpu::cycle_counter(), kind, hal::Cpu::id(), a, b});
 }
 
-void Kernel::send(Record& record) { hal::Console::write_result(record.finish()); }
+void Kernel::send(Record& record) {
+    hal::Console::write_result(record.finish());
+}
 
 void Kernel::power_off(u8 status) {
     Record record(RecordType::exit);
@@ -142,7 +140,8 @@ Output console_output() {
 
 } // namespace twofold::boot
 
-/// Before the kernel object exists there is memory to find for it, and only the console to complain to.
+/// Before the kernel object exists there is memory to find for it, and only the console to complain
+/// to.
 extern "C" void kernel_start(hal::BootInfo const& info) {
     using namespace twofold;
     auto const options = boot::Options::parse(info.command_line);

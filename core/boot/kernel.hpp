@@ -1,5 +1,5 @@
-// The kernel object: all mutable state of one kernel, reached from the per-CPU pointer. Several kernels
-// can live in one process, and a kernel can be restored from a copy of its memory.
+// The kernel object: all mutable state of one kernel, reached from the per-CPU pointer. Several
+// kernels can live in one process, and a kernel can be restored from a copy of its memory.
 #pragma once
 
 #include "core/acpi/acpi.hpp"
@@ -40,8 +40,8 @@ public:
 
     /// Appends a message to the log. Any context.
     template<class... Args>
-    void log(
-        trace::LogLevel level,
+    void
+    log(trace::LogLevel level,
         FormatString<std::type_identity_t<Args>...> format,
         Args const&... args) {
         char text[trace::LogEntry::text_capacity];

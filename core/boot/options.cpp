@@ -6,7 +6,9 @@ namespace twofold::boot {
 namespace {
 
 /// Keys that the machine reads, not the kernel.
-bool belongs_to_machine(std::string_view key) { return key == "image_base"; }
+bool belongs_to_machine(std::string_view key) {
+    return key == "image_base";
+}
 
 void complain(Options& options, std::string_view key, std::string_view what) {
     if (options.problem.view().empty()) {

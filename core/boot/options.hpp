@@ -21,11 +21,11 @@ struct Options {
     bool has_command = false;
     bool json = false;
     ConsoleMode console = ConsoleMode::interactive;
-    FixedString<64> nonce;     ///< printed before anything else, so that a reader can find the start
-    FixedString<128> problem;  ///< the first thing wrong with the command line; empty if none
+    FixedString<64> nonce;    ///< printed before anything else, so that a reader can find the start
+    FixedString<128> problem; ///< the first thing wrong with the command line; empty if none
 
-    /// Reads a command line. Never fails: what is wrong is named in `problem` and otherwise ignored.
-    /// Keys that belong to the machine (image_base) are passed over. O(n).
+    /// Reads a command line. Never fails: what is wrong is named in `problem` and otherwise
+    /// ignored. Keys that belong to the machine (image_base) are passed over. O(n).
     static Options parse(std::string_view command_line);
 };
 

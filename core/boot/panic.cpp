@@ -58,7 +58,9 @@ void print_stack(Output& out, Kernel* kernel, hal::StackFrame frame) {
     out.write("stack:\n");
     Walk walk{out, kernel, frame};
     if (kernel == nullptr) {
-        print_code_address(out, nullptr, frame.instruction, CodeAddress::interrupted); // nothing to recover with yet
+        print_code_address(
+            out, nullptr, frame.instruction,
+            CodeAddress::interrupted); // nothing to recover with yet
     } else if (catch_fault([&walk] { walk_stack(&walk); })) {
         out.write("  ... the chain of frames ends in unreadable memory\n");
     }
@@ -98,7 +100,8 @@ void enter_panic(Output& out, Kernel* kernel, std::string_view cause) {
     format_to(out, "\nKERNEL PANIC: {}\n", cause);
 }
 
-[[noreturn]] void finish(Output& out, Kernel* kernel, hal::StackFrame frame, std::string_view cause) {
+[[noreturn]] void
+finish(Output& out, Kernel* kernel, hal::StackFrame frame, std::string_view cause) {
     print_stack(out, kernel, frame);
     if (kernel != nullptr) {
         print_events(out, *kernel);
@@ -144,7 +147,8 @@ void panic_on_fault(hal::Fault const& fault) {
         format_to(
             out, " ({}{}{}{}{})", fault.cause.present ? "present" : "not present",
             fault.cause.write ? ", write" : ", read", fault.cause.execute ? ", execute" : "",
-            fault.cause.user ? ", user" : ", supervisor", fault.cause.reserved ? ", reserved bit" : "");
+            fault.cause.user ? ", user" : ", supervisor",
+            fault.cause.reserved ? ", reserved bit" : "");
     }
     format_to(out, ", stack pointer {:#018x}\nregisters:", fault.stack_pointer);
     usize column = 0;

@@ -7,8 +7,9 @@
 
 namespace twofold::boot {
 
-/// Prints cause, symbolised stack, the last events and how to reproduce; ends the run with status 70.
-/// Any context; works before the kernel object exists, and once more while it is already panicking.
+/// Prints cause, symbolised stack, the last events and how to reproduce; ends the run with
+/// status 70. Any context; works before the kernel object exists, and once more while it is already
+/// panicking.
 [[noreturn]] void panic(std::string_view cause);
 
 /// The same for a fault that nobody expected, with its diagnosis.

@@ -1,5 +1,5 @@
-// Faults on purpose. Every access goes through a volatile pointer, so that the compiler neither removes
-// nor foresees it; the casts are sound because the addresses are meant to be wrong.
+// Faults on purpose. Every access goes through a volatile pointer, so that the compiler neither
+// removes nor foresees it; the casts are sound because the addresses are meant to be wrong.
 #include "core/boot/provoke.hpp"
 
 #include "hal/layout.hpp"
@@ -17,11 +17,13 @@ u64 unmapped_address() {
 
 constexpr u64 constant_word = 0x2f01d;
 
-__attribute__((no_sanitize("address", "undefined", "alignment", "null"))) void read_from(u64 address) {
+__attribute__((no_sanitize("address", "undefined", "alignment", "null"))) void
+read_from(u64 address) {
     static_cast<void>(*reinterpret_cast<u64 const volatile*>(address));
 }
 
-__attribute__((no_sanitize("address", "undefined", "alignment", "null"))) void write_to(u64 address) {
+__attribute__((no_sanitize("address", "undefined", "alignment", "null"))) void
+write_to(u64 address) {
     *reinterpret_cast<u64 volatile*>(address) = constant_word;
 }
 
@@ -38,7 +40,8 @@ __attribute__((no_sanitize("undefined"))) void divide_by_zero() {
 }
 
 /// Deepens the stack until its guard is hit. The volatile sum keeps each frame alive.
-__attribute__((noinline, no_sanitize("address"))) u64 recurse(u64 depth) { // NOLINT(misc-no-recursion)
+__attribute__((noinline, no_sanitize("address"))) u64
+recurse(u64 depth) { // NOLINT(misc-no-recursion): the point of it
     u64 volatile frame[64];
     frame[depth % 64] = depth;
     return depth == ~u64{0} ? 0 : recurse(depth + 1) + frame[depth % 64];

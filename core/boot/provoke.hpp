@@ -10,8 +10,8 @@ namespace twofold::boot {
 /// The kinds that provoke_fault knows, as help shows them.
 inline constexpr std::string_view provocable_faults = "read write execute null divide opcode stack";
 
-/// Does what raises a fault of `kind`. Returns true if the machine let it pass without one, and false
-/// if the kind is unknown. Thread context.
+/// Does what raises a fault of `kind`. Returns true if the machine let it pass without one, and
+/// false if the kind is unknown. Thread context.
 Result<void> provoke_fault(std::string_view kind);
 
 } // namespace twofold::boot

@@ -19,9 +19,13 @@ void Recorder::number(std::string_view name, u64 value) {
     text(name, format_to(std::span(digits), "{}", value));
 }
 
-void Recorder::truth(std::string_view name, bool value) { text(name, value ? "true" : "false"); }
+void Recorder::truth(std::string_view name, bool value) {
+    text(name, value ? "true" : "false");
+}
 
-void Recorder::error(std::string_view name, Error value) { text(name, error_name(value)); }
+void Recorder::error(std::string_view name, Error value) {
+    text(name, error_name(value));
+}
 
 namespace {
 
@@ -56,6 +60,8 @@ constexpr Command commands[] = {
 
 } // namespace
 
-std::span<Command const> scenario_commands() { return commands; }
+std::span<Command const> scenario_commands() {
+    return commands;
+}
 
 } // namespace twofold::boot

@@ -1,5 +1,5 @@
-// Scenarios: kernel code that prints nothing and records named values, the same on every machine. What
-// a scenario records may depend on the seed, never on wall time, an address or the machine.
+// Scenarios: kernel code that prints nothing and records named values, the same on every machine.
+// What a scenario records may depend on the seed, never on wall time, an address or the machine.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -45,7 +45,8 @@ struct Scenario {
     void (*run)(Recorder&, Kernel&);
 };
 
-/// Commands `scenarios` (one name a line) and `scenario NAME`; images that carry scenarios list them.
+/// Commands `scenarios` (one name a line) and `scenario NAME`; images that carry scenarios list
+/// them.
 std::span<struct Command const> scenario_commands();
 
 } // namespace twofold::boot

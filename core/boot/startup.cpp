@@ -19,8 +19,8 @@ void for_each_requirement(Step const& step, Visit&& visit) {
 } // namespace
 
 std::string_view step_state_name(StepState state) {
-    constexpr std::string_view names[] = {"waiting", "running",  "done",
-                                          "failed",  "blocked",  "requires an unknown step",
+    constexpr std::string_view names[] = {"waiting",    "running",       "done",
+                                          "failed",     "blocked",       "requires an unknown step",
                                           "in a cycle", "declared twice"};
     auto const index = static_cast<usize>(state);
     CHECK(index < std::size(names));
@@ -111,7 +111,9 @@ void StartupPlan::mark_unreachable() {
     }
 }
 
-bool StartupPlan::is_ready(usize step) const { return missing_requirement(step).empty(); }
+bool StartupPlan::is_ready(usize step) const {
+    return missing_requirement(step).empty();
+}
 
 std::string_view StartupPlan::missing_requirement(usize step) const {
     CHECK(step < m_steps.size());

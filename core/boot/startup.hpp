@@ -1,5 +1,6 @@
-// The start-up graph: named steps, each with the steps it requires. The order is computed, not written
-// down; a step that cannot be reached is reported by name with the reason (after Managarm's initgraph).
+// The start-up graph: named steps, each with the steps it requires. The order is computed, not
+// written down; a step that cannot be reached is reported by name with the reason (after Managarm's
+// initgraph).
 #pragma once
 
 #include "core/base/base.hpp"
@@ -11,7 +12,8 @@ namespace twofold::boot {
 
 class Kernel;
 
-/// One step of the start-up. `run` is called once, after everything in `requirements` has succeeded.
+/// One step of the start-up. `run` is called once, after everything in `requirements` has
+/// succeeded.
 struct Step {
     static constexpr usize requirements_max = 6;
 

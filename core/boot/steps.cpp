@@ -96,6 +96,8 @@ constexpr Step steps[] = {
 
 } // namespace
 
-std::span<Step const> basic_steps() { return steps; }
+std::span<Step const> basic_steps() {
+    return steps;
+}
 
 } // namespace twofold::boot

@@ -1,22 +1,23 @@
-// Physical memory before there is an allocator of frames: taken once, from below, never given back. The
-// kernel object and the first tables come from here; what is left is handed on as a map.
+// Physical memory before there is an allocator of frames: taken once, from below, never given back.
+// The kernel object and the first tables come from here; what is left is handed on as a map.
 #pragma once
 
 #include "core/memory/memory_map.hpp"
 
 namespace twofold::memory {
 
-/// Bumps through the usable ranges. Above 1 MiB first, because firmware and processors that start up want
-/// the memory below; below only when nothing else is left. Frame 0 is never handed out: address 0 means
-/// "none" in too many tables.
+/// Bumps through the usable ranges. Above 1 MiB first, because firmware and processors that start
+/// up want the memory below; below only when nothing else is left. Frame 0 is never handed out:
+/// address 0 means "none" in too many tables.
 class EarlyFrames {
 public:
     static constexpr PhysAddr low_memory_end{1 << 20};
 
     explicit EarlyFrames(MemoryMap const& map);
 
-    /// Takes `size` bytes (more than 0) at a multiple of `alignment`, both multiples of a page, alignment
-    /// a power of two. The content is undefined. Errors: invalid_argument, out_of_memory. O(ranges).
+    /// Takes `size` bytes (more than 0) at a multiple of `alignment`, both multiples of a page,
+    /// alignment a power of two. The content is undefined. Errors: invalid_argument, out_of_memory.
+    /// O(ranges).
     Result<PhysAddr> allocate(Bytes size, Bytes alignment);
 
     /// How much was taken, what was skipped for alignment included.

@@ -1,5 +1,5 @@
-// memory: physical frames and everything above them. So far the memory map and the frames taken from it
-// during start-up.
+// memory: physical frames and everything above them. So far the memory map and the frames taken
+// from it during start-up.
 #pragma once
 
 #include "core/memory/early_frames.hpp"

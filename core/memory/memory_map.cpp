@@ -1,5 +1,5 @@
-// Normalising the memory map: cut the address line at every boundary that occurs, and give each piece the
-// strictest kind of all ranges over it.
+// Normalising the memory map: cut the address line at every boundary that occurs, and give each
+// piece the strictest kind of all ranges over it.
 #include "core/memory/memory_map.hpp"
 
 #include <algorithm>

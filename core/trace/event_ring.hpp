@@ -24,8 +24,8 @@ inline constexpr usize event_kind_count = 10;
 /// The stable name of an event kind. O(1); any context.
 constexpr std::string_view event_name(EventKind kind) {
     constexpr std::string_view names[event_kind_count] = {
-        "step started",  "step done",    "step failed", "command begin", "command end",
-        "fault caught",  "fault fatal",  "test begin",  "test end",      "scenario value"};
+        "step started", "step done",   "step failed", "command begin", "command end",
+        "fault caught", "fault fatal", "test begin",  "test end",      "scenario value"};
     auto const index = static_cast<usize>(kind);
     return index < event_kind_count ? names[index] : "unknown event";
 }

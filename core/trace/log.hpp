@@ -1,5 +1,6 @@
-// The log: the last messages of the kernel, each with a level and the cycle it was written at. Messages
-// are formatted by the caller into the record itself; nothing is allocated, and no context is refused.
+// The log: the last messages of the kernel, each with a level and the cycle it was written at.
+// Messages are formatted by the caller into the record itself; nothing is allocated, and no context
+// is refused.
 #pragma once
 
 #include "core/trace/slot_ring.hpp"

@@ -1,9 +1,10 @@
 // Records of the result channel: what a run tells programs, apart from what it shows a person.
 //
-// A frame is  sync 54 32 46 1E | u8 type | u16 length | payload | u32 CRC-32,  little-endian; the CRC
-// (IEEE 802.3) covers type, length and payload. The payload is a sequence of fields, each a tag and
-// data: 'u' u64, 'i' i64, 's' u16 length and bytes. A reader skips whatever is no frame, so firmware may
-// write to the channel before the kernel does. The format is specified in docs/result-channel.md.
+// A frame is  sync 54 32 46 1E | u8 type | u16 length | payload | u32 CRC-32,  little-endian; the
+// CRC (IEEE 802.3) covers type, length and payload. The payload is a sequence of fields, each a tag
+// and data: 'u' u64, 'i' i64, 's' u16 length and bytes. A reader skips whatever is no frame, so
+// firmware may write to the channel before the kernel does. The format is specified in
+// docs/result-channel.md.
 #pragma once
 
 #include "core/base/base.hpp"

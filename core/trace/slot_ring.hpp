@@ -1,13 +1,14 @@
-// A ring of fixed-size records that any number of writers fill and any number of readers copy, without
-// a lock and without waiting. New records overwrite the oldest. It serves the log and the event ring.
+// A ring of fixed-size records that any number of writers fill and any number of readers copy,
+// without a lock and without waiting. New records overwrite the oldest. It serves the log and the
+// event ring.
 //
 // Each slot carries a sequence word, a seqlock of its own (Boehm, "Can seqlocks get along with
 // programming language memory models?", MSPC 2012, the variant with fences and relaxed data):
 //     2t      record t is complete, 0 while the slot was never written
 //     2t - 1  record t is being written
-// where t counts from 1. A writer owns a slot from the compare-exchange to the final store. A writer
-// that was overtaken by a whole lap drops its record and counts it; it never waits, so the ring may be
-// written from any context, a fault handler inside another writer included.
+// where t counts from 1. A writer owns a slot from the compare-exchange to the final store. A
+// writer that was overtaken by a whole lap drops its record and counts it; it never waits, so the
+// ring may be written from any context, a fault handler inside another writer included.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -54,7 +55,8 @@ public:
         return last > Slots ? last - Slots + 1 : 1;
     }
 
-    /// A copy of record `number`, or nothing if it is overwritten, dropped or in the making. O(Words).
+    /// A copy of record `number`, or nothing if it is overwritten, dropped or in the making.
+    /// O(Words).
     std::optional<Words64> read(u64 number) const {
         Slot const& slot = m_slots[number % Slots];
         if (number == 0 || slot.sequence.load(acquire) != 2 * number) {

@@ -1,10 +1,10 @@
-// The symbol table of an image: which function an address belongs to. The table is a blob that the build
-// makes from the linked image (tools/symbols) and the machine hands over; it is checked as untrusted data
-// when it is opened, so that a lookup in a panic cannot fault.
+// The symbol table of an image: which function an address belongs to. The table is a blob that the
+// build makes from the linked image (tools/symbols) and the machine hands over; it is checked as
+// untrusted data when it is opened, so that a lookup in a panic cannot fault.
 //
-// Format, little-endian: 8 bytes magic "T2SYM\0\0\1"; u32 count; u32 bytes of names; then count entries
-// {u32 offset from the image's base, u32 size in bytes, u32 offset of the name}, ascending by offset; then
-// the names, each ended by a zero byte. 16 bytes of header, 12 an entry.
+// Format, little-endian: 8 bytes magic "T2SYM\0\0\1"; u32 count; u32 bytes of names; then count
+// entries {u32 offset from the image's base, u32 size in bytes, u32 offset of the name}, ascending
+// by offset; then the names, each ended by a zero byte. 16 bytes of header, 12 an entry.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -23,11 +23,12 @@ struct Symbol {
 
 class SymbolTable {
 public:
-    /// Checks a blob and opens it. Errors: truncated, corrupted (wrong magic, unordered entries, names
-    /// outside of the blob). O(count).
+    /// Checks a blob and opens it. Errors: truncated, corrupted (wrong magic, unordered entries,
+    /// names outside of the blob). O(count).
     static Result<SymbolTable> open(std::span<std::byte const> blob);
 
-    /// The function that holds the byte at `offset` from the image's base. Any context. O(log count).
+    /// The function that holds the byte at `offset` from the image's base. Any context. O(log
+    /// count).
     std::optional<Symbol> find(u64 offset) const;
 
     usize count() const { return m_count; }

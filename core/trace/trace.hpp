@@ -1,4 +1,5 @@
-// trace: what the kernel remembers and reports about itself. Pure: cycles and processors are handed in.
+// trace: what the kernel remembers and reports about itself. Pure: cycles and processors are handed
+// in.
 #pragma once
 
 #include "core/trace/event_ring.hpp"

@@ -7,7 +7,9 @@ using namespace twofold;
 
 namespace {
 
-hal::BootInfo const& info() { return boot::current_kernel().boot_info; }
+hal::BootInfo const& info() {
+    return boot::current_kernel().boot_info;
+}
 
 } // namespace
 

@@ -1,6 +1,7 @@
-// The console and the result channel. Reading is shown by the harness itself: commands arrive by it.
-#include "core/boot/boot.hpp"
+// The console and the result channel. Reading is shown by the harness itself: commands arrive by
+// it.
 #include "hal/console.hpp"
+#include "core/boot/boot.hpp"
 #include "tests/support/test.hpp"
 
 #include <array>

@@ -70,7 +70,9 @@ namespace {
     return depth;
 }
 
-[[gnu::noinline]] unsigned deeper_by_one() { return depth_of_stack() + 0 * hal::Cpu::count(); }
+[[gnu::noinline]] unsigned deeper_by_one() {
+    return depth_of_stack() + 0 * hal::Cpu::count();
+}
 
 } // namespace
 

@@ -34,7 +34,8 @@ TEST(LinearWindow, ReachesTheEndsOfUsableMemory) {
 TEST(LinearWindow, HoldsNothingBeyondMemory) {
     hal::Window const linear = hal::Layout::current().linear;
     VirtAddr const last = linear.base + linear.size - page_size;
-    auto const fault = boot::catch_fault([last] { static_cast<void>(*conformance::word_at(last)); });
+    auto const fault =
+        boot::catch_fault([last] { static_cast<void>(*conformance::word_at(last)); });
     ASSERT_TRUE(fault.has_value());
     EXPECT_EQ(fault->kind, hal::FaultKind::page);
     EXPECT_FALSE(fault->cause.present);
@@ -47,8 +48,7 @@ TEST(LinearWindow, IsNotExecutable) {
     for (usize i = 0; i < 16; ++i) {
         code[i] = std::byte{0xc3};
     }
-    auto const fault =
-        boot::catch_fault([code] { reinterpret_cast<void (*)()>(code)(); });
+    auto const fault = boot::catch_fault([code] { reinterpret_cast<void (*)()>(code)(); });
     ASSERT_TRUE(fault.has_value());
     EXPECT_TRUE(fault->cause.execute);
 }

@@ -45,8 +45,12 @@ std::optional<boot::CaughtFault> try_read(VirtAddr address) {
 TEST(MmuCodec, LeavesSurviveARoundTrip) {
     EXPECT_FALSE(Mmu::is_present(0));
     Access const accesses[] = {
-        Access::read, read_write, Access::read | Access::execute, Access::read | Access::user,
-        read_write | Access::user, Access::read | Access::execute | Access::user};
+        Access::read,
+        read_write,
+        Access::read | Access::execute,
+        Access::read | Access::user,
+        read_write | Access::user,
+        Access::read | Access::execute | Access::user};
     CacheMode const caches[] = {
         CacheMode::write_back, CacheMode::write_combining, CacheMode::uncached};
     for (unsigned level = 0; level <= Mmu::highest_leaf_level(); ++level) {
@@ -185,7 +189,9 @@ TEST(Mmu, AnotherSpaceIsReachedThroughItsView) {
     *entry.value() = Mmu::encode_leaf({.frame = theirs.value(), .access = read_write}, 0);
     conformance::table_at(theirs.value())[1] = 0x7e57;
 
-    auto const seen = [&] { return static_cast<u64*>(Mmu::view(other_root.value(), address + Bytes{8})); };
+    auto const seen = [&] {
+        return static_cast<u64*>(Mmu::view(other_root.value(), address + Bytes{8}));
+    };
     ASSERT_TRUE(seen() != nullptr);
     EXPECT_EQ(*seen(), 0x7e57u);
     EXPECT_TRUE(Mmu::view(kernel_root, address) == nullptr);

@@ -1,7 +1,8 @@
-// Page tables by hand, for the conformance suite: it must test the MMU without the kernel's own engine.
+// Page tables by hand, for the conformance suite: it must test the MMU without the kernel's own
+// engine.
 #pragma once
 
-#include "core/boot/kernel.hpp"
+#include "core/boot/boot.hpp"
 #include "hal/layout.hpp"
 #include "hal/memory.hpp"
 #include "hal/mmu.hpp"
@@ -10,8 +11,7 @@ namespace twofold::conformance {
 
 /// A zeroed frame from the kernel's early frames.
 inline Result<PhysAddr> zeroed_frame() {
-    PhysAddr const frame =
-        TRY(boot::current_kernel().early_frames.allocate(page_size, page_size));
+    PhysAddr const frame = TRY(boot::current_kernel().early_frames.allocate(page_size, page_size));
     auto* const words = static_cast<u64*>(static_cast<void*>(hal::Memory::linear(frame)));
     for (usize i = 0; i < page_size.value / sizeof(u64); ++i) {
         words[i] = 0;

@@ -33,8 +33,8 @@ public:
         }
     }
 
-    /// One line for the instruction at `address`. A `caller` continues behind its call, which may be the
-    /// last instruction of its function.
+    /// One line for the instruction at `address`. A `caller` continues behind its call, which may
+    /// be the last instruction of its function.
     void write(Output const& out, u64 address, bool caller) const {
         u64 const offset = address - m_image.base - (caller ? 1 : 0);
         format_to(out, "  {:#018x}  ", address);

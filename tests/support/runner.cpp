@@ -35,7 +35,9 @@ std::span<TestCase const* const> all_tests() {
         __start_twofold_tests, static_cast<usize>(__stop_twofold_tests - __start_twofold_tests)};
 }
 
-bool is_selected(std::string_view name, std::string_view wanted) { return name.starts_with(wanted); }
+bool is_selected(std::string_view name, std::string_view wanted) {
+    return name.starts_with(wanted);
+}
 
 void report_end(Run& run, std::string_view outcome, u64 cycles, std::string_view reason) {
     Record record(RecordType::test_end);
@@ -110,13 +112,16 @@ u8 list_tests(boot::CommandContext& context) {
 }
 
 constexpr boot::Command test_commands[] = {
-    {"test", "[NAME]", "runs the kernel's tests, or those whose name starts with NAME", 1, run_tests},
+    {"test", "[NAME]", "runs the kernel's tests, or those whose name starts with NAME", 1,
+     run_tests},
     {"tests", "", "lists the kernel's tests, one a line", 0, list_tests},
 };
 
 } // namespace
 
-std::span<boot::Command const> commands() { return test_commands; }
+std::span<boot::Command const> commands() {
+    return test_commands;
+}
 
 void fail(char const* file, u32 line, std::string_view expectation, std::string_view detail) {
     CHECK(active_run != nullptr);

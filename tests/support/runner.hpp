@@ -1,7 +1,7 @@
 // The kernel commands that run the tests of tests/support/test.hpp.
 #pragma once
 
-#include "core/boot/command.hpp"
+#include "core/boot/boot.hpp"
 
 #include <span>
 

@@ -1,7 +1,7 @@
 // Tests that run inside a kernel, on every machine, from one source.
 //
-// The spelling is GoogleTest's. A test body is kernel code: no libc, no allocation, no exceptions. The
-// kernel command `test` runs it and reports through the result channel; on the hosted machine a
+// The spelling is GoogleTest's. A test body is kernel code: no libc, no allocation, no exceptions.
+// The kernel command `test` runs it and reports through the result channel; on the hosted machine a
 // GoogleTest program boots a kernel, runs each body there and shows it as a GoogleTest case.
 //
 //     TEST(AlignUp, RoundsToTheNextMultiple) { EXPECT_EQ(align_up(5, 4), 8u); }
@@ -94,8 +94,8 @@ void show(Shown& out, T const& value) {
 }
 
 template<class A, class B>
-[[gnu::noinline]] void fail_comparison(
-    char const* file, u32 line, std::string_view expectation, A const& a, B const& b) {
+[[gnu::noinline]] void
+fail_comparison(char const* file, u32 line, std::string_view expectation, A const& a, B const& b) {
     Shown shown;
     shown.append("left is ");
     show(shown, a);
@@ -104,8 +104,8 @@ template<class A, class B>
     fail(file, line, expectation, shown.view());
 }
 
-/// Whether `holds(a, b)`; records a failure if not. A function, so that temporaries among the operands
-/// live until it has been decided.
+/// Whether `holds(a, b)`; records a failure if not. A function, so that temporaries among the
+/// operands live until it has been decided.
 template<class A, class B, class Holds>
 bool compare(
     char const* file,
@@ -125,9 +125,10 @@ bool compare(
 
 #define TWOFOLD_TEST(suite_, name_, except_on_, reason_)                                           \
     static void twofold_test_##suite_##_##name_();                                                 \
-    static constexpr ::twofold::test::TestCase twofold_test_case_##suite_##_##name_{               \
-        #suite_,    #name_, __FILE__, __LINE__, twofold_test_##suite_##_##name_,                   \
-        except_on_, reason_};                                                                      \
+    static constexpr ::twofold::test::TestCase                                                     \
+        twofold_test_case_##suite_##_##name_{                                                      \
+            #suite_,    #name_, __FILE__, __LINE__, twofold_test_##suite_##_##name_,               \
+            except_on_, reason_};                                                                  \
     [[gnu::section("twofold_tests"), gnu::used]] static constexpr ::twofold::test::TestCase const* \
         twofold_test_entry_##suite_##_##name_ = &twofold_test_case_##suite_##_##name_;             \
     static void twofold_test_##suite_##_##name_()
@@ -155,7 +156,8 @@ bool compare(
     } while (false)
 
 #define EXPECT_TRUE(condition) TWOFOLD_EXPECT(condition, #condition, static_cast<void>(0))
-#define EXPECT_FALSE(condition) TWOFOLD_EXPECT(!(condition), "not " #condition, static_cast<void>(0))
+#define EXPECT_FALSE(condition)                                                                    \
+    TWOFOLD_EXPECT(!(condition), "not " #condition, static_cast<void>(0))
 #define EXPECT_EQ(a, b) TWOFOLD_COMPARE(a, ==, b, static_cast<void>(0))
 #define EXPECT_NE(a, b) TWOFOLD_COMPARE(a, !=, b, static_cast<void>(0))
 #define EXPECT_LT(a, b) TWOFOLD_COMPARE(a, <, b, static_cast<void>(0))

@@ -25,7 +25,8 @@ T structure_at(std::span<std::byte const> file, std::uint64_t offset, char const
     return copy;
 }
 
-std::string text_at(std::span<std::byte const> file, Elf64_Shdr const& strings, std::uint64_t offset) {
+std::string
+text_at(std::span<std::byte const> file, Elf64_Shdr const& strings, std::uint64_t offset) {
     std::string text;
     while (offset < strings.sh_size) {
         auto const letter = structure_at<char>(file, strings.sh_offset + offset, "string table");
@@ -67,7 +68,8 @@ void take_symbols(
             continue;
         }
         auto const offset = static_cast<std::uint32_t>(symbol.st_value - base);
-        auto const size = static_cast<std::uint32_t>(std::min<std::uint64_t>(symbol.st_size, UINT32_MAX));
+        auto const size =
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(symbol.st_size, UINT32_MAX));
         functions.try_emplace(
             offset, Function{offset, size, readable_name(text_at(file, strings, symbol.st_name))});
     }
@@ -127,8 +129,8 @@ std::string readable_name(std::string const& name) {
     int depth = 0; // of template parameters, whose parentheses belong to the name
     for (std::size_t i = 0; i < text.size(); ++i) {
         depth += text[i] == '<' ? 1 : text[i] == '>' ? -1 : 0;
-        bool const is_call_operator = text.compare(i, 2, "()") == 0 && i >= 8 &&
-                                      text.compare(i - 8, 8, "operator") == 0;
+        bool const is_call_operator =
+            text.compare(i, 2, "()") == 0 && i >= 8 && text.compare(i - 8, 8, "operator") == 0;
         bool const is_lambda = i > 0 && text[i - 1] == '}';
         if (text[i] == '(' && depth <= 0 && i > 0 && !is_call_operator && !is_lambda &&
             text[i - 1] != ' ' && text.rfind('{', i) == std::string::npos) {

@@ -28,7 +28,8 @@ struct BadImage : std::runtime_error {
 /// Source: System V ABI, generic, chapters 4 (object files) and 5 (program header).
 std::vector<Function> read_functions(std::span<std::byte const> file);
 
-/// A demangled name without its arguments, template parameters kept; `name` itself if it is not mangled.
+/// A demangled name without its arguments, template parameters kept; `name` itself if it is not
+/// mangled.
 std::string readable_name(std::string const& name);
 
 /// The blob of core/trace/symbols.hpp.

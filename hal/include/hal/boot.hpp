@@ -23,7 +23,8 @@ enum class MemoryKind : u8 {
 };
 inline constexpr usize memory_kind_count = 7;
 
-/// A physical range as the firmware or boot loader reports it. May be unaligned, may overlap others.
+/// A physical range as the firmware or boot loader reports it. May be unaligned, may overlap
+/// others.
 struct MemoryRange {
     PhysAddr base;
     Bytes size;

@@ -35,8 +35,8 @@ namespace hal {
 
 template<class L>
 concept LayoutContract = requires {
-    /// The layout of the running kernel. Any context; O(1). The windows are page-aligned, disjoint and
-    /// constant while the kernel lives.
+    /// The layout of the running kernel. Any context; O(1). The windows are page-aligned, disjoint
+    /// and constant while the kernel lives.
     { L::current() } -> std::same_as<KernelLayout>;
 };
 static_assert(LayoutContract<Layout>, "the machine's Layout does not keep the contract");

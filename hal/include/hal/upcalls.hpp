@@ -25,9 +25,10 @@ enum class FaultKind : u8 {
     other,        ///< any other exception; `name` says which
 };
 
-/// The access that faulted, computed from the tables and not from the host's report. For kind `page`.
+/// The access that faulted, computed from the tables and not from the host's report. For kind
+/// `page`.
 struct PageFaultCause {
-    bool present;  ///< a translation exists but forbids the access
+    bool present; ///< a translation exists but forbids the access
     bool write;
     bool execute;
     bool user;
@@ -59,10 +60,10 @@ struct FaultAction {
 
 } // namespace hal
 
-/// The kernel's entry: called once, on the boot processor, with interrupts disabled, on the stack that
-/// `info` names. Never returns.
+/// The kernel's entry: called once, on the boot processor, with interrupts disabled, on the stack
+/// that `info` names. Never returns.
 extern "C" [[noreturn]] void kernel_start(hal::BootInfo const& info);
 
-/// A synchronous exception of the code that runs on this processor. Interrupts are disabled; runs on
-/// the interrupted stack or, for those that cannot trust it, on one of the machine's own.
+/// A synchronous exception of the code that runs on this processor. Interrupts are disabled; runs
+/// on the interrupted stack or, for those that cannot trust it, on one of the machine's own.
 extern "C" hal::FaultAction kernel_fault(hal::Fault const& fault);

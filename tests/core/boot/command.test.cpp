@@ -15,7 +15,9 @@ struct Ran {
     explicit Ran(std::string_view line) {
         outcome = boot::run_line(boot::current_kernel(), text.output(), line, 42);
     }
-    bool says(std::string_view part) const { return text.view().find(part) != std::string_view::npos; }
+    bool says(std::string_view part) const {
+        return text.view().find(part) != std::string_view::npos;
+    }
 };
 
 } // namespace
@@ -34,7 +36,9 @@ TEST(Command, TheLastStatusCounts) {
     EXPECT_EQ(Ran("version; nonsense").outcome, status::unknown_command);
 }
 
-TEST(Command, AnUnknownOneIsNamed) { EXPECT_TRUE(Ran("frobnicate").says("'frobnicate'")); }
+TEST(Command, AnUnknownOneIsNamed) {
+    EXPECT_TRUE(Ran("frobnicate").says("'frobnicate'"));
+}
 
 TEST(Command, TooManyArgumentsAreRefusedWithTheUsage) {
     Ran const ran("version now");
@@ -50,8 +54,8 @@ TEST(Command, AMalformedLineRunsNothing) {
 
 TEST(Command, HelpKnowsEveryCommand) {
     Ran const all("help");
-    constexpr std::string_view names[] = {
-        "help", "version", "memmap", "cpu", "log", "acpi", "startup", "panic", "fault", "halt"};
+    constexpr std::string_view names[] = {"help", "version", "memmap", "cpu",   "log",
+                                          "acpi", "startup", "panic",  "fault", "halt"};
     for (std::string_view const name : names) {
         EXPECT_TRUE(all.says(name));
     }
@@ -87,11 +91,10 @@ TEST(CommandOutput, WritesJson) {
     out.line("done");
     out.end(3);
     EXPECT_EQ(
-        text.view(),
-        std::string_view("{\"command\":\"list \\\"all\\\"\",\"output\":["
-                         "{\"name\":\"a\\\\b\",\"count\":7,\"where\":\"0x1000\"},"
-                         "{\"name\":\"line\\u000a\",\"count\":0,\"where\":\"0x0\"},"
-                         "{\"text\":\"done\"}],\"status\":3}\n"));
+        text.view(), std::string_view("{\"command\":\"list \\\"all\\\"\",\"output\":["
+                                      "{\"name\":\"a\\\\b\",\"count\":7,\"where\":\"0x1000\"},"
+                                      "{\"name\":\"line\\u000a\",\"count\":0,\"where\":\"0x0\"},"
+                                      "{\"text\":\"done\"}],\"status\":3}\n"));
 }
 
 TEST(CommandOutput, AlignsTables) {

@@ -37,7 +37,8 @@ TEST(Options, NameWhatIsWrong) {
     EXPECT_FALSE(Options::parse("json=perhaps").problem.empty());
     EXPECT_FALSE(Options::parse("console=braille").problem.empty());
     EXPECT_FALSE(Options::parse("command='open").problem.empty());
-    EXPECT_TRUE(Options::parse("colour=red").problem.view().find("colour") != std::string_view::npos);
+    EXPECT_TRUE(
+        Options::parse("colour=red").problem.view().find("colour") != std::string_view::npos);
     EXPECT_TRUE(Options::parse("image_base=0xffffffff90000000").problem.empty());
 }
 

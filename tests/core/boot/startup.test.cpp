@@ -9,7 +9,9 @@ using boot::StepState;
 
 namespace {
 
-Result<void> succeed(boot::Kernel&) { return {}; }
+Result<void> succeed(boot::Kernel&) {
+    return {};
+}
 
 } // namespace
 
@@ -30,7 +32,10 @@ TEST(StartupPlan, FollowsRequirementsThenDeclaration) {
 
 TEST(StartupPlan, NamesACycleAndWhatWaitsForIt) {
     Step const steps[] = {
-        {"a", "", {"b"}, succeed}, {"b", "", {"a"}, succeed}, {"c", "", {"b"}, succeed}, {"d", "", {}, succeed}};
+        {"a", "", {"b"}, succeed},
+        {"b", "", {"a"}, succeed},
+        {"c", "", {"b"}, succeed},
+        {"d", "", {}, succeed}};
     auto plan = StartupPlan::create(steps);
     ASSERT_TRUE(plan.has_value());
     EXPECT_EQ(plan.value().order().size(), 1u);

@@ -1,5 +1,5 @@
-// The encoder of the result channel, against the bytes of docs/result-channel.md. (The decoder of the
-// runners has tests of its own; they share no code.)
+// The encoder of the result channel, against the bytes of docs/result-channel.md. (The decoder of
+// the runners has tests of its own; they share no code.)
 #include "core/trace/record.hpp"
 #include "tests/support/test.hpp"
 
@@ -8,15 +8,17 @@ using namespace twofold::trace;
 
 namespace {
 
-u8 byte_at(std::span<std::byte const> bytes, usize index) { return std::to_integer<u8>(bytes[index]); }
+u8 byte_at(std::span<std::byte const> bytes, usize index) {
+    return std::to_integer<u8>(bytes[index]);
+}
 
 } // namespace
 
 TEST(Record, IsExactlyTheSpecifiedBytes) {
     Record record(RecordType::exit);
     auto const frame = record.integer(-2).finish();
-    constexpr u8 expected[] = {0x54, 0x32, 0x46, 0x1e, 10,   9,    0,    'i',  0xfe,
-                               0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    constexpr u8 expected[] = {0x54, 0x32, 0x46, 0x1e, 10,   9,    0,    'i',
+                               0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     ASSERT_EQ(frame.size(), sizeof(expected) + 4);
     for (usize i = 0; i < sizeof(expected); ++i) {
         EXPECT_EQ(byte_at(frame, i), expected[i]);
@@ -42,5 +44,6 @@ TEST(Record, CutsTextThatDoesNotFit) {
     Record record(RecordType::panic);
     auto const frame = record.text({text, sizeof(text)}).finish();
     EXPECT_EQ(frame.size(), Record::payload_capacity + Record::frame_overhead);
-    EXPECT_EQ(byte_at(frame, 5) | byte_at(frame, 6) << 8, static_cast<int>(Record::payload_capacity));
+    EXPECT_EQ(
+        byte_at(frame, 5) | byte_at(frame, 6) << 8, static_cast<int>(Record::payload_capacity));
 }

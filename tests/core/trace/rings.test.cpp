@@ -123,9 +123,8 @@ TEST(LogRing, CutsLongTextAtItsCapacity) {
 TEST(LogRing, KeepsBytesAboveAscii) {
     LogRing ring;
     ring.push(0, {}, LogLevel::error, "\xc3\xa9\xff");
-    ring.for_each([](LogEntry const& entry) {
-        EXPECT_EQ(entry.text(), std::string_view("\xc3\xa9\xff"));
-    });
+    ring.for_each(
+        [](LogEntry const& entry) { EXPECT_EQ(entry.text(), std::string_view("\xc3\xa9\xff")); });
     EXPECT_EQ(level_name(LogLevel::error), std::string_view("error"));
     EXPECT_EQ(level_name(static_cast<LogLevel>(77)), std::string_view("unknown level"));
 }

@@ -74,7 +74,9 @@ TEST(Symbols, NoFlippedByteMakesTheReaderFail) {
 
 TEST(Symbols, ToolReadsThisProgram) {
     auto const functions = read_functions(own_image());
-    auto const is_marker = [](Function const& function) { return function.name == "symbols_test_marker"; };
+    auto const is_marker = [](Function const& function) {
+        return function.name == "symbols_test_marker";
+    };
     auto const marker = std::find_if(functions.begin(), functions.end(), is_marker);
     ASSERT_NE(marker, functions.end());
     EXPECT_GT(marker->size, 0u);
@@ -83,7 +85,8 @@ TEST(Symbols, ToolReadsThisProgram) {
 
 TEST(Symbols, ForeignAndTruncatedImagesAreRefusedInOneLine) {
     auto const image = own_image();
-    for (std::size_t size : {std::size_t{0}, std::size_t{3}, std::size_t{63}, std::size_t{64}, image.size() / 2}) {
+    for (std::size_t size :
+         {std::size_t{0}, std::size_t{3}, std::size_t{63}, std::size_t{64}, image.size() / 2}) {
         try {
             read_functions(std::span(image).first(size));
             ADD_FAILURE() << "accepted " << size << " bytes";
@@ -98,6 +101,8 @@ TEST(Symbols, ForeignAndTruncatedImagesAreRefusedInOneLine) {
 
 TEST(Symbols, NamesAreReadable) {
     EXPECT_EQ(readable_name("plain"), "plain");
-    EXPECT_EQ(readable_name("_ZN7twofold4boot5panicESt17basic_string_viewIcSt11char_traitsIcEE"), "twofold::boot::panic");
+    EXPECT_EQ(
+        readable_name("_ZN7twofold4boot5panicESt17basic_string_viewIcSt11char_traitsIcEE"),
+        "twofold::boot::panic");
     EXPECT_EQ(readable_name("_ZN1a12_GLOBAL__N_11bEi"), "a::b");
 }

@@ -89,7 +89,10 @@ class SelfSufficient(TreeTest):
 
 class Unused(TreeTest):
     FILES = {
-        "core/base/CMakeLists.txt": "twofold_room(base SOURCES a.cpp\n    part/b.cpp)\n",
+        "core/base/CMakeLists.txt": "twofold_room(base SOURCES a.cpp\n    part/b.cpp\n"
+        "    choice/${CHOICE}/d.cpp)\n",
+        "core/base/choice/one/d.cpp": "",
+        "core/base/choice/two/d.cpp": "",
         "core/base/a.cpp": '#include "core/base/a.hpp"\n',
         "core/base/part/b.cpp": "",
         "core/base/a.hpp": "",
@@ -103,6 +106,10 @@ class Unused(TreeTest):
     def test_a_source_that_no_target_has(self):
         found = self.check(unused, {**self.FILES, "core/base/c.cpp": ""})
         self.assert_finding(found, "core/base/c.cpp", "no CMakeLists.txt names this source")
+
+    def test_a_variable_stands_for_one_part_only(self):
+        found = self.check(unused, {**self.FILES, "core/base/choice/two/deep/d.cpp": ""})
+        self.assert_finding(found, "core/base/choice/two/deep/d.cpp", "no CMakeLists.txt")
 
     def test_a_source_named_in_a_comment_only(self):
         cmake = self.FILES["core/base/CMakeLists.txt"] + "# c.cpp\n"

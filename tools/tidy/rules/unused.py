@@ -18,7 +18,21 @@ MENTIONING = (".py", ".sh", ".cmake", "CMakeLists.txt", ".json", ".md", "twofold
 _WORD = re.compile(r"[\w./${}-]+")
 
 
-def _named_by_build(tree: Tree) -> frozenset[str]:
+class _Named:
+    """The paths that CMake files name; a variable in a name stands for any one part of it."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._plain = frozenset(names)
+        patterns = (re.escape(one) for one in names if "${" in one)
+        self._patterns = [
+            re.compile(re.sub(r"\\\$\\\{\w+\\\}", "[^/]+", one)) for one in patterns
+        ]
+
+    def __contains__(self, path: str) -> bool:
+        return path in self._plain or any(one.fullmatch(path) for one in self._patterns)
+
+
+def _named_by_build(tree: Tree) -> _Named:
     """The paths that CMake files name, with folders of CMake variables resolved."""
     named = set()
     for path in tree.select(suffixes=("CMakeLists.txt", ".cmake")):
@@ -27,6 +41,8 @@ def _named_by_build(tree: Tree) -> frozenset[str]:
         for word in _WORD.findall(text):
             word = re.sub(r"\$\{(?:CMAKE|PROJECT)_SOURCE_DIR\}/", "/", word)
             word = re.sub(r"\$\{CMAKE_CURRENT_(?:SOURCE|LIST)_DIR\}/", "", word)
+            if word.startswith("tests/"):  # a command that runs in the root
+                word = "/" + word
             parts: list[str] = []
             for part in (word if word.startswith("/") else f"{folder}/{word}").split("/"):
                 if part == "..":
@@ -34,16 +50,16 @@ def _named_by_build(tree: Tree) -> frozenset[str]:
                 elif part not in ("", "."):
                     parts.append(part)
             named.add("/".join(parts))
-    return frozenset(named)
+    return _Named(named)
 
 
-def _scripts(tree: Tree) -> list[Finding]:
+def _scripts(tree: Tree, named: _Named) -> list[Finding]:
     """Python and shell files nobody imports or mentions."""
     mentions = {path: tree.text(path) for path in tree.select(suffixes=MENTIONING)}
     found = []
     for path in tree.select(FOLDERS, (".py", ".sh")):
         name_ = path.rpartition("/")[2]
-        if name_ in ("__init__.py", "__main__.py"):
+        if name_ in ("__init__.py", "__main__.py") or path in named:
             continue
         pattern = re.compile(rf"\b{re.escape(name_.rpartition('.')[0])}\b")
         if not any(pattern.search(text) for other, text in mentions.items() if other != path):
@@ -64,4 +80,4 @@ def check(tree: Tree) -> list[Finding]:
     for path in tree.select(FOLDERS, HEADERS):
         if path not in included:
             found.append(Finding(path, 0, "nobody includes this header", "use it, or remove it"))
-    return found + _scripts(tree)
+    return found + _scripts(tree, named)

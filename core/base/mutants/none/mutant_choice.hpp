@@ -6,6 +6,8 @@
 namespace twofold {
 
 /// Whether `which` is flipped in this run: never.
-constexpr bool mutant(Mutant) { return false; }
+constexpr bool mutant(Mutant) {
+    return false;
+}
 
 } // namespace twofold

@@ -1,10 +1,13 @@
-# twofold_kernel_tests(NAME SOURCES file.test.cpp...)
+# twofold_kernel_tests(NAME SOURCES file.test.cpp... [MACHINES machine...])
 #
 # Tests that run inside a kernel on every machine (tests/support/test.hpp). The set is linked into the
-# test image of each machine.
+# test image of each machine. MACHINES names those whose own parts are tested.
 function(twofold_kernel_tests name)
-    cmake_parse_arguments(PARSE_ARGV 1 tests "" "" "SOURCES")
+    cmake_parse_arguments(PARSE_ARGV 1 tests "" "" "SOURCES;MACHINES")
     foreach(machine IN LISTS TWOFOLD_MACHINES)
+        if(tests_MACHINES AND NOT machine IN_LIST tests_MACHINES)
+            continue()
+        endif()
         add_library(tests_${name}_${machine} OBJECT ${tests_SOURCES})
         target_link_libraries(tests_${name}_${machine} PUBLIC machine_${machine})
         set_property(GLOBAL APPEND PROPERTY twofold_kernel_tests_${machine} tests_${name}_${machine})

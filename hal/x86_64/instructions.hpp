@@ -53,6 +53,11 @@ inline constexpr u32 gs_base = 0xc000'0101;
 
 } // namespace msr
 
+inline u64 read_cr0() {
+    u64 value;
+    asm volatile("movq %%cr0, %0" : "=r"(value) : : "memory");
+    return value;
+}
 inline u64 read_cr2() {
     u64 value;
     asm volatile("movq %%cr2, %0" : "=r"(value));

@@ -23,7 +23,27 @@ option_value(std::string_view line, std::span<char> scratch, std::string_view na
     }
 }
 
+bool is_escaped_by_grub(char letter) {
+    return letter == '"' || letter == '\'' || letter == '\\';
+}
+
 } // namespace
+
+std::string_view without_grub_quotes(std::string_view line, std::span<char> out) {
+    CHECK(out.size() >= line.size());
+    usize length = 0;
+    for (usize at = 0; at < line.size(); ++at) {
+        bool const is_pair =
+            line[at] == '\\' && at + 1 < line.size() && is_escaped_by_grub(line[at + 1]);
+        if (is_pair) {
+            ++at; // the second of the pair is the letter
+        } else if (line[at] == '"') {
+            continue; // GRUB's own: one of the argument would be the second of a pair
+        }
+        out[length++] = line[at];
+    }
+    return {out.data(), length};
+}
 
 Result<VirtAddr>
 image_base(std::string_view line, std::span<char> scratch, Bytes image_size, Placement placement) {

@@ -58,14 +58,6 @@ std::string_view in_kernel(std::string_view text) {
     return {in_kernel(text.data()), text.size()};
 }
 
-template<class T>
-T value_or_give_up(Result<T> result, std::string_view what) {
-    if (!result) {
-        give_up(what, error_name(result.error()));
-    }
-    return std::move(result).value();
-}
-
 void discover(u32 magic, u32 information, Discovered& found) {
     PhysAddr const address{information};
     Result<void> result = Error::not_supported;
@@ -84,22 +76,26 @@ void discover(u32 magic, u32 information, Discovered& found) {
 
 /// The loader's command line, then the emulator's.
 std::string_view command_line(Discovered const& found) {
-    usize length = 0;
-    auto const append = [&length](std::string_view text) {
-        for (char const letter : text) {
-            command_line_text[length++] = letter;
-        }
-    };
     if (found.command_line.size() >= longest_command_line.value) {
         give_up("the command line is too long");
     }
-    append(found.command_line);
-    std::span<char> const rest = std::span{command_line_text}.subspan(length + 1);
-    std::string_view const more =
-        value_or_give_up(emulator_command_line(rest), "the emulator's command line is too long");
-    if (!more.empty()) {
-        append(length == 0 ? "" : " ");
-        append(more);
+    usize length = found.command_line.size();
+    if (found.protocol == "multiboot2") {
+        length = without_grub_quotes(found.command_line, command_line_text).size();
+    } else {
+        __builtin_memcpy(command_line_text, found.command_line.data(), length);
+    }
+    usize const separator = length == 0 ? 0 : 1;
+    Result<std::string_view> const more =
+        emulator_command_line(std::span{command_line_text}.subspan(length + separator));
+    if (!more) {
+        give_up("the emulator's command line is too long");
+    }
+    if (!more.value().empty()) {
+        if (separator != 0) {
+            command_line_text[length] = ' ';
+        }
+        length += separator + more.value().size();
     }
     return {command_line_text, length};
 }

@@ -4,7 +4,9 @@
 # What every program of the project is compiled with.
 add_library(warnings INTERFACE)
 target_compile_options(warnings INTERFACE -Wall -Wextra -Wshadow -Wcast-align
-    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wunused -Wmissing-declarations -Werror $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Werror=thread-safety>)
+    $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wunused -Wmissing-declarations -Werror
+    $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
+    $<$<CXX_COMPILER_ID:Clang>:-Werror=thread-safety>)
 
 # What kernel code is compiled with on every machine: freestanding, no exceptions, no RTTI, no red
 # zone, frame pointers, no vector or floating-point register.

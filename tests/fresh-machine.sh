@@ -104,7 +104,8 @@ inside() {
         chroot "$machine" bash -c 'cd /twofold && "$@"' inside "$@"
 }
 
-echo "== programs there before: $(inside bash -c 'for p in g++ clang++-19 cmake ninja python3 qemu-system-x86_64; do command -v $p; done' || true)"
+there=$(inside bash -c 'command -v g++ clang++-19 cmake ninja python3 qemu-system-x86_64' || true)
+echo "== programs there before: $there"
 echo "== ./twofold run --command 'version; halt'"
 inside ./twofold run --command 'version; halt'
 if [[ -z $run_only ]]; then

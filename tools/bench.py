@@ -154,7 +154,8 @@ def table(rows: list[dict[str, Any]], earlier: dict[str, Any]) -> str:
     for one in rows:
         peers = ", ".join(f"{who} {short(value)}" for who, value in one["peers"].items()) or "-"
         spread = "..".join(short(end) for end in one["range"]) if "range" in one else "-"
-        line = [one["name"], one["unit"], short(one["ours"]), peers, short(one["ratio"]), spread, short(one["goal"]), short(one["met"])]  # fmt: skip
+        ours, ratio, goal, met = (short(one[key]) for key in ("ours", "ratio", "goal", "met"))
+        line = [one["name"], one["unit"], ours, peers, ratio, spread, goal, met]
         if earlier:
             before = earlier.get(one["name"], {}).get("ours")
             change = f"{(one['ours'] / before - 1) * 100:+.1f} %" if before and one["ours"] else "-"
@@ -180,7 +181,8 @@ def main() -> int:
     parser.add_argument("build", type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("room", nargs="?")
     parser.add_argument("--json", action="store_true", help="print an array of results instead of the table")
-    parser.add_argument("--full", action="store_true", help=f"{REPEATS_FULL} long repeats instead of {REPEATS_QUICK} short")
+    more = f"{REPEATS_FULL} long repeats instead of {REPEATS_QUICK} short"
+    parser.add_argument("--full", action="store_true", help=more)
     parser.add_argument("--against", metavar="FILE", help="compare with an earlier --json result")
     try:
         options = parser.parse_args()

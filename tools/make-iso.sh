@@ -17,10 +17,12 @@ iso=$2
 command_line=${3-}
 [ -r "$image" ] || fail "$image: cannot be read" 66
 for tool in grub-mkrescue grub-file xorriso mformat; do
-    command -v "$tool" >/dev/null || fail "$tool is missing (apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools)" 69
+    command -v "$tool" >/dev/null ||
+        fail "$tool is missing (apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools)" 69
 done
 for platform in i386-pc x86_64-efi; do
-    [ -d "/usr/lib/grub/$platform" ] || fail "GRUB's platform $platform is missing (apt-get install grub-pc-bin grub-efi-amd64-bin)" 69
+    [ -d "/usr/lib/grub/$platform" ] ||
+        fail "GRUB's platform $platform is missing (apt-get install grub-pc-bin grub-efi-amd64-bin)" 69
 done
 grub-file --is-x86-multiboot2 "$image" || fail "$image: not a Multiboot2 image" 65
 case $command_line in
@@ -44,9 +46,13 @@ set gfxpayload=1024x768x32,auto
 multiboot2 /boot/twofold.elf '$quoted'
 boot
 END
-# Only what the few lines above need: the disc, its file system, Multiboot2 and the screens.
+# Only what the few lines above need: the disc, its file system, Multiboot2 and the screens. (The rescue
+# image names every kind of partition table itself.)
+modules="normal iso9660 multiboot2 boot all_video gfxterm fat"
+partitions="part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan"
+partitions="$partitions part_sun part_sunpc"
 if ! grub-mkrescue --output="$folder/twofold.iso" --compress=xz --fonts= --locales= --themes= \
-    --install-modules="normal iso9660 multiboot2 boot all_video gfxterm part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan part_sun part_sunpc fat" \
+    --install-modules="$modules $partitions" \
     "$folder/tree" -- -volid TWOFOLD >"$folder/log" 2>&1; then
     cat "$folder/log" >&2
     fail "grub-mkrescue failed" 70

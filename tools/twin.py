@@ -176,7 +176,8 @@ def main() -> int:
         print(f"{'scenario':<14} {'records':>7}  {'host':<16} {'metal':<16} equal")
         for row in table:
             host, metal = str(row["host"])[:16] or "-", str(row["metal"])[:16] or "-"
-            print(f"{row['scenario']:<14} {row['records']:>7}  {host:<16} {metal:<16} {'yes' if row['equal'] else 'NO: ' + str(row['why'])}")
+            equal = "yes" if row["equal"] else f"NO: {row['why']}"
+            print(f"{row['scenario']:<14} {row['records']:>7}  {host:<16} {metal:<16} {equal}")
     return 0 if table and all(row["equal"] for row in table) else 1
 
 

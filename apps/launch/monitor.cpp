@@ -95,7 +95,8 @@ Monitor::ask(std::string_view command, unsigned cpu, Clock::time_point deadline)
     append_json_string(quoted_command, command);
     auto const raw = execute(
         fmt::format(
-            R"({{"execute":"human-monitor-command","arguments":{{"command-line":{},"cpu-index":{}}}}})",
+            R"({{"execute":"human-monitor-command",)"
+            R"("arguments":{{"command-line":{},"cpu-index":{}}}}})",
             quoted_command, cpu),
         deadline);
     auto text = raw ? json_string(*raw) : std::nullopt;

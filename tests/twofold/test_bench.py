@@ -20,13 +20,18 @@ class Rows(unittest.TestCase):
         self.path = pathlib.Path(folder.name) / "room.json"
 
     def figures(self, subjects: dict[str, object], *entries: tuple[str, float]) -> bench.Figures:
-        written = [{"name": name, "run_name": name, "run_type": "iteration", "real_time": time} for name, time in entries]
+        written = [
+            {"name": name, "run_name": name, "run_type": "iteration", "real_time": time}
+            for name, time in entries
+        ]
         written.append({"name": f"{entries[0][0]}_mean", "run_name": entries[0][0], "run_type": "aggregate"})
         self.path.write_text(json.dumps({"benchmarks": written}))
         return bench.figures(self.path, subjects)
 
     def test_a_ratio_is_over_the_best_peer_and_paired(self) -> None:
-        found = self.figures({}, ("s/ours", 10), ("s/a", 40), ("s/b", 20), ("s/ours", 20), ("s/a", 80), ("s/b", 60), ("s/ours", 5), ("s/a", 90), ("s/b", 20))  # fmt: skip
+        rounds = ((10, 40, 20), (20, 80, 60), (5, 90, 20))
+        times = [pair for one in rounds for pair in zip(("s/ours", "s/a", "s/b"), one)]
+        found = self.figures({}, *times)
         row = bench.row("room", "s", {"goal": 2, "better": "lower"}, found["s"])
         self.assertEqual(row["ours"], 10)
         self.assertEqual(row["peers"], {"a": 80, "b": 20})

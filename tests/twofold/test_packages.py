@@ -9,7 +9,7 @@ import unittest
 sys.path.insert(0, __file__.rpartition("/")[0])
 from twofold_test import ROOT, ScriptTest  # noqa: E402
 
-SYSTEM_TOOLS = ("bash", "sed", "cut", "cat", "env", "readlink", "dirname", "basename", "id", "stat", "mkdir", "tail", "rm", "flock")  # fmt: skip
+SYSTEM_TOOLS = "bash sed cut cat env readlink dirname basename id stat mkdir tail rm flock".split()
 
 
 class Packages(ScriptTest):

@@ -25,7 +25,8 @@ class Report(unittest.TestCase):
 
     def junit(self, preset: str, **tests: str) -> None:
         cases = "".join(
-            f'<testcase name="{name.replace("__", ".")}" status="{status}" time="0.5"><system-out>said</system-out></testcase>'
+            f'<testcase name="{name.replace("__", ".")}" status="{status}" time="0.5">'
+            "<system-out>said</system-out></testcase>"
             for name, status in tests.items()
         )
         (self.folder / f"ctest-{preset}.xml").write_text(f"<testsuite>{cases}</testsuite>")
@@ -66,7 +67,14 @@ class Report(unittest.TestCase):
             {"type": "test_begin", "test": "A.a"},
             {"type": "test_end", "test": "A.a", "outcome": "passed", "cycles": 1, "reason": ""},
             {"type": "test_begin", "test": "A.b"},
-            {"type": "test_failure", "test": "A.b", "file": "x.cpp", "line": 3, "expectation": "a == b", "detail": "1, 2"},
+            {
+                "type": "test_failure",
+                "test": "A.b",
+                "file": "x.cpp",
+                "line": 3,
+                "expectation": "a == b",
+                "detail": "1, 2",
+            },
             {"type": "test_end", "test": "A.b", "outcome": "failed", "cycles": 1, "reason": ""},
             {"type": "test_end", "test": "A.c", "outcome": "skipped", "cycles": 0, "reason": "no such register"},
         )  # fmt: skip

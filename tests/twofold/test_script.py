@@ -80,7 +80,8 @@ class Fuzz(ScriptTest):
         targets = ("build.ninja", "fuzz_targets", "fuzz_thing")
         (build / "build.ninja").write_text("".join(f"build {target}: phony\n" for target in targets))
         fuzzer = build / "fuzz_thing"
-        fuzzer.write_text(f"#!/bin/bash\nfor option; do case $option in -artifact_prefix=*) work=${{option#*=}};; esac; done\n{program}\n")
+        find = "for option; do case $option in -artifact_prefix=*) work=${option#*=};; esac; done"
+        fuzzer.write_text(f"#!/bin/bash\n{find}\n{program}\n")
         fuzzer.chmod(0o755)
         (build / "fuzz-targets" / "thing").write_text(f"{fuzzer}\n{root}/tests/corpus/thing\n")
         (root / "packages.txt").write_text("")
@@ -98,7 +99,8 @@ class Fuzz(ScriptTest):
         done = self.fuzz("echo x >$work/crash-1234; echo 'SUMMARY: broke'; exit 77", "thing")
         self.assertEqual(done.returncode, 1)
         self.assertIn("SUMMARY: broke", done.stdout)
-        self.assertRegex(done.stdout, r"thing +FAILED on an input; again: build/fuzz/fuzz_thing build/fuzz/work/thing/crash-1234")
+        again = "build/fuzz/fuzz_thing build/fuzz/work/thing/crash-1234"
+        self.assertRegex(done.stdout, r"thing +FAILED on an input; again: " + again)
         self.assertIn("cp build/fuzz/work/thing/crash-1234 tests/corpus/thing/", done.stdout)
 
     def test_a_target_that_does_not_start_fails(self) -> None:

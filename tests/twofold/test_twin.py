@@ -37,7 +37,13 @@ class Twin(unittest.TestCase):
         self.build = pathlib.Path(folder.name)
         self.values = [("base", f"value {number}", f"{number:02x}") for number in range(40)]
 
-    def machine(self, name: str, values: list[tuple[str, str, str]], status: int = 0, noticed: tuple[str, ...] = ()) -> None:
+    def machine(
+        self,
+        name: str,
+        values: list[tuple[str, str, str]],
+        status: int = 0,
+        noticed: tuple[str, ...] = (),
+    ) -> None:
         path = self.build / twin.MACHINES[name]
         path.parent.mkdir(parents=True)
         path.write_text(MACHINE.format(python=sys.executable, values=values, status=status, noticed=noticed))

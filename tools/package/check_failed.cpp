@@ -1,7 +1,7 @@
 // What a program that uses rooms of core/ as an ordinary library is given: a failed check prints
 // itself and ends the process. Host tests link it; the installed package links it as
 // twofold::checks, unless the program defines check_failed itself.
-#include "core/base/base.hpp"
+#include "core/base/check.hpp"
 
 #include <cstdio>
 #include <cstdlib>

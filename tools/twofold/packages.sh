@@ -130,7 +130,8 @@ ensure_packages() {
         hash -r
         mapfile -t missing < <(missing_packages "$1")
         [[ ${#missing[@]} == 0 ]] ||
-            fail "$status_unavailable" "this system's packages are too old or incomplete: ${missing[*]}; see ./twofold doctor"
+            fail "$status_unavailable" \
+                "this system's packages are too old or incomplete: ${missing[*]}; see ./twofold doctor"
     fi
     remember_packages "$1"
 }

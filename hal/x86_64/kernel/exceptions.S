@@ -13,7 +13,8 @@ metal_vector_entries:                   // 16 bytes each
     .p2align 4
     endbr64
     // Vectors that the processor itself pushes an error code for.
-    .if (number == 8) || (number >= 10 && number <= 14) || (number == 17) || (number == 21) || (number == 29) || (number == 30)
+    .if (number == 8) || (number >= 10 && number <= 14) || (number == 17) || (number == 21) || \
+        (number == 29) || (number == 30)
     .else
     pushq   $0
     .endif

@@ -431,8 +431,8 @@ TEST(Accelerator, TheAnswerIsRememberedForEachVersion) {
 }
 
 TEST(JsonText, FindsMembersOfOneObject) {
-    std::string_view const line =
-        R"({"timestamp": {"event": 1, "list": [1, "]", {}]}, "event" : "SHUTDOWN", "data": {"a": true}})";
+    std::string_view const line = R"({"timestamp": {"event": 1, "list": [1, "]", {}]}, )"
+                                  R"("event" : "SHUTDOWN", "data": {"a": true}})";
     EXPECT_EQ(json_member(line, "event"), R"("SHUTDOWN")");
     EXPECT_EQ(json_member(line, "data"), R"({"a": true})");
     EXPECT_EQ(json_member(*json_member(line, "data"), "a"), "true");

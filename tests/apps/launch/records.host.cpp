@@ -40,12 +40,14 @@ std::string one_of_each() {
 }
 
 std::vector<std::string> const one_of_each_json = {
-    R"({"type":"hello","machine":"metal","version":"0.1.0","image":"full","image_base":18446744071562067968,"image_size":4096})",
+    R"({"type":"hello","machine":"metal","version":"0.1.0","image":"full",)"
+    R"("image_base":18446744071562067968,"image_size":4096})",
     R"({"type":"step","name":"memory","state":"started"})",
     R"({"type":"ready","cycles":12345})",
     R"({"type":"command","text":"cpu","status":-1,"cycles_before":1,"cycles_after":2})",
     R"({"type":"test_begin","test":"Suite.Name"})",
-    R"({"type":"test_failure","test":"Suite.Name","file":"a.cpp","line":7,"expectation":"a == b","detail":"left is 1"})",
+    R"({"type":"test_failure","test":"Suite.Name","file":"a.cpp","line":7,)"
+    R"("expectation":"a == b","detail":"left is 1"})",
     R"({"type":"test_end","test":"Suite.Name","outcome":"failed","cycles":99,"reason":""})",
     R"({"type":"value","scenario":"base","name":"align","bytes":"00ff0a"})",
     R"({"type":"panic","text":"it \"broke\"\nhere"})",

@@ -13,12 +13,12 @@ from tools.tidy.functions import Function, functions
 from tools.tidy.tree import SOURCES, Tree
 
 name = "sizes"
-explain = "files of at most 500 lines, functions of at most 70, lines of at most 100 columns"
+explain = "files of 500 lines, functions of 70, lines of 100 columns (120 outside of C++) at most"
 
 FILE_LINES = 500
 FUNCTION_LINES = 70
-COLUMNS = 100
-COLUMNS_OF_BUILD_FILES = 120
+COLUMNS = 100  # as clang-format breaks
+COLUMNS_ELSEWHERE = 120
 BUILD_FILES = (".cmake", "CMakeLists.txt")
 MEASURED = (*SOURCES, *BUILD_FILES, ".c", ".h", ".S", ".py", ".ld", ".sh", "twofold")
 
@@ -59,7 +59,7 @@ def _measure(tree: Tree) -> tuple[dict[str, int], dict[str, tuple[str, int, str]
 def _wide_lines(tree: Tree) -> list[Finding]:
     found = []
     for path in tree.select(suffixes=MEASURED):
-        limit = COLUMNS_OF_BUILD_FILES if path.endswith(BUILD_FILES) else COLUMNS
+        limit = COLUMNS if path.endswith(SOURCES) else COLUMNS_ELSEWHERE
         for number, line in enumerate(tree.text(path).splitlines(), 1):
             if len(line) > limit:
                 wrong = f"{len(line)} columns (limit {limit})"

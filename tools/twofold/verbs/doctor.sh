@@ -23,6 +23,7 @@ verb_doctor() {
     [[ ${#missing_bench[@]} == 0 ]] ||
         printf '\nmissing for ./twofold bench; install with:\n  %s\n' "$(install_command "${missing_bench[@]}")"
     [[ ${#missing[@]} == 0 ]] && printf '\neverything that run and test need is there\n' && return
-    printf '\nmissing; install with:\n  %s\nor let the script do it: ./twofold setup\n' "$(install_command "${missing[@]}")"
+    printf '\nmissing; install with:\n  %s\nor let the script do it: ./twofold setup\n' \
+        "$(install_command "${missing[@]}")"
     exit "$status_unavailable"
 }

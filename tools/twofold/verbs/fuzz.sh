@@ -54,7 +54,8 @@ verb_fuzz() {
         esac
         shift
     done
-    [[ $time =~ ^[1-9][0-9]{0,5}$ ]] || usage_error "fuzz: --time takes a number of seconds from 1 to 999999, not '$time'"
+    [[ $time =~ ^[1-9][0-9]{0,5}$ ]] ||
+        usage_error "fuzz: --time takes a number of seconds from 1 to 999999, not '$time'"
     [[ -n $list$all$target ]] || usage_error "fuzz: name a target, or --all; ./twofold fuzz --list shows them"
     ensure_packages core
     build fuzz build.ninja

@@ -23,12 +23,15 @@ verb_install() {
     existing=$prefix
     while [[ ! -e $existing ]]; do existing=$(dirname "$existing"); done
     [[ -d $existing && -w $existing ]] ||
-        fail "$status_unavailable" "install: $existing cannot be written; choose another folder with --prefix, or run as root"
+        fail "$status_unavailable" \
+            "install: $existing cannot be written; choose another folder with --prefix, or run as root"
     ensure_packages core
     build release
     cmake --install "$root/build/release" --prefix "$prefix" >"$root/build/install.log" 2>&1 || {
         tail -n 5 "$root/build/install.log" >&2
         fail "$status_unavailable" "install: cmake --install failed (build/install.log)"
     }
-    say "installed in $prefix: $(sed -nE "s|^-- (Installing\|Up-to-date): $prefix/(bin/.*)|\2|p" "$root/build/install.log" | tr '\n' ' ')and the CMake package twofold"
+    local installed="s|^-- (Installing\|Up-to-date): $prefix/(bin/.*)|\2|p"
+    installed=$(sed -nE "$installed" "$root/build/install.log" | tr '\n' ' ')
+    say "installed in $prefix: ${installed}and the CMake package twofold"
 }

@@ -215,7 +215,8 @@ class Streams(BootTest):
         self.assertEqual(done.returncode, 74)
         self.assertRegex(done.stderr, "^twofold-boot: cannot write to standard output: No space left.*\n$")
 
-    def test_results_in_a_missing_folder(self) -> None:
+    def test_results_where_no_folder_can_be(self) -> None:
+        (self.folder / "no").write_text("a file")
         done = boot("--command", "exit 0", "--results", str(self.folder / "no" / "file"))
         self.expect_line(done, 74, "--results: cannot create")
 

@@ -87,4 +87,5 @@ endif()
 # optimisation they compile in half the time; what they link is optimised as ever.
 add_library(cold_program INTERFACE)
 target_link_libraries(cold_program INTERFACE host_program)
-target_compile_options(cold_program INTERFACE $<$<CONFIG:RelWithDebInfo>:-O0> $<$<CONFIG:RelWithDebInfo>:-g1>)
+target_compile_options(cold_program INTERFACE $<$<CONFIG:RelWithDebInfo,Release>:-O0>
+    $<$<CONFIG:RelWithDebInfo>:-g1>)

@@ -30,11 +30,10 @@ endfunction()
 # twofold_tool_test(NAME COMMAND word...)
 #
 # A test of what is not built from the tree's C++ by itself: the entry script, ports, the installed package.
-# Once is enough, so only the plain g++ build has them.
+# Once is enough, so only the plain g++ build has them: the preset `release`.
 function(twofold_tool_test name)
     cmake_parse_arguments(PARSE_ARGV 1 test "" "" "COMMAND")
-    if(NOT CMAKE_CXX_COMPILER_ID STREQUAL GNU OR TWOFOLD_SANITIZE OR NOT TWOFOLD_CHECKS
-            OR NOT "host" IN_LIST TWOFOLD_MACHINES OR NOT TWOFOLD_MUTANTS STREQUAL none)
+    if(NOT TWOFOLD_TOOL_TESTS)
         return()
     endif()
     add_test(NAME tools.${name} COMMAND ${test_COMMAND} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})

@@ -78,7 +78,7 @@ verb_test() {
     ensure_packages core
     local test_folder
     begin_stages
-    local -a presets=(debug release) options=(--no-tests=error)
+    local -a presets=(debug release) options=(--no-tests=error) expected=()
     [[ -n $quick ]] && options+=(-E '^kernel\.metal')
     [[ -n $quick ]] || presets+=(clang)
     [[ -n $filter ]] && options=(-R "$filter")
@@ -94,6 +94,12 @@ verb_test() {
         build_stage fuzz fuzz_targets && stage fuzz "$root/twofold" fuzz --all --time 10 || failed=1
         stage tidy "$root/twofold" tidy || failed=1
     fi
-    python3 "$root/tools/report.py" "$test_folder" || failed=1
+    if [[ -z $filter ]]; then
+        for preset in "${presets[@]}"; do
+            expected+=(--expect "host-$preset")
+            [[ -n $quick ]] || expected+=(--expect "metal-$preset")
+        done
+    fi
+    python3 "$root/tools/report.py" "$test_folder" "${expected[@]}" || failed=1
     exit "$failed"
 }

@@ -3,7 +3,7 @@
 // answer is remembered for each version of the emulator.
 #pragma once
 
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <filesystem>
 #include <functional>

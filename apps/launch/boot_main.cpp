@@ -192,6 +192,12 @@ int boot(BootOptions const& options) {
 
 } // namespace twofold::launch
 
+/// A broken invariant of the launcher itself, found by a room of core/ that it uses.
+void twofold::check_failed(char const* expression, std::source_location where) {
+    spdlog::critical("{}:{}: check failed: {}", where.file_name(), where.line(), expression);
+    std::_Exit(static_cast<int>(launch::Status::crash));
+}
+
 int main(int count, char** arguments) {
     using namespace twofold::launch;
     spdlog::set_default_logger(spdlog::stderr_logger_st(program_name));

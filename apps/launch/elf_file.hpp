@@ -3,7 +3,7 @@
 // XEN_ELFNOTE_PHYS32_ENTRY for the PVH entry.
 #pragma once
 
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <expected>
 #include <filesystem>

@@ -34,9 +34,9 @@ usize sequence_length(std::string_view text) {
 
 } // namespace
 
-void OutputFilter::feed(std::string_view bytes, std::string& out) {
+void OutputFilter::feed(std::string_view bytes, ByteQueue& out) {
     if (m_open) {
-        out += bytes;
+        out.append(bytes);
         return;
     }
     m_held += bytes;
@@ -44,7 +44,7 @@ void OutputFilter::feed(std::string_view bytes, std::string& out) {
     while ((at = m_held.find(m_nonce, at)) != std::string::npos) {
         at += m_nonce.size();
         if (usize const start = line_after(m_held, at); start != std::string::npos) {
-            out += std::string_view(m_held).substr(start);
+            out.append(std::string_view(m_held).substr(start));
             m_held.clear();
             m_open = true;
             return;

@@ -3,12 +3,37 @@
 // be meant for the launcher.
 #pragma once
 
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <string>
 #include <string_view>
 
 namespace twofold::launch {
+
+/// Bytes on their way to a slow reader. All operations are O(bytes moved), amortised.
+class ByteQueue {
+public:
+    void append(std::string_view bytes) { m_bytes += bytes; }
+    bool empty() const { return m_taken == m_bytes.size(); }
+    usize size() const { return m_bytes.size() - m_taken; }
+
+    /// The oldest bytes, all in one piece.
+    std::string_view front() const { return std::string_view(m_bytes).substr(m_taken); }
+
+    /// Drops the `count` oldest bytes, of which there must be as many.
+    void consume(usize count) {
+        CHECK(count <= size());
+        m_taken += count;
+        if (m_taken * 2 > m_bytes.size()) {
+            m_bytes.erase(0, m_taken);
+            m_taken = 0;
+        }
+    }
+
+private:
+    std::string m_bytes;
+    usize m_taken = 0; ///< bytes at the front that are gone already
+};
 
 /// Lets bytes through once a line has come that is the nonce and nothing else. The nonce may follow
 /// firmware's last, unfinished line; its own line ends at once.
@@ -17,7 +42,7 @@ public:
     explicit OutputFilter(std::string nonce) : m_nonce(std::move(nonce)) {}
 
     /// Appends to `out` what of `bytes` is the kernel's. O(n).
-    void feed(std::string_view bytes, std::string& out);
+    void feed(std::string_view bytes, ByteQueue& out);
 
     /// Whether the kernel has spoken.
     bool open() const { return m_open; }

@@ -2,7 +2,7 @@
 // one object in text that another program wrote (QEMU's monitor). No tree is built.
 #pragma once
 
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <optional>
 #include <string>

@@ -3,7 +3,6 @@
 
 #include "apps/launch/json_text.hpp"
 
-#include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -94,10 +93,8 @@ Monitor::ask(std::string_view command, unsigned cpu, Clock::time_point deadline)
     std::string quoted_command;
     append_json_string(quoted_command, command);
     auto const raw = execute(
-        fmt::format(
-            R"({{"execute":"human-monitor-command",)"
-            R"("arguments":{{"command-line":{},"cpu-index":{}}}}})",
-            quoted_command, cpu),
+        R"({"execute":"human-monitor-command","arguments":{"command-line":)" + quoted_command +
+            R"(,"cpu-index":)" + std::to_string(cpu) + "}}",
         deadline);
     auto text = raw ? json_string(*raw) : std::nullopt;
     if (text) {

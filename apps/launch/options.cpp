@@ -10,27 +10,12 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <limits>
 #include <memory>
 #include <system_error>
 
 namespace twofold::launch {
 
 namespace {
-
-/// 2 to the returned power is the unit that `suffix` names; nothing if it is none.
-std::optional<unsigned> unit_shift(std::string_view suffix) {
-    if (suffix.empty() || suffix == "B") {
-        return 0;
-    }
-    constexpr std::string_view letters = "KMGT";
-    auto const index = letters.find(static_cast<char>(suffix[0] & ~0x20));
-    auto const rest = suffix.substr(1);
-    if (index == std::string_view::npos || !(rest.empty() || rest == "iB" || rest == "B")) {
-        return std::nullopt;
-    }
-    return 10 * static_cast<unsigned>(index + 1);
-}
 
 template<class T>
 std::optional<T> parse_number(std::string_view text) {
@@ -60,18 +45,21 @@ std::string check_cpus(std::string& text) {
 std::string check_memory(std::string& text) {
     auto const size = parse_size(text);
     if (!size) {
-        return fmt::format("'{}' {}; write for instance 64M or 2G", text, size.error());
+        bool const huge = size.error() == Error::out_of_range;
+        char const* const reason = huge ? "is too large" : "is not a size";
+        return fmt::format("'{}' {}; write for instance 64M or 2G", text, reason);
     }
-    if (*size == 0) {
+    u64 const bytes = size.value().value;
+    if (bytes == 0) {
         return "a machine needs some memory; write for instance 64M";
     }
-    if (*size % memory_granule_bytes != 0) {
+    if (bytes % memory_granule_bytes != 0) {
         return fmt::format("'{}' is not a multiple of 4K", text);
     }
-    if (u64 const present = host_memory_bytes(); *size > present) {
+    if (u64 const present = host_memory_bytes(); bytes > present) {
         return fmt::format("'{}' is more than this host has ({}M)", text, present >> 20);
     }
-    text = std::to_string(*size);
+    text = std::to_string(bytes);
     return {};
 }
 
@@ -140,22 +128,6 @@ void check_script_text(std::filesystem::path const& path, std::string_view text)
 }
 
 } // namespace
-
-std::expected<u64, std::string> parse_size(std::string_view text) {
-    u64 number = 0;
-    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error == std::errc::result_out_of_range) {
-        return std::unexpected("is too large");
-    }
-    auto const shift = unit_shift(text.substr(static_cast<usize>(end - text.data())));
-    if (error != std::errc{} || !shift) {
-        return std::unexpected("is not a size");
-    }
-    if (number > std::numeric_limits<u64>::max() >> *shift) {
-        return std::unexpected("is too large");
-    }
-    return number << *shift;
-}
 
 void add_run_options(CLI::App& app, RunOptions& options) {
     app.add_option("--cpus", options.cpus, "number of processors")

@@ -4,11 +4,10 @@
 #pragma once
 
 #include "apps/launch/status.hpp"
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <CLI/CLI.hpp>
 
-#include <expected>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -45,10 +44,6 @@ void add_run_options(CLI::App& app, RunOptions& options);
 /// Parses the arguments. Returns the status to end with at once: 0 after --help, 64 after a line on
 /// stderr that names the mistake; nothing if the program should go on.
 std::optional<int> parse_arguments(CLI::App& app, int count, char const* const* arguments);
-
-/// A number of bytes: decimal digits, then nothing, K, M, G or T, optionally followed by iB or B;
-/// all are powers of 1024. The error is a phrase ("is too large"). O(n).
-std::expected<u64, std::string> parse_size(std::string_view text);
 
 /// The kernel's command line. `interactive`: a person types (echo and prompt); a command or script
 /// always makes it a pipe. `further` words are placed last, after those of --append. Throws Failure

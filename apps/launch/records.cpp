@@ -16,20 +16,6 @@ constexpr usize header_bytes = sync.size() + 3;
 constexpr usize crc_bytes = 4;
 constexpr usize frame_bytes_max = header_bytes + 0xFFFF + crc_bytes;
 
-constexpr std::array<u32, 256> make_crc_table() {
-    std::array<u32, 256> table{};
-    for (u32 index = 0; index < table.size(); ++index) {
-        u32 value = index;
-        for (int bit = 0; bit < 8; ++bit) {
-            value = (value >> 1) ^ ((value & 1) != 0 ? 0xEDB88320u : 0u);
-        }
-        table[index] = value;
-    }
-    return table;
-}
-constexpr auto crc_table = make_crc_table();
-static_assert(crc_table[1] == 0x77073096 && crc_table[255] == 0x2D02EF8D);
-
 template<class T>
 T little_endian(std::span<std::byte const> bytes) {
     T value = 0;
@@ -174,14 +160,6 @@ T const& field_as(Record const& record, usize index) {
 }
 
 } // namespace
-
-u32 crc32(std::span<std::byte const> bytes) {
-    u32 value = 0xFFFFFFFF;
-    for (std::byte const byte : bytes) {
-        value = (value >> 8) ^ crc_table[(value ^ static_cast<u32>(byte)) & 0xFF];
-    }
-    return ~value;
-}
 
 std::string const& Record::text(usize index) const {
     return field_as<std::string>(*this, index);

@@ -10,7 +10,7 @@
 // hands in.
 #pragma once
 
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <functional>
 #include <span>
@@ -66,9 +66,6 @@ struct RecordSchema {
 
 /// The schema of `type`, null if the type is not known. O(1).
 RecordSchema const* record_schema(RecordType type);
-
-/// CRC-32 as of IEEE 802.3 (reflected, start and end complemented). O(n).
-u32 crc32(std::span<std::byte const> bytes);
 
 /// Finds and checks frames. Feed it the stream in pieces of any size.
 class RecordDecoder {

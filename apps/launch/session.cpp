@@ -26,8 +26,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The guest waits while this much of its output has not been taken.
-constexpr usize output_pending_max = usize{256} << 10;
+/// The guest waits while this much of its output has not been taken. Plenty, because a kernel may
+/// take a serial port for dead that does not send for long.
+constexpr usize output_pending_max = usize{64} << 20;
 /// A pipe that is ready takes at least this much without waiting (PIPE_BUF).
 constexpr usize output_piece_bytes = 4096;
 constexpr usize messages_bytes_max = usize{64} << 10;
@@ -55,7 +56,7 @@ public:
                                             std::chrono::duration<double>(*setup.timeout_s));
         }
         if (setup.input == InputKind::text) {
-            m_to_guest = setup.input_text + end_of_input;
+            m_to_guest.append(setup.input_text + end_of_input);
         }
         m_reads_input = setup.input == InputKind::stream || setup.input == InputKind::terminal;
     }
@@ -183,12 +184,12 @@ private:
 
     void serve_serial(short events) {
         if ((events & POLLOUT) != 0 && !m_to_guest.empty()) {
-            ssize_t const sent =
-                send(descriptor(serial), m_to_guest.data(), m_to_guest.size(), MSG_NOSIGNAL);
+            ssize_t const sent = send(
+                descriptor(serial), m_to_guest.front().data(), m_to_guest.size(), MSG_NOSIGNAL);
             if (sent > 0) {
-                m_to_guest.erase(0, static_cast<usize>(sent));
+                m_to_guest.consume(static_cast<usize>(sent));
             } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-                m_to_guest.clear(); // the machine has ended
+                m_to_guest.consume(m_to_guest.size()); // the machine has ended
             }
         }
         if ((events & ~POLLOUT) != 0) {
@@ -227,17 +228,19 @@ private:
         }
         if (got <= 0) {
             m_reads_input = false;
-            m_to_guest += end_of_input; // a read error ends the input, too
+            m_to_guest.append({&end_of_input, 1}); // a read error ends the input, too
             return;
         }
         std::string_view const bytes(m_chunk.data(), static_cast<usize>(got));
         if (m_setup.input != InputKind::terminal) {
-            m_to_guest += bytes;
+            m_to_guest.append(bytes);
             return;
         }
-        auto const wishes = m_keys.feed(bytes, m_to_guest);
+        std::string typed;
+        auto const wishes = m_keys.feed(bytes, typed);
+        m_to_guest.append(typed);
         if (wishes.help) {
-            m_output += key_help;
+            m_output.append(key_help);
         }
         if (wishes.quit) {
             spdlog::info("ended from the keyboard");
@@ -247,9 +250,9 @@ private:
 
     void write_output() {
         usize const piece = std::min(m_output.size(), output_piece_bytes);
-        ssize_t const put = write(m_setup.output_descriptor, m_output.data(), piece);
+        ssize_t const put = write(m_setup.output_descriptor, m_output.front().data(), piece);
         if (put >= 0) {
-            m_output.erase(0, static_cast<usize>(put));
+            m_output.consume(static_cast<usize>(put));
         } else if (errno == EPIPE) {
             throw Failure(
                 Status::io, "nobody reads standard output any more; the machine was ended");
@@ -342,8 +345,8 @@ private:
     std::optional<Clock::time_point> m_deadline;
     std::optional<int> m_status; ///< decided before the machine ended by itself
     bool m_reads_input = false;
-    std::string m_to_guest;
-    std::string m_output;
+    ByteQueue m_to_guest;
+    ByteQueue m_output;
     std::string m_said; ///< by the emulator, the beginning
     std::array<bool, channel_count> m_open{true, true, true, true, true, true, true};
     std::array<pollfd, channel_count> m_polled{};

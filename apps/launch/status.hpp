@@ -4,7 +4,7 @@
 // goes wrong in them is thrown as a Failure, and `main` prints its one line and returns its status.
 #pragma once
 
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <stdexcept>
 #include <string>

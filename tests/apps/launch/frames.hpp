@@ -2,7 +2,7 @@
 // description alone, apart from the decoder, so that the two check each other.
 #pragma once
 
-#include "core/base/integers.hpp"
+#include "core/base/base.hpp"
 
 #include <cstring>
 #include <string>

@@ -29,6 +29,7 @@ constexpr u16 exit_port = 0xF4;
 constexpr u16 q35_power_port = 0x604;
 constexpr u8 line_has_input = 0x01;
 constexpr u8 line_takes_output = 0x20;
+constexpr u8 line_has_sent_all = 0x40;
 
 void out8(u16 port, u8 value) {
     asm volatile("outb %0, %1" : : "a"(value), "Nd"(port));
@@ -162,7 +163,14 @@ private:
     }
 }
 
+/// Waits for the last byte to leave: a slow reader holds it up, and the end would discard it.
+void finish_output() {
+    while ((in8(serial_port + 5) & line_has_sent_all) == 0) {
+    }
+}
+
 [[noreturn]] void debug_exit(u64 status) {
+    finish_output();
     out32(exit_port, static_cast<u32>(status));
     stop();
 }

@@ -44,7 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-objects", action="store_true", help="leave out what needs a build")
     parser.add_argument("--times", action="store_true", help="say how long each rule took")
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    return parser.parse_intermixed_args(arguments)
 
 
 def chosen(names: list[str]) -> list[ModuleType]:

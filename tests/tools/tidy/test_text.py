@@ -36,6 +36,9 @@ class Sizes(TreeTest):
     def test_a_long_line(self):
         found = self.check(sizes, {"core/base/a.cpp": "// a\n// " + "x" * 98 + "\n"})
         self.assert_finding(found, "core/base/a.cpp", "101 columns", line=2)
+        wide = {"tools/a.sh": "#" * 120 + "\n", "tools/b.sh": "#" * 121 + "\n"}
+        found = [one for one in self.check(sizes, wide) if one.path.startswith("tools/")]
+        self.assertEqual(["tools/b.sh"], [one.path for one in found])
 
     def test_the_ratchet_allows_and_only_falls(self):
         self.configure({"ratchet.json": json.dumps({"sizes": {"core/base/a.cpp": 600}})})
@@ -110,6 +113,7 @@ class Forbidden(TreeTest):
         "#ifdef TWOFOLD_WITHOUT_CHECKS",
         "pool.free(a);",
         "#include <new>",
+        "static volatile std::sig_atomic_t interrupted;",
         "auto* a = new (place) A(1);",
         "int a; // NOLINT(bugprone-x): the reason is here",
         "// work/home and http://example.org/home/page are no paths here",

@@ -3,7 +3,7 @@
 
 `include-graph` comes from the real includes, `startup-graph` from the start-up graph that the
 hosted kernel prints, `tidy-rules` from the rules themselves. All are Markdown; the graphs are
-Mermaid. The tidy rule `documents` keeps them up to date where a document says
+Mermaid. The tidy rule `generated` keeps them up to date where a document says
 <!-- generated:NAME --> ... <!-- /generated -->.
 
     tools/diagrams.py include-graph

@@ -1,4 +1,4 @@
-"""The rule `documents`, the commands that documents promise, and the diagrams in them."""
+"""The rules `documents` and `generated`, the commands that documents promise, and the diagrams in them."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ import unittest
 from tests.tools.tidy.fixture import TreeTest
 from tools import diagrams
 from tools.tidy import commands, markdown
-from tools.tidy.rules import documents
+from tools.tidy.rules import documents, generated
 from tools.tidy.tree import NeedsBuild
 
 HELP = "#!/bin/sh\necho 'Usage'\necho '  help   list the verbs'\necho '  run    start it'\n"
@@ -61,6 +61,8 @@ class Documents(TreeTest):
         with self.assertRaises(NeedsBuild):
             self.check(documents, {"README.md": "```sh\n./twofold run\n```\n"})
 
+
+class Generated(TreeTest):
     def test_generated_parts(self):
         text = "# A\n<!-- generated:include-graph -->\nold\n<!-- /generated -->\nafter\n"
         files = {
@@ -68,10 +70,10 @@ class Documents(TreeTest):
             "core/base/base.hpp": "// base\n",
             "core/acpi/a.cpp": '#include "core/base/base.hpp"\n',
         }
-        found = self.check(documents, files)
+        found = self.check(generated, files)
         self.assert_finding(found, "docs/a.md", "include-graph is out of date", line=2)
-        documents.fix(self.tree())
-        self.assert_clean(documents.check(self.tree()))
+        generated.fix(self.tree())
+        self.assert_clean(generated.check(self.tree()))
         fixed = (self.root / "docs/a.md").read_text()
         self.assertIn("acpi --> base", fixed)
         self.assertTrue(fixed.endswith("<!-- /generated -->\nafter\n"))
@@ -79,7 +81,7 @@ class Documents(TreeTest):
 
     def test_generated_parts_that_are_wrong(self):
         text = "<!-- generated:gone -->\n<!-- /generated -->\n<!-- generated:include-graph -->\n"
-        found = self.check(documents, {"docs/a.md": text})
+        found = self.check(generated, {"docs/a.md": text})
         self.assert_finding(found, "docs/a.md", "nobody generates gone", line=1)
         self.assert_finding(found, "docs/a.md", "is not closed")
 

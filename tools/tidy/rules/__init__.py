@@ -21,6 +21,7 @@ ORDER = (
     "format",
     "clang_tidy",
     "documents",
+    "generated",
 )
 
 

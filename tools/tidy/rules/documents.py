@@ -1,4 +1,4 @@
-"""Documents say what is true: links lead somewhere, commands exist, generated parts are current."""
+"""Documents say what is true: links lead somewhere, and the commands they show exist."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import re
 import subprocess
 from urllib.parse import unquote
 
-from tools import diagrams
 from tools.tidy import markdown
 from tools.tidy.finding import Finding
 from tools.tidy.tree import NeedsBuild, Tree
 
 name = "documents"
-explain = "links and anchors resolve, ./twofold commands exist, generated parts are up to date"
+explain = "links and anchors resolve, and ./twofold has the verbs that documents show"
 
 ENTRY = "twofold"
 RECURSIVE = ("test", "tidy")
@@ -69,27 +68,6 @@ def _commands(tree: Tree, path: str, known: frozenset[str]) -> list[Finding]:
     return found
 
 
-def _renewed(tree: Tree, path: str) -> tuple[str, list[Finding]]:
-    """The document with its generated parts made anew, and what was wrong with them."""
-    text, found = tree.text(path), []
-    if len(markdown.GENERATED_OPENING.findall(text)) != len(markdown.generated(text)):
-        wrong = "a generated part is not closed, or does not stand on lines of its own"
-        found.append(Finding(path, 0, wrong, "end it with a line <!-- /generated -->"))
-    for part in reversed(markdown.generated(text)):
-        maker = diagrams.GENERATORS.get(part.name)
-        if maker is None:
-            known = ", ".join(diagrams.GENERATORS)
-            wrong = f"nobody generates {part.name}"
-            found.append(Finding(path, part.line, wrong, f"known are: {known}"))
-            continue
-        body = maker(tree)
-        if body != part.body:
-            wrong = f"the generated part {part.name} is out of date"
-            found.append(Finding(path, part.line, wrong, "run: ./twofold tidy --fix documents"))
-            text = text[: part.start] + body + text[part.end :]
-    return text, found
-
-
 def check(tree: Tree) -> list[Finding]:
     documents = tree.select(suffixes=(".md",))
     found = []
@@ -101,13 +79,4 @@ def check(tree: Tree) -> list[Finding]:
         known = verbs(tree)
         for path in documents:
             found += _commands(tree, path, known)
-    for path in documents:
-        found += _renewed(tree, path)[1]
     return found
-
-
-def fix(tree: Tree) -> None:
-    for path in tree.select(suffixes=(".md",)):
-        text, _ = _renewed(tree, path)
-        if text != tree.text(path):
-            tree.write(path, text)

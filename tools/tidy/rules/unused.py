@@ -24,9 +24,7 @@ class _Named:
     def __init__(self, names: set[str]) -> None:
         self._plain = frozenset(names)
         patterns = (re.escape(one) for one in names if "${" in one)
-        self._patterns = [
-            re.compile(re.sub(r"\\\$\\\{\w+\\\}", "[^/]+", one)) for one in patterns
-        ]
+        self._patterns = [re.compile(re.sub(r"\\\$\\\{\w+\\\}", "[^/]+", one)) for one in patterns]
 
     def __contains__(self, path: str) -> bool:
         return path in self._plain or any(one.fullmatch(path) for one in self._patterns)

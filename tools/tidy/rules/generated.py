@@ -1,0 +1,44 @@
+"""The generated parts of documents are what the code is now (tools/diagrams.py)."""
+
+from __future__ import annotations
+
+from tools import diagrams
+from tools.tidy import markdown
+from tools.tidy.finding import Finding
+from tools.tidy.tree import Tree
+
+name = "generated"
+explain = "what stands between generated:NAME marks in a document is up to date"
+
+
+def _renewed(tree: Tree, path: str) -> tuple[str, list[Finding]]:
+    """The document with its generated parts made anew, and what was wrong with them."""
+    text, found = tree.text(path), []
+    if len(markdown.GENERATED_OPENING.findall(text)) != len(markdown.generated(text)):
+        wrong = "a generated part is not closed, or does not stand on lines of its own"
+        found.append(Finding(path, 0, wrong, "end it with a line <!-- /generated -->"))
+    for part in reversed(markdown.generated(text)):
+        maker = diagrams.GENERATORS.get(part.name)
+        if maker is None:
+            known = ", ".join(diagrams.GENERATORS)
+            wrong = f"nobody generates {part.name}"
+            found.append(Finding(path, part.line, wrong, f"known are: {known}"))
+            continue
+        body = maker(tree)
+        if body != part.body:
+            wrong = f"the generated part {part.name} is out of date"
+            found.append(Finding(path, part.line, wrong, "run: ./twofold tidy --fix generated"))
+            text = text[: part.start] + body + text[part.end :]
+    return text, found
+
+
+def check(tree: Tree) -> list[Finding]:
+    documents = tree.select(suffixes=(".md",))
+    return [finding for path in documents for finding in _renewed(tree, path)[1]]
+
+
+def fix(tree: Tree) -> None:
+    for path in tree.select(suffixes=(".md",)):
+        text, _ = _renewed(tree, path)
+        if text != tree.text(path):
+            tree.write(path, text)

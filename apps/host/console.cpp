@@ -1,6 +1,7 @@
 // See console.hpp.
 #include "apps/host/console.hpp"
 
+#include "apps/host/watchdog.hpp"
 #include "apps/launch/status.hpp"
 
 #include <fmt/format.h>
@@ -53,6 +54,9 @@ void HostConsole::write(std::string_view text) {
             wait_for(STDOUT_FILENO, POLLOUT, -1);
         } else if (errno != EINTR) {
             fail_output();
+        }
+        if (Watchdog::expired()) {
+            return; // nobody takes it in time; the run ends now
         }
     }
 }

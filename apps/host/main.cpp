@@ -101,6 +101,10 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
     while (true) {
         Stop const stop = machine.run();
         console.settle();
+        if (console.quit()) {
+            spdlog::info("ended by ctrl-A x");
+            return static_cast<int>(Status::interrupted);
+        }
         switch (stop.kind) {
         case Stop::Kind::waiting_for_input:
             wait_for_input(console, run.timeout_s.has_value(), idle_after_end);
@@ -118,10 +122,6 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
                 "no end after {} s; {}\n{}", *run.timeout_s, console.journal().progress(),
                 machine.crash_report());
             return static_cast<int>(Status::timeout);
-        }
-        if (console.quit()) {
-            spdlog::info("ended by ctrl-A x");
-            return static_cast<int>(Status::interrupted);
         }
     }
 }

@@ -100,7 +100,8 @@ std::expected<void, std::string> Machine::power_on() {
 /// Empties the TLB, and what a sanitizer holds against the stacks: their frames will not be left in
 /// order.
 void Machine::forget_translations() {
-    for (StackBounds const stack : {m_cpu->stack, m_cpu->emergency_stack}) {
+    for (StackBounds const stack :
+         {m_cpu->stack, m_cpu->interrupted_stack, m_cpu->emergency_stack}) {
         sanitizer::unpoison(stack.base, stack.size);
     }
     m_mmu->drop_all();

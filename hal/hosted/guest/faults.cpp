@@ -43,19 +43,32 @@ void move_to_stack(StackBounds to) {
     static_cast<void>(sanitizer::finish_switch(state));
 }
 
+void enter_emergency_stack(GuestCpu& cpu) {
+    cpu.interrupted_stack = cpu.stack;
+    cpu.stack = cpu.emergency_stack;
+    move_to_stack(cpu.stack);
+}
+
+void leave_emergency_stack(GuestCpu& cpu) {
+    cpu.stack = cpu.interrupted_stack;
+    cpu.on_emergency_stack = false;
+    move_to_stack(cpu.stack);
+}
+
 /// Goes back to the guarded call of `point`. The frames in between are left without running to
-/// their ends, so what the sanitizer holds against their stack is void.
-void recover(GuestCpu& cpu, hal::RecoveryPoint& point, bool from_emergency) {
+/// their ends, so what the sanitizer holds against their stack is void. Does not return, which the
+/// compiler is not told: the sanitizer would then look for a stack that is being left.
+void recover(GuestCpu& cpu, hal::RecoveryPoint& point) {
     u64 const target = point.registers[isa::stack_pointer];
-    u64 const here = reinterpret_cast<u64>(__builtin_frame_address(0)) - page_size.value;
-    u64 const lowest = from_emergency ? cpu.stack.base : here;
+    u64 lowest = reinterpret_cast<u64>(__builtin_frame_address(0)) - page_size.value;
+    if (cpu.on_emergency_stack && !cpu.emergency_stack.contains(target)) {
+        sanitizer::unpoison(cpu.emergency_stack.base, cpu.emergency_stack.size);
+        leave_emergency_stack(cpu);
+        lowest = cpu.stack.base;
+    }
     if (cpu.stack.contains(target) && lowest < target) {
         sanitizer::unpoison(lowest, target - lowest);
     }
-    if (from_emergency) {
-        sanitizer::unpoison(cpu.emergency_stack.base, cpu.emergency_stack.size);
-    }
-    cpu.on_emergency_stack = cpu.emergency_stack.contains(target);
     isa_recover(point);
 }
 
@@ -84,18 +97,17 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
     slot.emergency = false;
 
     if (emergency) {
-        move_to_stack(cpu.emergency_stack);
+        enter_emergency_stack(cpu);
     }
     bool const interrupts_enabled = cpu.interrupts_enabled;
     cpu.interrupts_enabled = false;
     hal::FaultAction const action = kernel_fault(fault);
     cpu.interrupts_enabled = interrupts_enabled;
-    if (emergency) {
-        move_to_stack(cpu.stack);
-        cpu.on_emergency_stack = false;
-    }
     if (action.kind == hal::FaultAction::Kind::recover) {
         CHECK(action.point != nullptr);
-        recover(cpu, *action.point, emergency);
+        recover(cpu, *action.point);
+    }
+    if (emergency) {
+        leave_emergency_stack(cpu);
     }
 }

@@ -41,6 +41,7 @@ struct GuestCpu : CpuBlock {
     u64 machine_stack = 0; ///< saved stack pointer of the machine, while the kernel runs
     StackBounds stack{};   ///< the kernel stack that runs, or will when the machine continues it
     StackBounds machine_bounds{};    ///< the machine's stack, where a sanitizer wants to know
+    StackBounds interrupted_stack{}; ///< while `stack` is the emergency stack: the one before
     StackBounds emergency_stack{};   ///< for faults that cannot trust the interrupted stack
     bool switching = false;          ///< between two stacks: not to be interrupted for good
     bool on_emergency_stack = false; ///< a double fault has not been answered yet

@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <sys/time.h>
 #include <unistd.h>
 
 namespace {
@@ -326,7 +327,7 @@ TEST(HostedFaults, InterruptsAreDisabledInTheUpcall) {
 TEST(HostedFaults, AStackOverflowIsADoubleFaultOnTheEmergencyStack) {
     struct Seen : Probe {
         u64 upcall_stack, stack_base, stack_size;
-        bool recovered;
+        bool recovered, inner_recovered;
     };
     Seen seen{};
     seen.body = [](Probe& self, hal::BootInfo const& info) {
@@ -339,17 +340,75 @@ TEST(HostedFaults, AStackOverflowIsADoubleFaultOnTheEmergencyStack) {
             out.recovered && !out.guarded([](void*) { static_cast<void>(recurse(1)); }, nullptr);
     };
     seen.on_fault = [](Probe& self, hal::Fault const&) {
+        // The upcall may use the console, and catch faults of its own, on the emergency stack.
+        hal::RecoveryPoint* const outer = self.point;
+        if (self.kind == hal::FaultKind::page) {
+            return hal::FaultAction{hal::FaultAction::Kind::recover, outer};
+        }
+        hal::Console::write("overflow\n");
+        void* const nowhere = reinterpret_cast<void*>(heap_address());
+        static_cast<Seen&>(self).inner_recovered = !self.guarded(read_word, nowhere);
+        hal::Console::write("caught\n");
+        self.kind = hal::FaultKind::double_fault;
         static_cast<Seen&>(self).upcall_stack = reinterpret_cast<u64>(__builtin_frame_address(0));
         return hal::FaultAction{hal::FaultAction::Kind::recover, self.point};
     };
     MemoryConsole console;
     ASSERT_EQ(make_machine(seen, console)->run().kind, Stop::Kind::exited);
     EXPECT_TRUE(seen.recovered);
-    EXPECT_EQ(seen.faults, 2u);
+    EXPECT_TRUE(seen.inner_recovered);
+    EXPECT_EQ(seen.faults, 4u);
     EXPECT_EQ(seen.kind, hal::FaultKind::double_fault);
-    EXPECT_LT(seen.address - (seen.stack_base - 4096), 4096u) << "the guard page";
     EXPECT_FALSE(seen.upcall_stack - seen.stack_base < seen.stack_size);
-    EXPECT_EQ(console.output, "still alive\n");
+    EXPECT_EQ(console.output, "overflow\ncaught\nstill alive\noverflow\ncaught\n");
+}
+
+TEST(HostedFaults, ADoubleFaultNamesTheGuardPage) {
+    struct Seen : Probe {
+        u64 guard;
+    };
+    Seen seen{};
+    seen.body = [](Probe& self, hal::BootInfo const& info) {
+        static_cast<Seen&>(self).guard = info.stack_base.value - page_size.value;
+        static_cast<void>(recurse(1));
+    };
+    EXPECT_EQ(run_probe(seen).status, 70);
+    EXPECT_EQ(seen.kind, hal::FaultKind::double_fault);
+    EXPECT_LT(seen.address - seen.guard, page_size.value);
+}
+
+Machine* stopped_machine = nullptr;
+
+void ask_to_stop(int, siginfo_t* info, void* context) {
+    stopped_machine->request_stop(*info, *static_cast<ucontext_t*>(context));
+}
+
+TEST(HostedFaults, ASignalStopsAKernelThatComputesForEver) {
+    Probe probe;
+    probe.body = [](Probe&, hal::BootInfo const&) {
+        hal::Console::write("computing");
+        while (true) {
+            hal::Cpu::pause();
+        }
+    };
+    MemoryConsole console;
+    auto const machine = make_machine(probe, console);
+    stopped_machine = machine.get();
+    struct sigaction action{};
+    struct sigaction before{};
+    action.sa_sigaction = ask_to_stop;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigaction(SIGALRM, &action, &before);
+    itimerval const soon{{0, 1000}, {0, 1000}};
+    setitimer(ITIMER_REAL, &soon, nullptr);
+    EXPECT_EQ(machine->run().kind, Stop::Kind::interrupted);
+    itimerval const never{};
+    setitimer(ITIMER_REAL, &never, nullptr);
+    sigaction(SIGALRM, &before, nullptr);
+    EXPECT_NE(machine->crash_report().find("kernel stack"), std::string_view::npos);
+    probe.body = [](Probe&, hal::BootInfo const&) { hal::Power::exit(6); };
+    machine->reset();
+    EXPECT_EQ(machine->run().status, 6);
 }
 
 TEST(HostedFaults, ATripleFaultEndsTheKernelAndNotTheProcess) {

@@ -16,7 +16,7 @@ struct State {
     int descriptor = -1;
     termios before{};
     termios raw{};
-    bool volatile is_raw = false;
+    std::sig_atomic_t volatile is_raw = 0;
 };
 State state;
 
@@ -24,7 +24,7 @@ constexpr std::array ending_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 
 void enter_raw() {
     if (tcsetattr(state.descriptor, TCSADRAIN, &state.raw) == 0) {
-        state.is_raw = true;
+        state.is_raw = 1;
     }
 }
 
@@ -51,7 +51,7 @@ void end(int signal) {
 }
 
 void stop(int signal) {
-    bool const was_raw = state.is_raw;
+    bool const was_raw = state.is_raw != 0;
     restore_terminal();
     take_default(signal);
     if (was_raw) { // somebody continued the process
@@ -86,9 +86,9 @@ void make_terminal_raw(int descriptor) {
 }
 
 void restore_terminal() {
-    if (state.is_raw) {
+    if (state.is_raw != 0) {
         tcsetattr(state.descriptor, TCSADRAIN, &state.before);
-        state.is_raw = false;
+        state.is_raw = 0;
     }
 }
 

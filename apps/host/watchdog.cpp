@@ -19,10 +19,10 @@ constexpr suseconds_t again_us = 20'000;
 
 // Signal handlers have no arguments: hence the state.
 hosted::Machine* watched = nullptr;
-bool volatile has_expired = false;
+std::sig_atomic_t volatile has_expired = 0;
 
 void on_alarm(int, siginfo_t* info, void* context) {
-    has_expired = true;
+    has_expired = 1;
     if (watched != nullptr) {
         watched->request_stop(*info, *static_cast<ucontext_t*>(context));
     }
@@ -39,7 +39,7 @@ void set_timer(itimerval const& timer) {
 
 Watchdog::Watchdog(hosted::Machine& machine, double seconds) {
     watched = &machine;
-    has_expired = false;
+    has_expired = 0;
     struct sigaction action{};
     action.sa_sigaction = on_alarm;
     action.sa_flags =
@@ -59,7 +59,7 @@ Watchdog::~Watchdog() {
 }
 
 bool Watchdog::expired() {
-    return has_expired;
+    return has_expired != 0;
 }
 
 } // namespace twofold::host

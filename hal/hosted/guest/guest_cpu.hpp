@@ -10,10 +10,10 @@
 // each entry of the kernel sets anew.
 #pragma once
 
+#include "hal/hosted/cpu_block.hpp"
 #include "hal/hosted/guest/fault_slot.hpp"
 #include "hal/hosted/guest/stack_bounds.hpp"
 #include "hal/layout.hpp"
-#include "machine/cpu_block.hpp"
 
 #include <type_traits>
 

@@ -19,8 +19,8 @@ FILE_LINES = 500
 FUNCTION_LINES = 70
 COLUMNS = 100
 COLUMNS_OF_SCRIPTS = 120
-SCRIPTS = (".cmake", "CMakeLists.txt", ".py", ".ld", ".sh", "twofold")
-MEASURED = (*SOURCES, ".c", ".h", ".S", *SCRIPTS)
+SCRIPTS = (".cmake", "CMakeLists.txt", ".S", ".py", ".ld", ".sh", "twofold")
+MEASURED = (*SOURCES, ".c", ".h", *SCRIPTS)
 
 
 def _python_functions(text: str) -> list[Function]:

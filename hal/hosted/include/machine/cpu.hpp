@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hal/cpu.hpp"
-#include "machine/cpu_block.hpp"
+#include "hal/hosted/cpu_block.hpp"
 
 #include <isa/cpuid.hpp>
 #include <isa/frames.hpp>

@@ -1,8 +1,8 @@
 // The hosted machine's interrupt flag: a word of the per-CPU block, no system call.
 #pragma once
 
+#include "hal/hosted/cpu_block.hpp"
 #include "hal/interrupt.hpp"
-#include "machine/cpu_block.hpp"
 
 namespace hal {
 

@@ -1,7 +1,7 @@
 // The hosted machine's physical memory, as the kernel sees it through the linear window.
 #pragma once
 
-#include "machine/cpu_block.hpp"
+#include "hal/hosted/cpu_block.hpp"
 
 namespace hal {
 

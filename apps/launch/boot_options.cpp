@@ -70,7 +70,8 @@ void append_channel(std::vector<std::string>& to, std::string const& name, int d
 void add_boot_options(CLI::App& app, BootOptions& options) {
     add_run_options(app, options.run);
     app.add_option(
-           "--image", options.image, "metal kernel image (default: images/twofold-full.elf)")
+           "--image", options.image,
+           "metal kernel image: a file, or base, full or test (default: full)")
         ->type_name("FILE");
     app.add_option("--machine", options.machine, "q35 (default) or microvm")
         ->type_name("NAME")
@@ -136,6 +137,9 @@ void check_boot_options(BootOptions const& options) {
 
 fs::path find_image(fs::path const& given, std::string_view file) {
     std::error_code error;
+    if (given.native().find_first_of("/.") == std::string::npos && !given.empty()) {
+        return find_image({}, fmt::format("twofold-{}.elf", given.native()));
+    }
     if (!given.empty()) {
         if (!fs::is_regular_file(given, error)) {
             throw Failure(

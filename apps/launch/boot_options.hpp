@@ -43,8 +43,9 @@ void add_boot_options(CLI::App& app, BootOptions& options);
 void check_boot_options(BootOptions const& options);
 
 /// `given`, or else `file` in a folder `images` beside the running program or in one of the folders
-/// above it (a build tree), or in `share/twofold/images` there (an installation). Throws Failure
-/// (69) if there is no such file.
+/// above it (a build tree), or in `share/twofold/images` there (an installation). A bare word is
+/// the name of an image in these folders: `base` means twofold-base.elf. Throws Failure (69) if
+/// there is no such file.
 std::filesystem::path find_image(std::filesystem::path const& given, std::string_view file);
 
 /// The file with the image's symbols: `NAME.debug.elf` beside `NAME.elf`, else the image itself.

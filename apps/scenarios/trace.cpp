@@ -12,8 +12,8 @@ using namespace twofold::trace;
 char const* numbered(FixedString<64>& storage, std::string_view prefix, u64 number) {
     char text[60];
     storage.clear();
-    CHECK(storage.append(format_to(std::span(text), "{} {}", prefix, number)).has_value());
-    CHECK(storage.append(std::string_view("\0", 1)).has_value());
+    storage.append(format_to(std::span(text), "{} {}", prefix, number)).value();
+    storage.append(std::string_view("\0", 1)).value();
     return storage.view().data();
 }
 

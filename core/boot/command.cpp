@@ -160,8 +160,8 @@ u8 run_words(Kernel& kernel, CommandOutput& out, std::span<std::string_view cons
 u8 run_reported(Kernel& kernel, Output const& sink, std::span<std::string_view const> words) {
     FixedString<Options::command_max> text;
     for (std::string_view const word : words) {
-        CHECK(text.append(text.empty() ? "" : " ").has_value());
-        CHECK(text.append(word).has_value());
+        text.append(text.empty() ? "" : " ").value();
+        text.append(word).value();
     }
     u64 const number = kernel.commands_run++;
     u64 const before = hal::Cpu::cycle_counter();
@@ -232,7 +232,7 @@ u8 run_line(Kernel& kernel, Output const& sink, std::string_view line, u8 previo
         Token const token = tokens.next().value();
         more = token.kind != Token::Kind::end;
         if (token.kind == Token::Kind::word) {
-            CHECK(words.push_back(token.text).has_value());
+            words.push_back(token.text).value();
         } else if (!words.empty()) {
             last = run_reported(kernel, sink, words.items());
             words.clear();

@@ -86,8 +86,8 @@ u8 cpu(CommandContext& context) {
     for (unsigned bit = 0; bit < 64; ++bit) {
         std::string_view const name = hal::Cpu::feature_name(bit);
         if ((cpu.features >> bit & 1) != 0 && !name.empty()) {
-            CHECK(features.append(features.view().empty() ? "" : " ").has_value());
-            CHECK(features.append(name).has_value());
+            features.append(features.view().empty() ? "" : " ").value();
+            features.append(name).value();
         }
     }
     context.out.row({"features", features.view()});
@@ -111,8 +111,8 @@ u8 startup(CommandContext& context) {
         FixedString<256> requirements;
         for (std::string_view const name : step.requirements) {
             if (!name.empty()) {
-                CHECK(requirements.append(requirements.view().empty() ? "" : " ").has_value());
-                CHECK(requirements.append(name).has_value());
+                requirements.append(requirements.view().empty() ? "" : " ").value();
+                requirements.append(name).value();
             }
         }
         context.out.row(

@@ -48,7 +48,7 @@ template<class... Args>
 void write(Text& text, FormatString<std::type_identity_t<Args>...> format, Args const&... args) {
     char storage[Text::capacity()];
     text.clear();
-    CHECK(text.append(format_to(std::span(storage), format, args...).text).has_value());
+    text.append(format_to(std::span(storage), format, args...).text).value();
 }
 
 Result<void> describe_madt(Text& text, acpi::TableBytes table) {

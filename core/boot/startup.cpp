@@ -75,7 +75,7 @@ void StartupPlan::compute_order() {
             if (can_run) {
                 placed[i] = true;
                 progress = true;
-                CHECK(m_order.push_back(static_cast<u8>(i)).has_value());
+                m_order.push_back(static_cast<u8>(i)).value();
                 break; // start again, so that declaration order decides among the ready
             }
         }

@@ -10,7 +10,7 @@ using hal::FaultKind;
 namespace {
 
 std::optional<boot::CaughtFault> provoke(std::string_view kind) {
-    return boot::catch_fault([kind] { CHECK(boot::provoke_fault(kind).has_value()); });
+    return boot::catch_fault([kind] { boot::provoke_fault(kind).value(); });
 }
 
 } // namespace

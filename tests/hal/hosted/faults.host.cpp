@@ -495,12 +495,4 @@ TEST(HostedFaultsDeathTest, AnAbortIsReported) {
         testing::ExitedWithCode(crash_status), "the machine crashed: SIGABRT");
 }
 
-TEST(HostedFaults, EveryVectorHasAName) {
-    for (u64 vector = 0; vector < 32; ++vector) {
-        EXPECT_NE(std::string_view(exception_facts(vector).name), "");
-    }
-    EXPECT_EQ(exception_facts(13).kind, hal::FaultKind::protection);
-    EXPECT_EQ(exception_facts(99).kind, hal::FaultKind::other);
-}
-
 } // namespace

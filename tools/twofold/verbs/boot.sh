@@ -7,12 +7,17 @@
 
 passes_help=yes
 
-# boot_targets ARGUMENTS...: what must be built for these options; the CD image only if it is asked for.
+# boot_targets ARGUMENTS...: what must be built for these options; the CD image and the test image only if
+# they are asked for.
 boot_targets() {
-    local argument
+    local argument previous=''
     printf 'twofold-boot\nimage_base\nimage_full\n'
     for argument in "$@"; do
-        if [[ $argument == --iso ]]; then printf 'image_full_iso\n'; fi
+        case $previous,$argument in
+            *,--iso) printf 'image_full_iso\n' ;;
+            --image,test | *,--image=test) printf 'image_test\n' ;;
+        esac
+        previous=$argument
     done
 }
 

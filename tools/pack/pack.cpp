@@ -245,7 +245,9 @@ Buffer append_payload(Bytes_ stub, Bytes_ payload) {
         if (entry.p_type == PT_LOAD) {
             end = std::max(end, entry.p_paddr + entry.p_memsz);
         }
-        file_begin = std::min(file_begin, entry.p_offset);
+        if (entry.p_filesz != 0) {
+            file_begin = std::min(file_begin, entry.p_offset);
+        }
         file_end = std::max(file_end, entry.p_offset + entry.p_filesz);
     }
     // The stub looks for it at its own end, a page boundary (hal/x86_64/stub/stub.ld).

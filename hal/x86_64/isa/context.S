@@ -1,8 +1,9 @@
 // The context switch (isa/context.hpp), System V AMD64 calling convention.
 //
-// It leaves by a jump and not by a return: the address was pushed by another call, so a return would
-// always be predicted wrong, and would not match a shadow stack. The jump carries the no-track prefix
-// because it goes back behind a call, where indirect-branch tracking expects no landing pad.
+// It leaves by a jump and not by a return: the address was pushed by another call, so a return
+// would always be predicted wrong, and would not match a shadow stack. The jump carries the no-
+// track prefix because it goes back behind a call, where indirect-branch tracking expects no
+// landing pad.
 
     .section .text.isa_context, "ax", @progbits
 

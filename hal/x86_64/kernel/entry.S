@@ -1,4 +1,5 @@
-// The first instructions of the kernel image: leaves the stub's tables for its own and takes its stack.
+// The first instructions of the kernel image: leaves the stub's tables for its own and takes its
+// stack.
 
     .section .text.metal_entry, "ax", @progbits
     .globl  metal_entry

@@ -1,8 +1,9 @@
-// The image's first instructions: from the state that PVH and Multiboot2 loaders leave (32-bit protected
-// mode, flat segments, no paging, no interrupts) to C++ in long mode.
+// The image's first instructions: from the state that PVH and Multiboot2 loaders leave (32-bit
+// protected mode, flat segments, no paging, no interrupts) to C++ in long mode.
 //
-// The tables built here map the first 4 GiB where they are, the stub's code executable and not writable,
-// everything else writable and not executable. They live until the kernel's own are activated.
+// The tables built here map the first 4 GiB where they are, the stub's code executable and not
+// writable, everything else writable and not executable. They live until the kernel's own are
+// activated.
 //
 // Sources: Multiboot2 Specification 2.0, sections 3.1 and 3.3; Xen docs/misc/pvh.pandoc; SDM 3A,
 // section 10.8.5 (initialising IA-32e mode).
@@ -18,6 +19,8 @@
 #define CR0_NUMERIC    0x00000020
 #define CR0_WRITE_PROTECT 0x00010000
 #define CR0_PAGING     0x80000000
+#define CR0_KERNEL     (CR0_PAGING | CR0_WRITE_PROTECT | CR0_NUMERIC | CR0_TASK_SWITCHED | \
+                        CR0_COPROC | CR0_PROTECTED)
 #define CR4_PAE        0x00000020
 #define EFER           0xc0000080
 #define EFER_LONG_MODE 0x00000100
@@ -129,7 +132,7 @@ pvh_entry:
     orl     $(EFER_LONG_MODE | EFER_NX), %eax
     wrmsr
     // Task-switched: the kernel uses no vector register, and an instruction that does shall fault.
-    movl    $(CR0_PAGING | CR0_WRITE_PROTECT | CR0_NUMERIC | CR0_TASK_SWITCHED | CR0_COPROC | CR0_PROTECTED), %eax
+    movl    $(CR0_KERNEL), %eax
     movl    %eax, %cr0
     lgdt    descriptors_pointer
     ljmp    $CODE_64, $entry_64
@@ -175,7 +178,7 @@ unsuitable_text:
     .ascii  "twofold: cannot start: the processor has no long mode or no no-execute pages\n"
 unsuitable_text_end:
     .p2align 3
-descriptors:                            // accessed already, so that the processor does not write here
+descriptors:                            // accessed already: the processor does not write here
     .quad   0
     .quad   0x00af9b000000ffff
     .quad   0x00cf93000000ffff

@@ -55,7 +55,8 @@ T* in_kernel(T* pointer) {
     return reinterpret_cast<T*>(reinterpret_cast<u64>(pointer) + hal::Layout::linear.base.value);
 }
 std::string_view in_kernel(std::string_view text) {
-    return {in_kernel(text.data()), text.size()};
+    char const* const first = text.data();
+    return {in_kernel(first), text.size()};
 }
 
 void discover(u32 magic, u32 information, Discovered& found) {

@@ -3,8 +3,8 @@
 
     start_test.py IMAGE.elf
 
-Each failure must be one clear line on the serial port and the debug-exit status of a machine that could not
-start; never a hang.
+Each failure must be one clear line on the serial port and the debug-exit status of a machine that
+could not start; never a hang.
 """
 import pathlib
 import struct
@@ -21,12 +21,14 @@ LIMIT_SECONDS = 60
 
 def start(image, command_line="", *options):
     """Runs `image` on a small microvm: its exit status as the guest gave it, and its console."""
-    machine = ["qemu-system-x86_64", "-machine", "microvm,rtc=off,pit=off,pic=off,isa-serial=on", "-cpu", "max",
-               "-m", "8M", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
-               "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-kernel", str(image), "-append", command_line]
+    machine = ["qemu-system-x86_64", "-machine", "microvm,rtc=off,pit=off,pic=off,isa-serial=on",
+               "-cpu", "max", "-m", "8M", "-nodefaults", "-display", "none", "-no-reboot",
+               "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+               "-kernel", str(image), "-append", command_line]
     result = subprocess.run([*machine, *options], stdin=subprocess.DEVNULL, capture_output=True,
                             timeout=LIMIT_SECONDS, check=False)
-    return (result.returncode - 1) // 2, result.stdout.decode(errors="replace"), result.stderr.decode()
+    status = (result.returncode - 1) // 2
+    return status, result.stdout.decode(errors="replace"), result.stderr.decode()
 
 
 def payload_offset(image):
@@ -90,8 +92,10 @@ class Start(unittest.TestCase):
 
     def test_a_place_that_cannot_be_is_refused(self):
         reason = "image_base must be a multiple of 0x200000 from 0xffffe00000000000 on: "
-        for base, error in (("0x200000", "out_of_range"), ("0xffffffff80001000", "invalid_argument"),
-                            ("here", "invalid_argument"), ("0xffffffffffe00000", "out_of_range"),
+        for base, error in (("0x200000", "out_of_range"),
+                            ("0xffffffff80001000", "invalid_argument"),
+                            ("here", "invalid_argument"),
+                            ("0xffffffffffe00000", "out_of_range"),
                             ("0x1ffffffff80000000", "out_of_range")):
             with self.subTest(base=base):
                 self.assert_refused(start(IMAGE, f"image_base={base}"), reason + error)
@@ -102,7 +106,8 @@ class Start(unittest.TestCase):
         self.assert_refused(start(IMAGE, "", "-cpu", "qemu32"), reason)
 
     def test_too_little_memory_is_refused(self):
-        self.assert_refused(start(IMAGE, "command=version", "-m", "1300K"), "there is not enough memory")
+        outcome = start(IMAGE, "command=version", "-m", "1300K")
+        self.assert_refused(outcome, "there is not enough memory")
 
     def test_an_exhausted_stack_is_a_readable_double_fault(self):
         status, console, _ = start(IMAGE, "command='fault stack'")

@@ -1,4 +1,5 @@
-// The preset `mutants`: --mutant NAME, or its number, flips one operation of this run.
+// The preset `mutants`: --mutant NAME, or its number, flips one operation of this run; --list-mutants
+// names them.
 #include "apps/host/mutant_option.hpp"
 
 #include "core/base/base.hpp"
@@ -58,6 +59,14 @@ std::string check_mutant(std::string const& text) {
     return fmt::format("'{}' is no mutant; there are {}", text, names);
 }
 
+/// A line for each: its room, which is the name's first word, and its name.
+void list_mutants() {
+    for (u16 index = 1; !mutant_name(static_cast<Mutant>(index)).empty(); ++index) {
+        std::string_view const name = mutant_name(static_cast<Mutant>(index));
+        fmt::print("{} {}\n", name.substr(0, name.find('_')), name);
+    }
+}
+
 } // namespace
 
 Mutant selected_mutant() {
@@ -70,6 +79,13 @@ void host::add_mutant_option(CLI::App& app) {
            "flip one operation of the kernel")
         ->type_name("NAME")
         ->check(CLI::Validator(check_mutant, ""));
+    app.add_flag_callback(
+        "--list-mutants",
+        [] {
+            list_mutants();
+            throw CLI::Success();
+        },
+        "list the operations that can be flipped, each behind its room");
 }
 
 } // namespace twofold

@@ -137,8 +137,8 @@ void record_faults(Recorder& record) {
     constexpr std::string_view kinds[] = {"read", "null", "write", "execute", "divide", "opcode"};
     Name name;
     for (usize i = 0; i < std::size(kinds); ++i) {
-        auto const fault = twofold::boot::catch_fault(
-            [&] { twofold::boot::provoke_fault(kinds[i]).value(); });
+        auto const fault =
+            twofold::boot::catch_fault([&] { twofold::boot::provoke_fault(kinds[i]).value(); });
         char text[96];
         record.truth(named(name, "fault: raised", i), fault.has_value());
         if (fault) {

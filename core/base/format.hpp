@@ -149,6 +149,7 @@ constexpr char const* decayed(char const* text) {
 }
 template<class T>
 constexpr T const& decayed(T const& value) {
+    // NOLINTNEXTLINE(bugprone-return-const-ref-from-parameter): used before the call's end only
     return value;
 }
 

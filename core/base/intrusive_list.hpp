@@ -21,6 +21,7 @@ class ListNode {
 public:
     ListNode() = default;
     ListNode(ListNode const&) {}
+    // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): assigns nothing, to itself too
     ListNode& operator=(ListNode const&) { return *this; }
     ~ListNode() { CHECK(!is_linked()); }
 

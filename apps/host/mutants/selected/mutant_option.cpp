@@ -1,5 +1,5 @@
-// The preset `mutants`: --mutant NAME, or its number, flips one operation of this run; --list-mutants
-// names them.
+// The preset `mutants`: --mutant NAME, or its number, flips one operation of this run;
+// --list-mutants names them.
 #include "apps/host/mutant_option.hpp"
 
 #include "core/base/base.hpp"

@@ -200,8 +200,9 @@ fs::path find_uefi_firmware() {
 }
 
 std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
-    std::vector<std::string> out = {
-        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"};
+    // Stopped at first: the monitor, or a debugger, lets it run once somebody listens.
+    std::vector<std::string> out = {"-nodefaults", "-no-user-config", "-display",
+                                    "none",        "-no-reboot",      "-S"};
     append(out, {"-machine", plan.machine == Machine::q35 ? "q35" : "microvm"});
     // Some hosts offer the register behind arch-capabilities and then refuse to have it written.
     append(out, {"-accel", plan.kvm ? "kvm" : "tcg"});
@@ -231,7 +232,7 @@ std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
         append(out, {"-append", plan.kernel_command_line});
     }
     if (plan.gdb_device) {
-        append(out, {"-S", "-gdb", *plan.gdb_device});
+        append(out, {"-gdb", *plan.gdb_device});
     }
     out.insert(out.end(), plan.further.begin(), plan.further.end());
     return out;

@@ -72,7 +72,8 @@ struct EmulatorPlan {
     std::vector<std::string> further;
 };
 
-/// The emulator's arguments, without the program. O(1).
+/// The emulator's arguments, without the program. The machine does not run by itself, see Monitor.
+/// O(1).
 std::vector<std::string> emulator_arguments(EmulatorPlan const& plan);
 
 } // namespace twofold::launch

@@ -17,8 +17,11 @@ constexpr usize line_bytes_max = usize{4} << 20;
 
 } // namespace
 
-Monitor::Monitor(Emulator const& emulator) : m_descriptor(emulator.monitor.number()) {
-    send(R"({"execute":"qmp_capabilities"})");
+Monitor::Monitor(Emulator const& emulator, Start start) : m_descriptor(emulator.monitor.number()) {
+    send(R"({"execute":"qmp_capabilities"})"); // events are sent from here on
+    if (start == Start::by_monitor) {
+        send(R"({"execute":"cont"})");
+    }
 }
 
 bool Monitor::send(std::string_view line) {

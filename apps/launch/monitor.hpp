@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apps/launch/emulator.hpp"
+#include "core/base/base.hpp"
 
 #include <chrono>
 #include <optional>
@@ -15,8 +16,12 @@ using Clock = std::chrono::steady_clock;
 
 class Monitor {
 public:
+    /// Who lets the machine run: this monitor, so that no event of its life is missed, or a
+    /// debugger.
+    enum class Start : u8 { by_monitor, by_debugger };
+
     /// Talks over `emulator`'s monitor channel, which must outlive this.
-    explicit Monitor(Emulator const& emulator);
+    Monitor(Emulator const& emulator, Start start);
 
     /// Takes what has arrived, without waiting. False once the channel is closed.
     bool receive();

@@ -46,7 +46,9 @@ public:
           m_signals(end_signals),
           m_terminal(setup.input == InputKind::terminal ? STDIN_FILENO : -1),
           m_emulator(Emulator::start(setup.emulator, emulator_arguments(setup.plan))),
-          m_monitor(m_emulator),
+          m_monitor(
+              m_emulator,
+              setup.plan.gdb_device ? Monitor::Start::by_debugger : Monitor::Start::by_monitor),
           m_console(setup.nonce) {
         if (setup.results) {
             m_results.emplace(*setup.results);

@@ -14,7 +14,6 @@
 // `show-command-line`.
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 
 namespace {
 
@@ -27,6 +26,8 @@ constexpr u16 serial_port = 0x3F8;
 constexpr u16 results_port = 0xE9;
 constexpr u16 exit_port = 0xF4;
 constexpr u16 q35_power_port = 0x604;
+constexpr u8 sync[] = {0x54, 0x32, 0x46, 0x1E};
+constexpr u8 half_a_frame[] = {0x54, 0x32, 0x46, 0x1E, 0x03, 0x09, 0x00, 0x54, 0x32};
 constexpr u8 line_has_input = 0x01;
 constexpr u8 line_takes_output = 0x20;
 constexpr u8 line_has_sent_all = 0x40;
@@ -130,7 +131,7 @@ public:
     void send() {
         m_bytes[1] = static_cast<u8>(m_length - 3);
         m_bytes[2] = static_cast<u8>((m_length - 3) >> 8);
-        for (u8 const byte : {0x54, 0x32, 0x46, 0x1E}) {
+        for (u8 const byte : sync) {
             out8(results_port, byte);
         }
         u32 crc = ~0u;
@@ -231,7 +232,7 @@ u64 run(char const* line) {
             print("abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz 0123456789\n");
         }
     } else if (after(line, "noise") != nullptr) {
-        for (u8 const byte : {0x54, 0x32, 0x46, 0x1E, 0x03, 0x09, 0x00, 0x54, 0x32}) {
+        for (u8 const byte : half_a_frame) {
             out8(results_port, byte);
         }
     } else if (char const* const name = after(line, "value ")) {

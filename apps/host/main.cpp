@@ -9,6 +9,7 @@
 #include "hal/hosted/machine.hpp"
 #include "hal/hosted/signals.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>

@@ -2,7 +2,9 @@
 // the build chooses between mutants/none and mutants/selected.
 #pragma once
 
-#include <CLI/CLI.hpp>
+namespace CLI {
+class App;
+}
 
 namespace twofold::host {
 

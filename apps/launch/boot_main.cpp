@@ -5,6 +5,7 @@
 #include "apps/launch/session.hpp"
 #include "apps/launch/streams.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>

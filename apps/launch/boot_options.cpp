@@ -1,6 +1,7 @@
 // Options of `twofold-boot` and the emulator's command line. See boot_options.hpp.
 #include "apps/launch/boot_options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

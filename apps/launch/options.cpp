@@ -1,6 +1,7 @@
 // Options of a run: validation, and the kernel's command line. See options.hpp.
 #include "apps/launch/options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 

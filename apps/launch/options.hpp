@@ -6,12 +6,14 @@
 #include "apps/launch/status.hpp"
 #include "core/base/base.hpp"
 
-#include <CLI/CLI.hpp>
-
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+
+namespace CLI {
+class App;
+}
 
 namespace twofold::launch {
 

@@ -13,9 +13,9 @@ bool belongs_to_machine(std::string_view key) {
 void complain(Options& options, std::string_view key, std::string_view what) {
     if (options.problem.view().empty()) {
         char text[decltype(Options::problem)::capacity()];
-        CHECK(options.problem
-                  .append(format_to(std::span(text), "kernel command line: '{}': {}", key, what))
-                  .has_value());
+        std::string_view const problem =
+            format_to(std::span(text), "kernel command line: '{}': {}", key, what);
+        options.problem.append(problem).value();
     }
 }
 

@@ -8,6 +8,7 @@
 #include "apps/launch/journal.hpp"
 #include "apps/launch/json_text.hpp"
 
+#include <CLI/CLI.hpp>
 #include <elf.h>
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 // The options of a run: what is accepted, what is refused and with which words.
 #include "apps/launch/options.hpp"
 
+#include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
 

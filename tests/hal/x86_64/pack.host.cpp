@@ -88,7 +88,7 @@ TEST(Pack, UnpacksToTheKernel) {
         }
         ++matched;
     }
-    EXPECT_GE(matched, 3u) << "text, constants, data";
+    EXPECT_GE(matched, 2u) << "text and constants; a kernel's data may be all zeros";
 }
 
 TEST(Pack, IsDeterministic) {

@@ -4,6 +4,7 @@
 
 #include "core/base/base.hpp"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <charconv>

@@ -20,7 +20,8 @@ constexpr u8 divisor_latch = 0x80;
 constexpr u8 fifo_on_and_cleared = 0x07;
 constexpr u8 ready_and_request = 0x03;
 constexpr u8 received = 0x01;
-constexpr u8 transmitter_empty = 0x20;
+constexpr u8 holding_register_empty = 0x20;
+constexpr u8 transmitter_empty = 0x40; // nothing is on its way any more
 constexpr u16 divisor = 1; // 115200 baud
 
 constexpr usize fifo_size = 16;
@@ -46,9 +47,9 @@ void SerialPort::start() {
     write_port(modem_control, ready_and_request);
 }
 
-bool SerialPort::wait_until_empty() {
+bool SerialPort::wait_until(u8 status) {
     for (u32 poll = 0; poll < longest_wait_polls; ++poll) {
-        if ((read_port(line_status) & transmitter_empty) != 0) {
+        if ((read_port(line_status) & status) != 0) {
             return true;
         }
         asm volatile("pause");
@@ -58,13 +59,19 @@ bool SerialPort::wait_until_empty() {
 
 void SerialPort::write(std::string_view text) {
     while (m_present && !text.empty()) {
-        if (!wait_until_empty()) {
+        if (!wait_until(holding_register_empty)) {
             m_present = false;
             return;
         }
         usize const count = text.size() < fifo_size ? text.size() : fifo_size;
         write_port_bytes(data, text.data(), count);
         text.remove_prefix(count);
+    }
+}
+
+void SerialPort::drain() {
+    if (m_present) {
+        m_present = wait_until(transmitter_empty);
     }
 }
 

@@ -20,11 +20,13 @@ public:
     /// Writes all of `text`, as fast as the line takes it; without a port, or with one that never
     /// gets ready, it is lost. O(n).
     void write(std::string_view text);
+    /// Waits until everything written has left the port: before the machine ends. O(1) bytes.
+    void drain();
     /// One received byte, if there is one. Never waits. O(1).
     std::optional<char> read();
 
 private:
-    bool wait_until_empty();
+    bool wait_until(u8 status);
 
     bool m_present = false;
 };

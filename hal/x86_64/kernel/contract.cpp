@@ -77,6 +77,7 @@ void Entropy::fill(std::span<std::byte> bytes) {
 }
 
 void Power::exit(u8 status) {
+    metal::machine().serial.drain();
     metal::debug_exit(status);
 }
 

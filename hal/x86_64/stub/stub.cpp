@@ -356,6 +356,7 @@ void give_up(std::string_view reason, std::string_view detail) {
         serial.write(detail);
     }
     serial.write("\n");
+    serial.drain();
     debug_exit(status_machine_crashed);
 }
 

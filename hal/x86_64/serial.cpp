@@ -22,7 +22,7 @@ constexpr u8 ready_and_request = 0x03;
 constexpr u8 received = 0x01;
 constexpr u8 holding_register_empty = 0x20;
 constexpr u8 transmitter_empty = 0x40; // nothing is on its way any more
-constexpr u16 divisor = 1; // 115200 baud
+constexpr u16 divisor = 1;             // 115200 baud
 
 constexpr usize fifo_size = 16;
 // A byte takes 87 us at this speed, a poll about 1 us: a port that is not ready after this many has

@@ -51,10 +51,15 @@ def weak_symbols(path: Path) -> list[str]:
 def check(tree: Tree) -> list[Finding]:
     remembered = objects.Remembered(tree, name)
     vectors = frozenset(tree.ladder["vector"]["targets"])
+    provoked = tree.ladder["vector"].get("provoked", {})
     found: set[Finding] = set()
     for preset in PRESETS:
         compilations = tree.built(preset, lambda one: one.is_kernel)
-        general = [one for one in compilations if one.target not in vectors]
+        general = [
+            one
+            for one in compilations
+            if one.target not in vectors and one.source not in provoked
+        ]
         answers = in_parallel(
             lambda one: remembered.ask("vector", one.object, vector_uses), general
         )

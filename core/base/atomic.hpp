@@ -5,49 +5,82 @@
 
 #include "core/base/integers.hpp"
 
-#include <atomic>
+#include <type_traits>
 
 namespace twofold {
 
-using MemoryOrder = std::memory_order;
-inline constexpr MemoryOrder relaxed = std::memory_order_relaxed;
-inline constexpr MemoryOrder acquire = std::memory_order_acquire;
-inline constexpr MemoryOrder release = std::memory_order_release;
-inline constexpr MemoryOrder acquire_release = std::memory_order_acq_rel;
-inline constexpr MemoryOrder sequential = std::memory_order_seq_cst;
+/// The memory orders of C++ ([atomics.order]), as the compilers' atomic operations number them.
+/// `consume` does not exist here: no compiler gives it a meaning of its own.
+enum class MemoryOrder : int {
+    relaxed = __ATOMIC_RELAXED,
+    acquire = __ATOMIC_ACQUIRE,
+    release = __ATOMIC_RELEASE,
+    acquire_release = __ATOMIC_ACQ_REL,
+    sequential = __ATOMIC_SEQ_CST,
+};
+inline constexpr MemoryOrder relaxed = MemoryOrder::relaxed;
+inline constexpr MemoryOrder acquire = MemoryOrder::acquire;
+inline constexpr MemoryOrder release = MemoryOrder::release;
+inline constexpr MemoryOrder acquire_release = MemoryOrder::acquire_release;
+inline constexpr MemoryOrder sequential = MemoryOrder::sequential;
 
 /// A word that several execution contexts may touch at once. Lock-free; any context; O(1).
+///
+/// Made of the compilers' atomic operations rather than of <atomic>, which is the longest header
+/// that the kernel would read, in every file.
 template<class T>
 class Atomic {
 public:
     static_assert(
-        std::atomic<T>::is_always_lock_free, "the kernel has no fallback for wide atomics");
+        __atomic_always_lock_free(sizeof(T), nullptr),
+        "the kernel has no fallback for wide atomics");
+    static_assert(std::is_trivially_copyable_v<T>);
 
     constexpr Atomic() = default;
     constexpr explicit Atomic(T value) : m_value(value) {}
     Atomic(Atomic const&) = delete;
     Atomic& operator=(Atomic const&) = delete;
 
-    T load(MemoryOrder order) const { return m_value.load(order); }
-    void store(T value, MemoryOrder order) { m_value.store(value, order); }
-    T exchange(T value, MemoryOrder order) { return m_value.exchange(value, order); }
-    T fetch_add(T value, MemoryOrder order) { return m_value.fetch_add(value, order); }
-    T fetch_sub(T value, MemoryOrder order) { return m_value.fetch_sub(value, order); }
-    T fetch_or(T value, MemoryOrder order) { return m_value.fetch_or(value, order); }
-    T fetch_and(T value, MemoryOrder order) { return m_value.fetch_and(value, order); }
+    T load(MemoryOrder order) const {
+        T value;
+        __atomic_load(&m_value, &value, static_cast<int>(order));
+        return value;
+    }
+    void store(T value, MemoryOrder order) {
+        __atomic_store(&m_value, &value, static_cast<int>(order));
+    }
+    T exchange(T value, MemoryOrder order) {
+        T before;
+        __atomic_exchange(&m_value, &value, &before, static_cast<int>(order));
+        return before;
+    }
+    T fetch_add(T value, MemoryOrder order) {
+        return __atomic_fetch_add(&m_value, value, static_cast<int>(order));
+    }
+    T fetch_sub(T value, MemoryOrder order) {
+        return __atomic_fetch_sub(&m_value, value, static_cast<int>(order));
+    }
+    T fetch_or(T value, MemoryOrder order) {
+        return __atomic_fetch_or(&m_value, value, static_cast<int>(order));
+    }
+    T fetch_and(T value, MemoryOrder order) {
+        return __atomic_fetch_and(&m_value, value, static_cast<int>(order));
+    }
 
     /// Stores `desired` if the word equals `expected`; else loads the word into `expected`.
     bool compare_exchange(T& expected, T desired, MemoryOrder success, MemoryOrder failure) {
-        return m_value.compare_exchange_strong(expected, desired, success, failure);
+        return __atomic_compare_exchange(
+            &m_value, &expected, &desired, false, static_cast<int>(success),
+            static_cast<int>(failure));
     }
 
 private:
-    std::atomic<T> m_value{};
+    alignas(sizeof(T)) T m_value{};
 };
 
 /// Orders the caller's memory operations before it against those after it, as `order` says.
 inline void fence(MemoryOrder order) {
-    std::atomic_thread_fence(order);
+    __atomic_thread_fence(static_cast<int>(order));
 }
 
 } // namespace twofold

@@ -4,10 +4,10 @@
 #pragma once
 
 #include "core/base/check.hpp"
+#include "core/base/construct.hpp"
 #include "core/base/integers.hpp"
 #include "core/base/result.hpp"
 
-#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>

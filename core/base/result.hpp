@@ -3,9 +3,9 @@
 #pragma once
 
 #include "core/base/check.hpp"
+#include "core/base/construct.hpp"
 #include "core/base/error.hpp"
 
-#include <memory>
 #include <type_traits>
 #include <utility>
 

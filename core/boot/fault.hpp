@@ -6,7 +6,6 @@
 #include "hal/interrupt.hpp"
 #include "hal/upcalls.hpp"
 
-#include <memory>
 #include <optional>
 #include <type_traits>
 
@@ -40,7 +39,7 @@ std::optional<CaughtFault> catch_fault(Function&& function) {
         (*static_cast<std::remove_reference_t<Function>*>(argument))();
     };
     void const* const argument =
-        std::addressof(function); // const may be the caller's, not the object's
+        __builtin_addressof(function); // const may be the caller's, not the object's
     if (call_catching(scope, call, const_cast<void*>(argument))) {
         return scope.caught;
     }

@@ -12,6 +12,8 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
+
 #include <csignal>
 #include <sys/time.h>
 #include <unistd.h>
@@ -47,6 +49,8 @@ struct Case {
     void (*access)(void* address);
     hal::FaultKind kind;
     u64 code;
+
+    friend void PrintTo(Case const& test, std::ostream* out) { *out << test.name; }
 };
 
 u64 map_with(Probe& probe, hal::Access access) {

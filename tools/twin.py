@@ -8,7 +8,7 @@ A scenario is kernel code, compiled once for each machine, that prints nothing a
 values on the result channel. Its digest is the SHA-256 over each value in order: the name and the
 bytes, each behind its length (8 bytes, little-endian).
 
-With --mutate, BUILD is the preset `mutants`: each operation that `twofold-host --list-mutants`
+With --mutate, BUILD is the preset `debug`: each operation that `twofold-host --list-mutants`
 names (a line each: its room, its name) is flipped in turn on the hosted machine, and the scenario
 of its room must notice.
 
@@ -184,7 +184,7 @@ def compare(build: pathlib.Path, wanted: list[str], as_json: bool) -> int:
 
 
 def mutants(program: pathlib.Path) -> list[tuple[str, str]]:
-    """Room and name of each operation that a program of the preset `mutants` can flip."""
+    """Room and name of each operation that a program of the preset `debug` can flip."""
     found = []
     for line in lines_of(program, "--list-mutants"):
         words = line.split()

@@ -9,11 +9,11 @@
 #include "hal/hosted/machine.hpp"
 #include "hal/hosted/signals.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <charconv>
 #include <csignal>
 #include <optional>
 #include <unistd.h>
@@ -36,17 +36,30 @@ struct HostOptions {
     unsigned window = 0;
 };
 
-void add_options(CLI::App& app, HostOptions& options) {
-    launch::add_run_options(app, options.run);
-    add_mutant_option(app);
-    app.add_option(
-           "--window", options.window,
-           fmt::format(
-               "which reserved address range the machine takes, 0 to {}", hosted::window_count - 1))
-        ->type_name("N")
-        ->check(CLI::Range(0u, hosted::window_count - 1))
-        ->default_str("0");
-    app.set_version_flag("--version", TWOFOLD_VERSION);
+std::string take_window(std::string const& text, unsigned& window) {
+    unsigned value = 0;
+    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value >= hosted::window_count) {
+        return fmt::format(
+            "'{}' is not the number of a window, 0 to {}", text, hosted::window_count - 1);
+    }
+    window = value;
+    return {};
+}
+
+void add_options(Arguments& arguments, HostOptions& options) {
+    launch::add_run_options(arguments, options.run);
+    add_mutant_option(arguments);
+    arguments.add(
+        {.name = "--window",
+         .value_name = "N",
+         .help = fmt::format(
+             "which reserved address range the machine takes, 0 to {}", hosted::window_count - 1),
+         .take = [&options](std::string const& text) { return take_window(text, options.window); },
+         .default_text = "0"});
+    arguments.add_action(
+        "--version", [] { fmt::print("{}\n", TWOFOLD_VERSION); },
+        "print the program's version and exit");
 }
 
 InputKind input_kind(launch::RunOptions const& run, bool person) {
@@ -162,9 +175,9 @@ int main(int count, char** arguments) {
     spdlog::set_pattern("%n: %v");
     try {
         HostOptions options;
-        CLI::App app("Runs the kernel as a Linux process.", program_name);
-        add_options(app, options);
-        if (auto const status = twofold::launch::parse_arguments(app, count, arguments)) {
+        twofold::Arguments known(program_name, "Runs the kernel as a Linux process.");
+        add_options(known, options);
+        if (auto const status = known.parse(count, arguments)) {
             return *status;
         }
         return run(options);

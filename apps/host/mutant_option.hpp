@@ -2,13 +2,11 @@
 // the build chooses between mutants/none and mutants/selected.
 #pragma once
 
-namespace CLI {
-class App;
-}
+#include "apps/arguments/arguments.hpp"
 
 namespace twofold::host {
 
-/// Adds the option to `app`, or nothing.
-void add_mutant_option(CLI::App& app);
+/// Adds the option, or nothing.
+void add_mutant_option(Arguments& arguments);
 
 } // namespace twofold::host

@@ -5,7 +5,6 @@
 #include "apps/launch/session.hpp"
 #include "apps/launch/streams.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -205,9 +204,9 @@ int main(int count, char** arguments) {
     spdlog::set_pattern("%n: %v");
     try {
         BootOptions options;
-        CLI::App app("Starts the metal kernel in QEMU.", program_name);
-        add_boot_options(app, options);
-        if (auto const status = parse_arguments(app, count, arguments)) {
+        twofold::Arguments known(program_name, "Starts the metal kernel in QEMU.");
+        add_boot_options(known, options);
+        if (auto const status = known.parse(count, arguments)) {
             return *status;
         }
         spdlog::set_level(options.verbose ? spdlog::level::debug : spdlog::level::info);

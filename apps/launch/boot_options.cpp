@@ -1,7 +1,6 @@
 // Options of `twofold-boot` and the emulator's command line. See boot_options.hpp.
 #include "apps/launch/boot_options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -23,10 +22,10 @@ std::map<std::string, Machine> const machine_names = {
 std::map<std::string, Accelerator> const accelerator_names = {
     {"tcg", Accelerator::tcg}, {"auto", Accelerator::automatic}, {"kvm", Accelerator::kvm}};
 
-/// A validator that answers with the list of choices, in one line.
+/// Takes one of the names; the refusal lists them in one line.
 template<class T>
-CLI::Validator one_of(std::map<std::string, T> const& choices) {
-    auto const check = [&choices](std::string& text) -> std::string {
+Arguments::Take one_of(std::map<std::string, T> const& choices, T& target) {
+    return [&choices, &target](std::string const& text) -> std::string {
         auto const found = choices.find(text);
         if (found == choices.end()) {
             std::string names;
@@ -35,17 +34,20 @@ CLI::Validator one_of(std::map<std::string, T> const& choices) {
             }
             return fmt::format("'{}' is none of {}", text, names);
         }
-        text = std::to_string(static_cast<unsigned>(found->second));
+        target = found->second;
         return {};
     };
-    return CLI::Validator(check, "");
 }
 
-std::string check_port(std::string& text) {
+/// A TCP port, or nothing for a socket of the launcher's own.
+std::string take_port(std::string const& text, std::optional<std::string>& target) {
     char* end = nullptr;
     unsigned long const port = std::strtoul(text.c_str(), &end, 10);
-    bool const whole = !text.empty() && end == text.c_str() + text.size();
-    return whole && port >= 1 && port <= 65535 ? "" : fmt::format("'{}' is not a TCP port", text);
+    if (!text.empty() && (end != text.c_str() + text.size() || port < 1 || port > 65535)) {
+        return fmt::format("'{}' is not a TCP port", text);
+    }
+    target = text;
+    return {};
 }
 
 /// A comma ends a value on the emulator's command line; doubled, it is one.
@@ -68,56 +70,62 @@ void append_channel(std::vector<std::string>& to, std::string const& name, int d
 
 } // namespace
 
-void add_boot_options(CLI::App& app, BootOptions& options) {
-    add_run_options(app, options.run);
-    app.add_option(
-           "--image", options.image,
-           "metal kernel image: a file, or base, full or test (default: full)")
-        ->type_name("FILE");
-    app.add_option("--machine", options.machine, "q35 (default) or microvm")
-        ->type_name("NAME")
-        ->transform(one_of(machine_names));
-    app.add_option_function<std::vector<std::string>>(
-           "--iso",
-           [&options](std::vector<std::string> const& file) {
-               options.iso = file.empty() ? fs::path() : fs::path(file[0]);
-           },
-           "boot a CD image through GRUB (default: images/twofold-full.iso)")
-        ->type_name("[FILE]")
-        ->expected(0, 1);
-    app.add_flag("--uefi", options.uefi, "with --iso: UEFI firmware instead of a BIOS");
-    app.add_option(
-           "--accel", options.accelerator,
-           "tcg (default), kvm, or auto: the faster one, measured once for each version of the "
-           "emulator and remembered")
-        ->type_name("NAME")
-        ->transform(one_of(accelerator_names));
-    app.add_flag(
+void add_boot_options(Arguments& arguments, BootOptions& options) {
+    using Occurrence = Arguments::Occurrence;
+    add_run_options(arguments, options.run);
+    arguments.add(
+        {.name = "--image",
+         .value_name = "FILE",
+         .help = "metal kernel image: a file, or base, full or test (default: full)",
+         .take = store_in(options.image)});
+    arguments.add(
+        {.name = "--machine",
+         .value_name = "NAME",
+         .help = "q35 (default) or microvm",
+         .take = one_of(machine_names, options.machine)});
+    arguments.add(
+        {.name = "--iso",
+         .value_name = "[FILE]",
+         .help = "boot a CD image through GRUB (default: images/twofold-full.iso)",
+         .take = store_in(options.iso),
+         .occurrence = Occurrence::bare});
+    arguments.add_flag("--uefi", options.uefi, "with --iso: UEFI firmware instead of a BIOS");
+    arguments.add(
+        {.name = "--accel",
+         .value_name = "NAME",
+         .help = "tcg (default), kvm, or auto: the faster one, measured once for each version of "
+                 "the emulator and remembered",
+         .take = one_of(accelerator_names, options.accelerator)});
+    arguments.add_flag(
         "--icount", options.count_instructions,
         "the guest's time is its count of instructions: slower, exact, repeatable");
-    app.add_option_function<std::vector<std::string>>(
-           "--gdb",
-           [&options](std::vector<std::string> const& port) {
-               options.gdb = port.empty() ? std::string() : port[0];
-           },
-           "stop before the first instruction and wait for gdb, on a TCP port if one is given")
-        ->type_name("[PORT]")
-        ->check(CLI::Validator(check_port, ""))
-        ->expected(0, 1);
-    app.add_option(
-           "--qemu-arg", options.emulator_arguments,
-           "a further argument of the emulator; repeatable")
-        ->type_name("ARG")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    app.add_flag("--verbose", options.verbose, "say what is done, and what the emulator says");
-    app.footer("Commands can be piped in; the end of the input powers off. On a terminal, ctrl-A x "
-               "ends the\n"
-               "machine, ctrl-A ctrl-A sends ctrl-A, and ctrl-D ends the input.\n\n"
-               "Exit status: 0 to 63 the last command's, 64 wrong use, 69 something is missing, 70 "
-               "the kernel\n"
-               "panicked, 71 the machine died, 74 a file or stream failed, 124 time ran out, 128+N "
-               "signal N.");
+    arguments.add(
+        {.name = "--gdb",
+         .value_name = "[PORT]",
+         .help =
+             "stop before the first instruction and wait for gdb, on a TCP port if one is given",
+         .take = [&options](std::string const& text) { return take_port(text, options.gdb); },
+         .occurrence = Occurrence::bare});
+    arguments.add(
+        {.name = "--qemu-arg",
+         .value_name = "ARG",
+         .help = "a further argument of the emulator; repeatable",
+         .take =
+             [&options](std::string const& text) {
+                 options.emulator_arguments.push_back(text);
+                 return std::string();
+             },
+         .occurrence = Occurrence::repeated});
+    arguments.add_flag(
+        "--verbose", options.verbose, "say what is done, and what the emulator says");
+    arguments.set_footer(
+        "Commands can be piped in; the end of the input powers off. On a terminal, ctrl-A x "
+        "ends the\n"
+        "machine, ctrl-A ctrl-A sends ctrl-A, and ctrl-D ends the input.\n\n"
+        "Exit status: 0 to 63 the last command's, 64 wrong use, 69 something is missing, 70 "
+        "the kernel\n"
+        "panicked, 71 the machine died, 74 a file or stream failed, 124 time ran out, 128+N "
+        "signal N.");
 }
 
 void check_boot_options(BootOptions const& options) {

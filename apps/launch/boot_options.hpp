@@ -36,8 +36,8 @@ struct BootOptions {
     bool verbose = false;
 };
 
-/// Adds the options of a run and those of the emulator to `app`.
-void add_boot_options(CLI::App& app, BootOptions& options);
+/// Adds the options of a run and those of the emulator. `options` must outlive the parse.
+void add_boot_options(Arguments& arguments, BootOptions& options);
 
 /// Refuses combinations that make no sense; throws Failure (64).
 void check_boot_options(BootOptions const& options);

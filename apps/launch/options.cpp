@@ -1,7 +1,6 @@
 // Options of a run: validation, and the kernel's command line. See options.hpp.
 #include "apps/launch/options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -32,18 +31,19 @@ u64 host_memory_bytes() {
     return static_cast<u64>(sysconf(_SC_PHYS_PAGES)) * static_cast<u64>(sysconf(_SC_PAGESIZE));
 }
 
-// CLI11 calls a validator with the text and takes a non-empty answer for the reason of refusal; a
-// validator may rewrite the text, which is how a size reaches its number.
+// Each takes the text of an option: stores its value, or answers why it is refused
+// (Arguments::Take).
 
-std::string check_cpus(std::string& text) {
-    auto const value = parse_number<u64>(text);
+std::string take_cpus(std::string const& text, u32& cpus) {
+    auto const value = parse_number<u32>(text);
     if (!value || *value == 0 || *value > cpus_max) {
         return fmt::format("'{}' is not a number of processors from 1 to {}", text, cpus_max);
     }
+    cpus = *value;
     return {};
 }
 
-std::string check_memory(std::string& text) {
+std::string take_memory(std::string const& text, u64& memory_bytes) {
     auto const size = parse_size(text);
     if (!size) {
         bool const huge = size.error() == Error::out_of_range;
@@ -60,20 +60,21 @@ std::string check_memory(std::string& text) {
     if (u64 const present = host_memory_bytes(); bytes > present) {
         return fmt::format("'{}' is more than this host has ({}M)", text, present >> 20);
     }
-    text = std::to_string(bytes);
+    memory_bytes = bytes;
     return {};
 }
 
-std::string check_timeout(std::string& text) {
+std::string take_timeout(std::string const& text, std::optional<double>& timeout_s) {
     auto const value = parse_number<double>(text);
     if (!value || !std::isfinite(*value) || *value <= 0 || *value > timeout_max_s) {
         return fmt::format(
             "'{}' is not a number of seconds greater than 0 and at most {}", text, timeout_max_s);
     }
+    timeout_s = *value;
     return {};
 }
 
-std::string check_script(std::string& text) {
+std::string take_script(std::string const& text, std::optional<std::filesystem::path>& script) {
     std::error_code error;
     auto const kind = std::filesystem::status(text, error).type();
     if (kind == std::filesystem::file_type::not_found) {
@@ -82,6 +83,7 @@ std::string check_script(std::string& text) {
     if (kind == std::filesystem::file_type::directory) {
         return fmt::format("'{}' is a folder; name a file of kernel commands", text);
     }
+    script = text;
     return {};
 }
 
@@ -130,47 +132,49 @@ void check_script_text(std::filesystem::path const& path, std::string_view text)
 
 } // namespace
 
-void add_run_options(CLI::App& app, RunOptions& options) {
-    app.add_option("--cpus", options.cpus, "number of processors")
-        ->type_name("N")
-        ->transform(CLI::Validator(check_cpus, ""))
-        ->default_str("1");
-    app.add_option("--memory", options.memory_bytes, "memory of the machine: K, M, G or T")
-        ->type_name("SIZE")
-        ->transform(CLI::Validator(check_memory, ""))
-        ->default_str("64M");
-    auto* const command =
-        app.add_option(
-               "--command", options.command, "kernel commands to run ('a; b'), then power off")
-            ->type_name("TEXT");
-    app.add_option(
-           "--script", options.script, "file of kernel commands, one a line, then power off")
-        ->type_name("FILE")
-        ->transform(CLI::Validator(check_script, ""))
-        ->excludes(command);
-    app.add_option("--timeout", options.timeout_s, "end the run after this time; its status is 124")
-        ->type_name("SECONDS")
-        ->transform(CLI::Validator(check_timeout, ""));
-    app.add_flag("--json", options.json, "commands print JSON");
-    app.add_option(
-           "--results", options.results, "write the result records there, one JSON object a line")
-        ->type_name("FILE");
-    app.add_option("--append", options.append, "further words of the kernel's command line")
-        ->type_name("TEXT");
-}
-
-std::optional<int> parse_arguments(CLI::App& app, int count, char const* const* arguments) {
-    try {
-        app.parse(count, arguments);
-        return std::nullopt;
-    } catch (CLI::Success const& request) {
-        return app.exit(request);
-    } catch (CLI::ParseError const& error) {
-        std::string line = error.what();
-        std::replace(line.begin(), line.end(), '\n', ' ');
-        fmt::print(stderr, "{}: {} (see --help)\n", app.get_name(), line);
-        return static_cast<int>(Status::usage);
-    }
+void add_run_options(Arguments& arguments, RunOptions& options) {
+    auto const taking = [](auto take, auto& target) {
+        return [take, &target](std::string const& text) { return take(text, target); };
+    };
+    arguments.add(
+        {.name = "--cpus",
+         .value_name = "N",
+         .help = "number of processors",
+         .take = taking(take_cpus, options.cpus),
+         .default_text = "1"});
+    arguments.add(
+        {.name = "--memory",
+         .value_name = "SIZE",
+         .help = "memory of the machine: K, M, G or T",
+         .take = taking(take_memory, options.memory_bytes),
+         .default_text = "64M"});
+    arguments.add(
+        {.name = "--command",
+         .value_name = "TEXT",
+         .help = "kernel commands to run ('a; b'), then power off",
+         .take = store_in(options.command)});
+    arguments.add(
+        {.name = "--script",
+         .value_name = "FILE",
+         .help = "file of kernel commands, one a line, then power off",
+         .take = taking(take_script, options.script),
+         .excludes = "--command"});
+    arguments.add(
+        {.name = "--timeout",
+         .value_name = "SECONDS",
+         .help = "end the run after this time; its status is 124",
+         .take = taking(take_timeout, options.timeout_s)});
+    arguments.add_flag("--json", options.json, "commands print JSON");
+    arguments.add(
+        {.name = "--results",
+         .value_name = "FILE",
+         .help = "write the result records there, one JSON object a line",
+         .take = store_in(options.results)});
+    arguments.add(
+        {.name = "--append",
+         .value_name = "TEXT",
+         .help = "further words of the kernel's command line",
+         .take = store_in(options.append)});
 }
 
 std::string

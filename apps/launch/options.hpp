@@ -3,6 +3,7 @@
 // and the hosted machine's program, which add options of their own.
 #pragma once
 
+#include "apps/arguments/arguments.hpp"
 #include "apps/launch/status.hpp"
 #include "core/base/base.hpp"
 
@@ -10,10 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-namespace CLI {
-class App;
-}
 
 namespace twofold::launch {
 
@@ -39,13 +36,9 @@ struct RunOptions {
     std::string append;                           ///< further words of the kernel's command line
 };
 
-/// Adds --cpus, --memory, --command, --script, --timeout, --json, --results and --append to `app`,
-/// each validated. `options` must outlive `app`'s parse.
-void add_run_options(CLI::App& app, RunOptions& options);
-
-/// Parses the arguments. Returns the status to end with at once: 0 after --help, 64 after a line on
-/// stderr that names the mistake; nothing if the program should go on.
-std::optional<int> parse_arguments(CLI::App& app, int count, char const* const* arguments);
+/// Adds --cpus, --memory, --command, --script, --timeout, --json, --results and --append, each
+/// validated. `options` must outlive the parse.
+void add_run_options(Arguments& arguments, RunOptions& options);
 
 /// The kernel's command line. `interactive`: a person types (echo and prompt); a command or script
 /// always makes it a pipe. `further` words are placed last, after those of --append. Throws Failure

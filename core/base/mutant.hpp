@@ -1,6 +1,6 @@
 // Mutants: single operations that a build can flip on purpose, so that the tests themselves are
 // tested. In every normal build `mutant` is a constant false and leaves no trace in the machine
-// code; the preset `mutants` links the variant that asks for the number chosen at start.
+// code; the preset `debug` links the variant that asks for the number chosen at start.
 #pragma once
 
 #include "core/base/integers.hpp"

@@ -1,7 +1,7 @@
 // twofold-pack: makes the bootable image of the metal machine.
+#include "apps/arguments/arguments.hpp"
 #include "tools/pack/pack.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -53,17 +53,27 @@ void write_file(std::string const& path, Buffer const& bytes) {
 } // namespace
 
 int main(int argument_count, char** arguments) {
-    constexpr int usage_error = 64, data_error = 65;
-    CLI::App app{"Packs a kernel of the metal machine behind its unpacking stub."};
+    constexpr int data_error = 65;
+    using Occurrence = twofold::Arguments::Occurrence;
+    twofold::Arguments known(
+        "twofold-pack", "Packs a kernel of the metal machine behind its unpacking stub.");
     std::string stub, kernel, symbols, output;
-    app.add_option("--stub", stub, "the stub, an ELF file")->required();
-    app.add_option("--kernel", kernel, "the kernel, a static PIE")->required();
-    app.add_option("--symbols", symbols, "the kernel's symbol table (twofold-symbols)");
-    app.add_option("--output", output, "the bootable image to write")->required();
-    try {
-        app.parse(argument_count, arguments);
-    } catch (CLI::ParseError const& error) {
-        return app.exit(error) == 0 ? 0 : usage_error;
+    auto const add_file = [&](char const* name, char const* help, std::string& path,
+                              Occurrence occurrence) {
+        known.add(
+            {.name = name,
+             .value_name = "FILE",
+             .help = help,
+             .take = twofold::store_in(path),
+             .occurrence = occurrence});
+    };
+    add_file("--stub", "the stub, an ELF file", stub, Occurrence::required);
+    add_file("--kernel", "the kernel, a static PIE", kernel, Occurrence::required);
+    add_file(
+        "--symbols", "the kernel's symbol table (twofold-symbols)", symbols, Occurrence::optional);
+    add_file("--output", "the bootable image to write", output, Occurrence::required);
+    if (auto const status = known.parse(argument_count, arguments)) {
+        return *status;
     }
     try {
         Buffer const table = symbols.empty() ? Buffer{} : read_file(symbols);

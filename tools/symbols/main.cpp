@@ -1,7 +1,7 @@
 // twofold-symbols: makes the symbol table that the kernel carries from a linked image.
+#include "apps/arguments/arguments.hpp"
 #include "tools/symbols/elf_symbols.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <fstream>
@@ -33,12 +33,26 @@ void write_file(std::string const& path, std::vector<std::byte> const& bytes) {
 } // namespace
 
 int main(int count, char** arguments) {
-    CLI::App app("Makes the kernel's symbol table from a linked image.", "twofold-symbols");
+    using Occurrence = twofold::Arguments::Occurrence;
+    twofold::Arguments known(
+        "twofold-symbols", "Makes the kernel's symbol table from a linked image.");
     std::string input;
     std::string output;
-    app.add_option("INPUT", input, "an ELF64 image with its symbols")->required();
-    app.add_option("OUTPUT", output, "the table to write")->required();
-    CLI11_PARSE(app, count, arguments);
+    known.add(
+        {.name = "INPUT",
+         .value_name = "FILE",
+         .help = "an ELF64 image with its symbols",
+         .take = twofold::store_in(input),
+         .occurrence = Occurrence::required});
+    known.add(
+        {.name = "OUTPUT",
+         .value_name = "FILE",
+         .help = "the table to write",
+         .take = twofold::store_in(output),
+         .occurrence = Occurrence::required});
+    if (auto const status = known.parse(count, arguments)) {
+        return *status;
+    }
     std::string const* at_fault = &input;
     try {
         auto const table = symbols::encode_table(symbols::read_functions(read_file(input)));

@@ -132,7 +132,8 @@ class BadInput(HostTest):
             (["--cpus", "2"], "1 processor"),
             (["--cpus", "0"], "number of processors"),
             (["--window", "99"], "window"),
-            (["--mutant", "1"], "mutant"),
+            # A build that flips nothing has no such option, and one that does knows its operations.
+            (["--mutant", "no_such_operation"], "mutant"),
             (["--timeout", "0"], "number of seconds"),
         ):  # fmt: skip
             with self.subTest(options=options):

@@ -8,7 +8,6 @@
 #include "apps/launch/journal.hpp"
 #include "apps/launch/json_text.hpp"
 
-#include <CLI/CLI.hpp>
 #include <elf.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -45,11 +44,11 @@ struct Parsed {
 
 Parsed parse(std::vector<char const*> arguments) {
     Parsed parsed;
-    CLI::App app("test", "program");
-    add_boot_options(app, parsed.options);
+    Arguments known("program", "test");
+    add_boot_options(known, parsed.options);
     arguments.insert(arguments.begin(), "program");
     testing::internal::CaptureStderr();
-    parsed.status = parse_arguments(app, static_cast<int>(arguments.size()), arguments.data());
+    parsed.status = known.parse(static_cast<int>(arguments.size()), arguments.data());
     parsed.error = testing::internal::GetCapturedStderr();
     return parsed;
 }

@@ -1,7 +1,6 @@
 // The options of a run: what is accepted, what is refused and with which words.
 #include "apps/launch/options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -20,11 +19,11 @@ struct Parsed {
 
 Parsed parse(std::vector<char const*> arguments) {
     Parsed parsed;
-    CLI::App app("test", "program");
-    add_run_options(app, parsed.options);
+    Arguments known("program", "test");
+    add_run_options(known, parsed.options);
     arguments.insert(arguments.begin(), "program");
     testing::internal::CaptureStderr();
-    parsed.status = parse_arguments(app, static_cast<int>(arguments.size()), arguments.data());
+    parsed.status = known.parse(static_cast<int>(arguments.size()), arguments.data());
     parsed.error = testing::internal::GetCapturedStderr();
     return parsed;
 }

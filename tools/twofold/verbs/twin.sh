@@ -14,8 +14,8 @@ verb_twin() {
     case " $* " in
         *' --help '* | *' -h '*) ;;
         *' --mutate '*)
-            preset=mutants
-            build mutants twofold-host
+            preset=debug
+            build debug twofold-host
             ;;
         *) build release twofold-host twofold-boot image_full ;;
     esac

@@ -1,10 +1,10 @@
-// The preset `mutants`: --mutant NAME, or its number, flips one operation of this run;
+// Builds whose operations can be flipped: --mutant NAME, or its number, flips one of this run;
 // --list-mutants names them.
 #include "apps/host/mutant_option.hpp"
+#include "apps/host/mutants/selected/mutant_selection.hpp"
 
 #include "core/base/base.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include <charconv>
@@ -14,8 +14,6 @@
 namespace twofold {
 
 namespace {
-
-Mutant chosen = Mutant::none;
 
 /// Without a default: a new mutant that is not named here does not compile.
 std::string_view mutant_name(Mutant which) {
@@ -48,8 +46,9 @@ std::optional<Mutant> find_mutant(std::string_view text) {
     return std::nullopt;
 }
 
-std::string check_mutant(std::string const& text) {
-    if (find_mutant(text)) {
+std::string take_mutant(std::string const& text) {
+    if (auto const found = find_mutant(text)) {
+        select_mutant(*found);
         return {};
     }
     std::string names;
@@ -70,22 +69,14 @@ void list_mutants() {
 
 } // namespace
 
-Mutant selected_mutant() {
-    return chosen;
-}
-
-void host::add_mutant_option(CLI::App& app) {
-    app.add_option_function<std::string>(
-           "--mutant", [](std::string const& text) { chosen = *find_mutant(text); },
-           "flip one operation of the kernel")
-        ->type_name("NAME")
-        ->check(CLI::Validator(check_mutant, ""));
-    app.add_flag_callback(
-        "--list-mutants",
-        [] {
-            list_mutants();
-            throw CLI::Success();
-        },
+void host::add_mutant_option(Arguments& arguments) {
+    arguments.add(
+        {.name = "--mutant",
+         .value_name = "NAME",
+         .help = "flip one operation of the kernel",
+         .take = take_mutant});
+    arguments.add_action(
+        "--list-mutants", list_mutants,
         "list the operations that can be flipped, each behind its room");
 }
 

@@ -1,4 +1,4 @@
-// The choice of the preset `mutants`: the machine names one operation at start (`--mutant NAME`).
+// The choice of the preset `debug`: the machine names one operation at start (`--mutant NAME`).
 #pragma once
 
 #include "core/base/mutant.hpp"

@@ -24,7 +24,7 @@ stage() {
     shift
     log=$test_folder/${name// /-}.log
     began=$(now_ms)
-    [[ -t 2 ]] && printf '%s ...' "$name" >&2
+    [[ -t 2 && -z ${beside:-} ]] && printf '%s ...' "$name" >&2
     (cd "$root" && "$@") >"$log" 2>&1 </dev/null || status=$?
     elapsed=$(($(now_ms) - began))
     [[ -t 2 ]] && printf '\r\033[K' >&2
@@ -58,7 +58,26 @@ ctest_stage() {
         --output-junit "$test_folder/ctest-$preset.xml"
 }
 
-build_and_test() { build_stage "$1" && ctest_stage "$@"; }
+# beside COMMAND...: runs a stage beside what follows, one at a time: while one preset is built, the tests of the
+# one before run on what the build leaves idle.
+beside() {
+    await_beside
+    set -m # a process group of its own, so that end_beside ends all of it
+    (beside=yes "$@") &
+    beside_process=$!
+    set +m
+}
+
+end_beside() {
+    [[ -z ${beside_process:-} ]] || kill -- -"$beside_process" 2>/dev/null || true
+}
+
+# await_beside: waits for the stage that runs beside, and notes a failure.
+await_beside() {
+    [[ -n ${beside_process:-} ]] || return 0
+    wait "$beside_process" || failed=1
+    beside_process=''
+}
 
 verb_test() {
     local quick='' filter='' preset failed=0
@@ -78,22 +97,36 @@ verb_test() {
     ensure_packages core
     local test_folder
     begin_stages
-    local -a presets=(debug release) options=(--no-tests=error) expected=()
+    beside_process=''
+    trap end_beside EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    local -a presets=(release) options=(--no-tests=error) expected=()
     [[ -n $quick ]] && options+=(-E '^kernel\.metal')
     [[ -n $quick ]] || presets+=(clang)
+    presets+=(debug)
     [[ -n $filter ]] && options=(-R "$filter")
     for preset in "${presets[@]}"; do
-        build_and_test "$preset" "${options[@]}" || failed=1
+        if build_stage "$preset"; then
+            beside ctest_stage "$preset" "${options[@]}"
+        else
+            failed=1
+        fi
     done
     if [[ -z $quick && -z $filter ]]; then
         build_stage aarch64 || failed=1
-        build_stage unchecked twofold-test-host &&
+        beside stage tidy "$root/twofold" tidy
+        if build_stage unchecked twofold-test-host; then
             ctest_stage unchecked "${options[@]}" -R '^kernel\.' || failed=1
+        else
+            failed=1
+        fi
+        build_stage fuzz fuzz_targets && stage fuzz "$root/twofold" fuzz --all --time 10 || failed=1
+        await_beside
         stage twin "$root/twofold" twin || failed=1
         stage 'twin mutate' "$root/twofold" twin --mutate || failed=1
-        build_stage fuzz fuzz_targets && stage fuzz "$root/twofold" fuzz --all --time 10 || failed=1
-        stage tidy "$root/twofold" tidy || failed=1
     fi
+    await_beside
     if [[ -z $filter ]]; then
         for preset in "${presets[@]}"; do
             expected+=(--expect "host-$preset")

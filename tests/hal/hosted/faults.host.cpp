@@ -12,8 +12,6 @@
 
 #include <gtest/gtest.h>
 
-#include <ostream>
-
 #include <csignal>
 #include <sys/time.h>
 #include <unistd.h>
@@ -49,7 +47,6 @@ struct Case {
     void (*access)(void* address);
     hal::FaultKind kind;
     u64 code;
-
     friend void PrintTo(Case const& test, std::ostream* out) { *out << test.name; }
 };
 

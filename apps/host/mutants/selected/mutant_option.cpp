@@ -1,7 +1,6 @@
 // Builds whose operations can be flipped: --mutant NAME, or its number, flips one of this run;
 // --list-mutants names them.
 #include "apps/host/mutant_option.hpp"
-#include "apps/host/mutants/selected/mutant_selection.hpp"
 
 #include "core/base/base.hpp"
 

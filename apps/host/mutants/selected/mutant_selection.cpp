@@ -1,5 +1,5 @@
-// See mutant_selection.hpp; selected_mutant is declared by core/base/mutants/selected.
-#include "apps/host/mutants/selected/mutant_selection.hpp"
+// The operation that this process flips, for all kernels and tools in it. See core/base/mutant.hpp.
+#include "core/base/base.hpp"
 
 namespace twofold {
 

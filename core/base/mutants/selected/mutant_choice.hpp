@@ -5,8 +5,10 @@
 
 namespace twofold {
 
-/// The operation that this run flips. Defined by the machine's composition root.
+/// The operation that this run flips, and its choice before any kernel starts. Defined by the
+/// hosted program.
 Mutant selected_mutant();
+void select_mutant(Mutant which);
 
 /// Whether `which` is flipped in this run. Constant evaluation never flips.
 constexpr bool mutant(Mutant which) {

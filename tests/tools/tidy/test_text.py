@@ -112,6 +112,8 @@ class Forbidden(TreeTest):
         "std::string_view a;",
         "#ifdef TWOFOLD_WITHOUT_CHECKS",
         "pool.free(a);",
+        "Result<void> Pool::free(u64 a) {",
+        "Result<void> Pool<T>::free(u64 a) {",
         "#include <new>",
         "static volatile std::sig_atomic_t interrupted;",
         "auto* a = new (place) A(1);",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/base/integers.hpp"
+#include "core/base/order_site.hpp"
 
 #include <type_traits>
 
@@ -23,6 +24,11 @@ inline constexpr MemoryOrder acquire = MemoryOrder::acquire;
 inline constexpr MemoryOrder release = MemoryOrder::release;
 inline constexpr MemoryOrder acquire_release = MemoryOrder::acquire_release;
 inline constexpr MemoryOrder sequential = MemoryOrder::sequential;
+
+/// `order`, which the structure at `site` needs. The model checker's build weakens it on demand.
+constexpr MemoryOrder numbered(OrderSite, MemoryOrder order) {
+    return order;
+}
 
 /// A word that several execution contexts may touch at once. Lock-free; any context; O(1).
 ///

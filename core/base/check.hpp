@@ -28,8 +28,14 @@ constexpr void check(
 } // namespace twofold
 
 #ifdef TWOFOLD_WITHOUT_CHECKS
+namespace twofold {
+inline constexpr bool checks_enabled = false; ///< for state that only checks read
+} // namespace twofold
 #define CHECK(condition) static_cast<void>(sizeof(static_cast<bool>(condition)))
 #else
+namespace twofold {
+inline constexpr bool checks_enabled = true;
+} // namespace twofold
 /// Panics unless `condition` holds. O(1); any context.
 #define CHECK(condition) ::twofold::detail::check(static_cast<bool>(condition), #condition)
 #endif

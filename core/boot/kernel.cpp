@@ -21,9 +21,13 @@ Kernel::Kernel(
     hal::BootInfo const& info,
     Options const& chosen,
     memory::MemoryMap const& map,
-    memory::EarlyFrames const& frames,
+    memory::EarlyFrames const& first_frames,
     Composition const& composed)
-    : boot_info(info), options(chosen), parts(composed), memory_map(map), early_frames(frames) {
+    : boot_info(info),
+      options(chosen),
+      parts(composed),
+      memory_map(map),
+      early_frames(first_frames) {
     boot_cpu.kernel = this;
     boot_cpu.id = hal::Cpu::id();
     CHECK(boot_cpu.id == CpuId{0});
@@ -124,7 +128,7 @@ u8 Kernel::run_console() {
 }
 
 Kernel* try_current_kernel() {
-    auto const* const cpu = static_cast<PerCpu const*>(hal::Cpu::per_cpu());
+    auto const* const cpu = static_cast<PerCpu const*>(sync::cpu_state());
     return cpu != nullptr ? cpu->kernel : nullptr;
 }
 
@@ -160,6 +164,6 @@ extern "C" void kernel_start(hal::BootInfo const& info) {
     }
     auto* const kernel = new (hal::Memory::linear(place.value()))
         boot::Kernel(info, options, map.value(), frames, boot::composition());
-    hal::Cpu::set_per_cpu(&kernel->boot_cpu);
+    hal::Cpu::set_per_cpu(static_cast<sync::CpuState*>(&kernel->boot_cpu));
     kernel->run();
 }

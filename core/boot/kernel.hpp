@@ -7,6 +7,7 @@
 #include "core/boot/fault.hpp"
 #include "core/boot/options.hpp"
 #include "core/memory/memory.hpp"
+#include "core/sync/sync.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/boot.hpp"
 
@@ -15,8 +16,9 @@
 
 namespace twofold::boot {
 
-/// What belongs to one processor. The HAL's per-CPU pointer leads here.
-struct PerCpu {
+/// What belongs to one processor. The HAL's per-CPU pointer leads to its first part, by which the
+/// rooms below know it.
+struct PerCpu : sync::CpuState {
     Kernel* kernel = nullptr;
     CpuId id;
     RecoveryScope* recovery = nullptr; ///< innermost active catch_fault

@@ -37,11 +37,13 @@ public:
             m_dropped.fetch_add(1, relaxed);
             return;
         }
-        fence(release); // the odd sequence is visible before any word of the new record
+        fence(numbered(
+            OrderSite::slot_ring_begin,
+            release)); // the odd sequence is visible before any word of the new record
         for (usize i = 0; i < Words; ++i) {
             slot.words[i].store(record[i], relaxed);
         }
-        slot.sequence.store(2 * ticket, release);
+        slot.sequence.store(2 * ticket, numbered(OrderSite::slot_ring_publish, release));
     }
 
     /// How many records were ever appended, the overwritten and dropped ones included.
@@ -59,14 +61,17 @@ public:
     /// O(Words).
     std::optional<Words64> read(u64 number) const {
         Slot const& slot = m_slots[number % Slots];
-        if (number == 0 || slot.sequence.load(acquire) != 2 * number) {
+        MemoryOrder const observe = numbered(OrderSite::slot_ring_observe, acquire);
+        if (number == 0 || slot.sequence.load(observe) != 2 * number) {
             return std::nullopt;
         }
         Words64 copy{};
         for (usize i = 0; i < Words; ++i) {
             copy[i] = slot.words[i].load(relaxed);
         }
-        fence(acquire); // the words were read before the sequence is read again
+        fence(numbered(
+            OrderSite::slot_ring_recheck,
+            acquire)); // the words were read before the sequence is read again
         if (slot.sequence.load(relaxed) != 2 * number) {
             return std::nullopt;
         }

@@ -1,0 +1,22 @@
+// The memory orders that lock-free structures rest on, each by name. A build for the model checker
+// weakens them one at a time, and its programs must notice (`./twofold relacy`); an order that none
+// needs does not belong in the source.
+#pragma once
+
+#include "core/base/integers.hpp"
+
+namespace twofold {
+
+/// The prefix names the structure.
+enum class OrderSite : u8 {
+    none,
+    spin_lock_acquire, ///< the holder sees what the holders before it wrote
+    spin_lock_release, ///< and shows the next one what it wrote itself
+    slot_ring_begin,   ///< the odd sequence is visible before any word of the new record
+    slot_ring_publish, ///< the words are visible before the even sequence
+    slot_ring_observe, ///< the words are read after the sequence
+    slot_ring_recheck, ///< and before it is read again
+};
+inline constexpr u8 order_site_count = 7;
+
+} // namespace twofold

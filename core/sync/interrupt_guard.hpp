@@ -1,0 +1,22 @@
+// Interrupts off for a scope. The only way for kernel code to touch the interrupt flag; locks do it
+// through their guards.
+#pragma once
+
+#include "hal/interrupt.hpp"
+
+namespace twofold::sync {
+
+/// Interrupts are off on this processor while it lives; then they are as they were before. Scopes
+/// nest. A function that takes one by reference may rely on it: the caller stays on its processor.
+class [[nodiscard]] InterruptGuard {
+public:
+    InterruptGuard() : m_before(hal::Interrupt::disable()) {}
+    ~InterruptGuard() { hal::Interrupt::restore(m_before); }
+    InterruptGuard(InterruptGuard const&) = delete;
+    InterruptGuard& operator=(InterruptGuard const&) = delete;
+
+private:
+    hal::InterruptState m_before;
+};
+
+} // namespace twofold::sync

@@ -1,0 +1,61 @@
+// The order in which locks may be taken, and the check of it. Every lock is born with a rank; a
+// processor that holds locks may take only one of a higher rank, so no two processors can wait for
+// each other. Builds with checks keep the ranks held in the processor's own state and panic at the
+// first lock out of order, whether or not it would have deadlocked this time.
+#pragma once
+
+#include "core/base/base.hpp"
+#include "hal/cpu.hpp"
+
+namespace twofold::sync {
+
+/// From the outermost lock to the innermost. A new lock takes a name of its own between those that
+/// are held when it is taken and those that are taken while it is held.
+enum class LockRank : u8 {
+    device = 16,
+    task = 32,
+    scheduler = 48,
+    address_space = 64, ///< page tables; takes frames
+    heap = 80,          ///< the heap and its classes; take frames
+    pool = 96,          ///< pools and arenas; take frames
+    frames = 112,       ///< a zone of frames; takes nothing
+    innermost = 255,    ///< nothing is taken while it is held
+};
+
+/// What this room keeps for each processor. The HAL's per-CPU pointer leads to an object that
+/// begins with this one, or is null before there is a kernel.
+struct CpuState {
+    static constexpr usize locks_max = 8;
+
+    LockRank held[locks_max]{}; ///< in the order they were taken, so ascending
+    u32 held_count = 0;
+};
+
+/// The running processor's state; null before there is a kernel. Interrupts are off. O(1).
+inline CpuState* cpu_state() {
+    return static_cast<CpuState*>(hal::Cpu::per_cpu());
+}
+
+/// Notes that a lock of `rank` is about to be taken; panics if one of this rank or a higher one is
+/// held. Nothing in builds without checks. O(1).
+inline void note_acquire(LockRank rank) {
+    if constexpr (checks_enabled) {
+        if (CpuState* const state = cpu_state()) {
+            CHECK(state->held_count < CpuState::locks_max);
+            CHECK(state->held_count == 0 || state->held[state->held_count - 1] < rank);
+            state->held[state->held_count++] = rank;
+        }
+    }
+}
+
+/// Notes that the lock of `rank` that was taken last was given back. O(1).
+inline void note_release(LockRank rank) {
+    if constexpr (checks_enabled) {
+        if (CpuState* const state = cpu_state()) {
+            CHECK(state->held_count > 0 && state->held[state->held_count - 1] == rank);
+            --state->held_count;
+        }
+    }
+}
+
+} // namespace twofold::sync

@@ -1,0 +1,87 @@
+// A ticket lock: first come, first served. Held for a few hundred instructions at most, always with
+// interrupts off on the holder's processor. Taken by guards only; each says with a tag what becomes
+// of interrupts.
+//
+// Source: J. Mellor-Crummey and M. Scott, "Algorithms for scalable synchronization on
+// shared-memory multiprocessors", ACM TOCS 9(1), 1991, section 2.2. The numbered memory orders are
+// each shown to be needed by `./twofold relacy`.
+#pragma once
+
+#include "core/base/base.hpp"
+#include "core/sync/annotations.hpp"
+#include "core/sync/interrupt_guard.hpp"
+#include "core/sync/lock_rank.hpp"
+
+namespace twofold::sync {
+
+/// Interrupts go off before the lock is taken and are as before once it is given back.
+struct SaveInterrupts {};
+inline constexpr SaveInterrupts save_interrupts;
+/// The caller has interrupts off already, which is checked.
+struct InterruptsAreOff {};
+inline constexpr InterruptsAreOff interrupts_are_off;
+
+class CAPABILITY("spin lock") SpinLock {
+public:
+    constexpr explicit SpinLock(LockRank rank) : m_rank(rank) {}
+    SpinLock(SpinLock const&) = delete;
+    SpinLock& operator=(SpinLock const&) = delete;
+
+    LockRank rank() const { return m_rank; }
+
+    /// Tells the analysis that the caller holds the lock where it cannot see it: in a function
+    /// object that is called under the guard. Costs nothing.
+    void assert_held() const ASSERT_CAPABILITY(this) {}
+
+private:
+    friend class SpinLockGuard;
+
+    void acquire() ACQUIRE() {
+        note_acquire(m_rank);
+        // The ticket orders nothing: it is the wait for its turn that does.
+        u32 const ticket = m_next.fetch_add(1, relaxed);
+        while (m_serving.load(numbered(OrderSite::spin_lock_acquire, twofold::acquire)) != ticket) {
+            hal::Cpu::pause();
+        }
+    }
+
+    void release() RELEASE() {
+        // Only the holder writes this word.
+        u32 const turn = m_serving.load(relaxed);
+        m_serving.store(turn + 1, numbered(OrderSite::spin_lock_release, twofold::release));
+        note_release(m_rank);
+    }
+
+    Atomic<u32> m_next{0};    ///< the next ticket to be drawn
+    Atomic<u32> m_serving{0}; ///< the ticket whose turn it is
+    LockRank m_rank;
+};
+
+/// Holds a lock for a scope. Any context but a fault inside a holder; waits at most for the holders
+/// before it.
+class SCOPED_CAPABILITY [[nodiscard]] SpinLockGuard {
+public:
+    SpinLockGuard(SpinLock& lock, SaveInterrupts) ACQUIRE(lock)
+        : m_lock(lock), m_before(hal::Interrupt::disable()) {
+        m_lock.acquire();
+    }
+    SpinLockGuard(SpinLock& lock, InterruptsAreOff) ACQUIRE(lock)
+        : m_lock(lock), m_before(hal::InterruptState::disabled) {
+        CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
+        m_lock.acquire();
+    }
+    ~SpinLockGuard() RELEASE() {
+        m_lock.release();
+        if (m_before == hal::InterruptState::enabled) {
+            hal::Interrupt::restore(m_before);
+        }
+    }
+    SpinLockGuard(SpinLockGuard const&) = delete;
+    SpinLockGuard& operator=(SpinLockGuard const&) = delete;
+
+private:
+    SpinLock& m_lock;
+    hal::InterruptState m_before;
+};
+
+} // namespace twofold::sync

@@ -2,6 +2,7 @@
 #include "core/boot/command.hpp"
 
 #include "core/boot/firmware.hpp"
+#include "core/boot/frames.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
 #include "core/boot/provoke.hpp"
@@ -153,6 +154,8 @@ constexpr Command commands[] = {
     {"help", "[COMMAND]", "lists the commands", 1, help},
     {"version", "", "tells version, machine and build", 0, version},
     {"memmap", "", "shows physical memory and the kernel's windows", 0, memmap},
+    {"mem", "", "sums up memory by kind and by zone", 0, show_memory},
+    {"frames", "", "shows free frames by order, magazines and counts", 0, show_frames},
     {"cpu", "", "describes the processor", 0, cpu},
     {"log", "", "shows the kernel's last messages", 0, log},
     {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},

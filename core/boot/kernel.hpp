@@ -65,6 +65,7 @@ public:
     trace::EventRing events;
     std::optional<trace::SymbolTable> symbols;
     std::optional<acpi::Tables> acpi_tables;
+    memory::BuddyFrames* frames = nullptr; ///< from the step `frames` on, in memory of its own
     StartupPlan plan;
     PerCpu boot_cpu;
     std::string_view running_command; ///< for the panic report

@@ -1,5 +1,6 @@
 // The start-up steps that every image begins with.
 #include "core/boot/firmware.hpp"
+#include "core/boot/frames.hpp"
 #include "core/boot/kernel.hpp"
 #include "hal/cpu.hpp"
 
@@ -87,10 +88,11 @@ constexpr Step steps[] = {
     {"symbols", "opens the image's symbol table", {}, open_symbols},
     {"processor", "describes the boot processor", {}, describe_processor},
     {"acpi", "reads the firmware's tables", {"memory"}, open_firmware_tables},
+    {"frames", "builds the allocator of frames", {"memory", "acpi"}, build_frames},
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",
-     {"memory", "symbols", "processor", "acpi", "commands"},
+     {"frames", "symbols", "processor", "acpi", "commands"},
      announce},
 };
 

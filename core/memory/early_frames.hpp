@@ -28,12 +28,20 @@ public:
     /// What is left, page-aligned and ascending within each half; may hold empty ranges.
     std::span<hal::MemoryRange const> remaining() const { return m_free.items(); }
 
+    using Ranges = FixedVector<hal::MemoryRange, MemoryMap::ranges_max + 1>;
+    /// What is left, for the allocator that follows; from now on nothing can be taken here.
+    Ranges hand_over() {
+        Ranges const left = m_free;
+        m_free.clear();
+        return left;
+    }
+
 private:
     Result<PhysAddr> allocate_from(hal::MemoryRange& range, Bytes size, Bytes alignment);
     void add(hal::MemoryRange const& range, bool low_half);
 
     /// Usable ranges in the order they are used; a range across 1 MiB is cut in two.
-    FixedVector<hal::MemoryRange, MemoryMap::ranges_max + 1> m_free;
+    Ranges m_free;
     Bytes m_allocated{};
 };
 

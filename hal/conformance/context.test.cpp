@@ -29,7 +29,7 @@ void count_for_ever(void* argument) {
 
 std::span<std::byte> new_stack() {
     constexpr Bytes size{16384};
-    auto const frames = boot::current_kernel().early_frames.allocate(size, page_size);
+    auto const frames = boot::current_kernel().frames->allocate({.pages = size / page_size});
     CHECK(frames.has_value());
     return {hal::Memory::linear(frames.value()), size.value};
 }

@@ -9,14 +9,9 @@
 
 namespace twofold::conformance {
 
-/// A zeroed frame from the kernel's early frames.
+/// A zeroed frame of the kernel's, never given back.
 inline Result<PhysAddr> zeroed_frame() {
-    PhysAddr const frame = TRY(boot::current_kernel().early_frames.allocate(page_size, page_size));
-    auto* const words = static_cast<u64*>(static_cast<void*>(hal::Memory::linear(frame)));
-    for (usize i = 0; i < page_size.value / sizeof(u64); ++i) {
-        words[i] = 0;
-    }
-    return frame;
+    return boot::current_kernel().frames->allocate({.content = memory::FrameContent::zeroed});
 }
 
 inline u64* table_at(PhysAddr table) {

@@ -1,0 +1,339 @@
+// Requests, magazines and misuse of the kernel's allocator of frames.
+#include "core/memory/frames/buddy_frames.hpp"
+
+#include "hal/memory.hpp"
+
+#include <algorithm>
+
+namespace twofold::memory {
+
+namespace {
+
+/// The order of the least block that holds `pages` and is aligned to `alignment`; may lie above
+/// max_order.
+unsigned order_for(u64 pages, Bytes alignment) {
+    auto const size = static_cast<unsigned>(std::bit_width(pages - 1));
+    auto const aligned = static_cast<unsigned>(std::countr_zero(alignment.value / page_size.value));
+    return std::max(size, aligned);
+}
+
+void fill_zero(PhysAddr address, u64 pages) {
+    std::span<std::byte> const content(hal::Memory::linear(address), pages * page_size.value);
+    std::fill(content.begin(), content.end(), std::byte{0});
+}
+
+constexpr FrameState single = FrameState::allocated(0);
+
+} // namespace
+
+Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
+    if (order != 0) {
+        if (order > max_order) {
+            return Error::invalid_argument;
+        }
+        u64 const pages = u64{1} << order;
+        return allocate_slowly({.pages = pages, .alignment = page_size * pages});
+    }
+    {
+        sync::InterruptGuard const guard;
+        Magazine& magazine = m_magazines.local(guard);
+        if (!magazine.empty() || refill(magazine)) [[likely]] {
+            FrameNumber const frame = magazine.pop();
+            BuddyZone* const zone = zone_of(frame);
+            CHECK(zone != nullptr && zone->state(frame) == FrameState::cached());
+            zone->set_state(frame, single);
+            magazine.allocations.add_one();
+            return address_of(frame);
+        }
+    }
+    return allocate_slowly({});
+}
+
+Result<void> BuddyFrames::free(PhysAddr address, unsigned order) {
+    FrameNumber const frame = frame_of(address);
+    if (order > max_order) {
+        return refuse(FrameMisuse::bad_order);
+    }
+    if (!is_aligned(address, page_size * (u64{1} << order))) {
+        return refuse(FrameMisuse::misaligned);
+    }
+    if (order == 0) {
+        BuddyZone* const zone = zone_of(frame);
+        sync::InterruptGuard const guard;
+        Magazine& magazine = m_magazines.local(guard);
+        bool const keep =
+            zone != nullptr && is_cached(*zone, magazine.node()) && zone->state(frame) == single;
+        if (keep) [[likely]] {
+            if (magazine.full()) [[unlikely]] {
+                drain_oldest(magazine, magazine.batch());
+            }
+            zone->set_state(frame, FrameState::cached());
+            magazine.push(frame);
+            magazine.frees.add_one();
+            if (magazine.drain_asked()) [[unlikely]] {
+                drain_oldest(magazine, magazine.count());
+                magazine.drain_done();
+            }
+            return {};
+        }
+    }
+    return free_slowly(frame, u64{1} << order);
+}
+
+Result<PhysAddr> BuddyFrames::allocate(FrameRequest const& request) {
+    if (!is_sensible(request)) {
+        return Error::invalid_argument;
+    }
+    bool const plain = request.pages == 1 && request.alignment == page_size && !request.at &&
+                       !request.node && request.limit.value == MemoryMap::address_end;
+    PhysAddr const address = plain ? TRY(allocate(0u)) : TRY(allocate_slowly(request));
+    if (request.content == FrameContent::zeroed) {
+        fill_zero(address, request.pages);
+    }
+    return address;
+}
+
+Result<void> BuddyFrames::free_pages(PhysAddr address, u64 pages) {
+    if (pages == 1) {
+        return free(address, 0);
+    }
+    if (pages == 0 || pages > MemoryMap::address_end / page_size.value) {
+        return refuse(FrameMisuse::bad_order);
+    }
+    if (!is_aligned(address, page_size)) {
+        return refuse(FrameMisuse::misaligned);
+    }
+    return free_slowly(frame_of(address), pages);
+}
+
+Result<PhysAddr> BuddyFrames::allocate_slowly(FrameRequest const& request) {
+    Result<FrameNumber> taken = take(request);
+    if (!taken && taken.error() != Error::out_of_range) {
+        // What the magazines hold may be what is missing: this processor's is emptied at once, the
+        // others' when they free next.
+        ask_all_to_drain();
+        drain();
+        taken = take(request);
+    }
+    sync::InterruptGuard const guard;
+    Magazine& magazine = m_magazines.local(guard);
+    (taken ? magazine.allocations : magazine.failures).add_one();
+    return address_of(TRY(taken));
+}
+
+Result<FrameNumber> BuddyFrames::take(FrameRequest const& request) {
+    if (request.at) {
+        return take_there(request);
+    }
+    if (order_for(request.pages, request.alignment) <= max_order) {
+        if (auto const block = take_block(request, request.pages)) {
+            return block;
+        }
+    }
+    return take_run(request);
+}
+
+/// Offers zones to `attempt` in the order of preference until it succeeds: the running processor's
+/// node, the other nodes, the first mebibyte; of each the highest zone first.
+template<class Attempt>
+Result<FrameNumber> BuddyFrames::from_zones(std::optional<u32> only, Attempt&& attempt) {
+    u32 home;
+    {
+        sync::InterruptGuard const guard;
+        home = m_magazines.local(guard).node();
+    }
+    constexpr int passes = 3;
+    for (int pass = 0; pass < passes; ++pass) {
+        for (usize i = m_zones.size(); i > 0; --i) {
+            BuddyZone& zone = *m_zones[i - 1];
+            bool const low = zone.reach() == ZoneReach::first_mebibyte;
+            int const turn = low ? 2 : zone.node() == home ? 0 : 1;
+            if (turn == pass && (!only || zone.node() == *only)) {
+                if (Result<FrameNumber> const frame = attempt(zone)) {
+                    return frame;
+                }
+            }
+        }
+    }
+    return Error::out_of_memory;
+}
+
+Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request, u64 pages) {
+    unsigned const order = order_for(pages, request.alignment);
+    FrameNumber const limit = frame_of(request.limit);
+    return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
+        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        FrameNumber const block = TRY(zone.take(order, limit));
+        zone.put_range(block + pages, block + (u64{1} << order));
+        zone.mark_allocated(block, block + pages);
+        return block;
+    });
+}
+
+Result<FrameNumber> BuddyFrames::take_run(FrameRequest const& request) {
+    u64 const alignment = request.alignment.value / page_size.value;
+    FrameNumber const limit = frame_of(request.limit);
+    return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
+        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        FrameNumber const begin = TRY(zone.find_run(request.pages, alignment, limit));
+        TRY(zone.take_at(begin, begin + request.pages));
+        zone.mark_allocated(begin, begin + request.pages);
+        return begin;
+    });
+}
+
+Result<FrameNumber> BuddyFrames::take_there(FrameRequest const& request) {
+    FrameNumber const begin = frame_of(*request.at);
+    BuddyZone* const zone = zone_of(begin);
+    if (zone == nullptr || (request.node && zone->node() != *request.node)) {
+        return Error::out_of_range;
+    }
+    sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+    TRY(zone->take_at(begin, begin + request.pages));
+    zone->mark_allocated(begin, begin + request.pages);
+    return begin;
+}
+
+bool BuddyFrames::refill(Magazine& magazine) {
+    for (usize i = m_zones.size(); i > 0; --i) {
+        BuddyZone& zone = *m_zones[i - 1];
+        if (!is_cached(zone, magazine.node())) {
+            continue;
+        }
+        FrameNumber taken[Magazine::capacity_max];
+        u32 count = 0;
+        {
+            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_are_off);
+            while (count < magazine.batch()) {
+                auto const frame = zone.take(0, zone.end());
+                if (!frame) {
+                    break;
+                }
+                zone.set_state(frame.value(), FrameState::cached());
+                taken[count++] = frame.value();
+            }
+        }
+        while (count > 0) { // the lowest is pushed last and handed out first
+            magazine.push(taken[--count]);
+        }
+        if (!magazine.empty()) {
+            magazine.refills.add_one();
+            return true;
+        }
+    }
+    return false;
+}
+
+void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
+    std::span<FrameNumber const> rest = magazine.oldest(number);
+    u32 const drained = static_cast<u32>(rest.size());
+    while (!rest.empty()) {
+        BuddyZone* const zone = zone_of(rest.front());
+        CHECK(zone != nullptr);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_are_off);
+        while (!rest.empty() && rest.front() >= zone->first() && rest.front() < zone->end()) {
+            FrameNumber const frame = rest.front();
+            CHECK(zone->state(frame) == FrameState::cached());
+            zone->set_state(frame, FrameState::inside());
+            zone->put(frame, 0);
+            rest = rest.subspan(1);
+        }
+    }
+    if (drained != 0) {
+        magazine.forget(drained);
+        magazine.drains.add_one();
+    }
+}
+
+void BuddyFrames::drain() {
+    sync::InterruptGuard const guard;
+    Magazine& magazine = m_magazines.local(guard);
+    drain_oldest(magazine, magazine.count());
+    magazine.drain_done();
+}
+
+void BuddyFrames::ask_all_to_drain() {
+    for (u32 cpu = 0; cpu < m_magazines.count(); ++cpu) {
+        m_magazines.of({cpu}).ask_to_drain();
+    }
+}
+
+Result<void> BuddyFrames::refuse(FrameMisuse misuse) {
+    m_misuses[static_cast<usize>(misuse)].fetch_add(1, relaxed);
+    return misuse_error(misuse);
+}
+
+Result<void> BuddyFrames::free_slowly(FrameNumber frame, u64 pages) {
+    BuddyZone* const zone = zone_of(frame);
+    if (zone == nullptr) {
+        return refuse(FrameMisuse::foreign);
+    }
+    FrameMisuse misuse;
+    {
+        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        misuse = zone->check_allocated(frame, pages);
+        if (misuse == FrameMisuse::none) {
+            zone->unmark(frame, frame + pages);
+            zone->put_range(frame, frame + pages);
+        }
+    }
+    if (misuse != FrameMisuse::none) {
+        return refuse(misuse);
+    }
+    sync::InterruptGuard const guard;
+    m_magazines.local(guard).frees.add_one();
+    return {};
+}
+
+FrameMisuse BuddyFrames::examine(PhysAddr address, u64 pages) const {
+    if (pages == 0 || pages > MemoryMap::address_end / page_size.value) {
+        return FrameMisuse::bad_order;
+    }
+    if (!is_aligned(address, page_size)) {
+        return FrameMisuse::misaligned;
+    }
+    BuddyZone const* const zone = zone_of(frame_of(address));
+    return zone == nullptr ? FrameMisuse::foreign : zone->check_allocated(frame_of(address), pages);
+}
+
+FrameStatistics BuddyFrames::statistics() const {
+    FrameStatistics total;
+    for (BuddyZone const* const zone : m_zones) {
+        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        zone->add_statistics(total);
+    }
+    for (u32 cpu = 0; cpu < m_magazines.count(); ++cpu) {
+        Magazine const& magazine = m_magazines.of({cpu});
+        total.cached_frames += magazine.count();
+        total.allocations += magazine.allocations.read();
+        total.frees += magazine.frees.read();
+        total.failures += magazine.failures.read();
+        total.refills += magazine.refills.read();
+        total.drains += magazine.drains.read();
+    }
+    total.free_frames += total.cached_frames;
+    for (usize i = 0; i < frame_misuse_count; ++i) {
+        total.misuses[i] = m_misuses[i].load(relaxed);
+    }
+    total.metadata = m_metadata;
+    return total;
+}
+
+FrameDefect BuddyFrames::validate() const {
+    u64 cached = 0;
+    for (BuddyZone const* const zone : m_zones) {
+        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        if (FrameDefect const defect = zone->validate(); defect.found()) {
+            return defect;
+        }
+        for (FrameNumber frame = zone->first(); frame < zone->end(); ++frame) {
+            cached += zone->state(frame) == FrameState::cached() ? 1 : 0;
+        }
+    }
+    for (u32 cpu = 0; cpu < m_magazines.count(); ++cpu) {
+        cached -= m_magazines.of({cpu}).count();
+    }
+    return cached == 0 ? FrameDefect{} : FrameDefect{"magazines and states disagree", {0}};
+}
+
+} // namespace twofold::memory

@@ -1,0 +1,176 @@
+// One zone of the buddy allocator: the blocks of one interval of frames.
+//
+// A block of order k is 2^k frames whose first number is a multiple of 2^k; its buddy is the block
+// of the same order beside it with which it forms one of order k + 1. Allocating takes the free
+// block of least sufficient order, the lowest of these by address, and gives back the halves that
+// are not needed; freeing joins a block with its buddy as long as that is free. Free blocks of each
+// order stand in a bitmap with summaries, so taking the lowest is as cheap as taking any, and
+// nothing is ever written into a free frame.
+//
+// Invariants (validate() walks them): every frame is reserved, in a magazine, or inside exactly one
+// block; a free block's buddy is not free as a whole; the bitmaps and the states of the blocks'
+// first frames say the same; frames inside of blocks have the state `inside`.
+//
+// Source: K. Knowlton, "A fast storage allocator", CACM 8(10), 1965; D. Knuth, "The art of computer
+// programming", volume 1, section 2.5, algorithms R and S; address order after P. Wilson,
+// M. Johnstone, M. Neely and D. Boles, "Dynamic storage allocation: a survey", IWMM 1995.
+//
+// Costs: 1 byte and 2 + 2/63 bits a frame, holes included. take, put: O(orders), each with
+// O(log64 frames) steps; nothing grows with the size of a block.
+#pragma once
+
+#include "core/memory/frames/bit_tree.hpp"
+#include "core/memory/frames/frame_state.hpp"
+#include "core/memory/frames/zone_plan.hpp"
+#include "core/sync/sync.hpp"
+
+#include <algorithm>
+
+namespace twofold::memory {
+
+class BuddyZone {
+public:
+    /// A zone as planned, all of it reserved, with its tables in the storage that is next.
+    /// Error::no_space.
+    static Result<BuddyZone*> create(StorageCursor& storage, ZonePlan const& plan);
+    /// How much storage `create` takes at most, the zone itself included. O(orders).
+    static Bytes storage_for(ZonePlan const& plan);
+
+    FrameNumber first() const { return m_first; }
+    FrameNumber end() const { return m_end; }
+    u32 node() const { return m_node; }
+    ZoneReach reach() const { return m_reach; }
+    sync::SpinLock& lock() const RETURN_CAPABILITY(m_lock) { return m_lock; }
+
+    /// The state of a frame of this zone. Exact for frames that the caller owns; others may be
+    /// changing. O(1).
+    FrameState state(FrameNumber frame) const {
+        return FrameState(m_states[index_of(frame)].load(relaxed));
+    }
+    /// Changes the state of a frame that the caller owns, in a magazine or allocated. O(1).
+    void set_state(FrameNumber frame, FrameState state) {
+        m_states[index_of(frame)].store(state.byte(), relaxed);
+    }
+
+    /// Adopts reserved frames [begin, end) as free. O(orders), and O(1) for each GiB.
+    void adopt(FrameNumber begin, FrameNumber end) REQUIRES(m_lock);
+
+    /// Takes the lowest free block of the least sufficient order that ends at `limit` or below,
+    /// and of it the lowest 2^order frames. The frames taken have the state `inside`.
+    /// Error::out_of_memory. O(orders).
+    Result<FrameNumber> take(unsigned order, FrameNumber limit) REQUIRES(m_lock);
+    /// Takes the frames [begin, end), all of them free. Error::busy if one is not, out_of_range if
+    /// one is reserved. O(orders) for each block that they lie in.
+    Result<void> take_at(FrameNumber begin, FrameNumber end) REQUIRES(m_lock);
+    /// Finds `pages` free frames side by side at a multiple of `alignment` frames, ending at
+    /// `limit` or below, where no single block is large enough; takes none. Looks at
+    /// `candidates_max` large blocks at most. Error::out_of_memory.
+    Result<FrameNumber> find_run(u64 pages, u64 alignment, FrameNumber limit) const
+        REQUIRES(m_lock);
+    static constexpr unsigned candidates_max = 4096;
+
+    /// Makes a block of frames in no block free, and joins it with its buddies. O(orders).
+    void put(FrameNumber block, unsigned order) REQUIRES(m_lock);
+    /// The same for [begin, end), as the fewest blocks. O(orders), and O(1) for each GiB.
+    void put_range(FrameNumber begin, FrameNumber end) REQUIRES(m_lock);
+
+    /// Marks [begin, end), which was taken, as one allocation. O(orders), and O(1) for each GiB.
+    void mark_allocated(FrameNumber begin, FrameNumber end);
+    /// Whether [begin, begin + pages) is exactly one allocation; what is wrong with giving it back
+    /// otherwise. O(orders), and O(1) for each GiB.
+    FrameMisuse check_allocated(FrameNumber begin, u64 pages) const;
+    /// Takes the marks of an allocation off again. O(orders), and O(1) for each GiB.
+    void unmark(FrameNumber begin, FrameNumber end);
+
+    /// The first frame of the free block that `frame` lies in; nothing if it lies in none.
+    /// O(orders).
+    std::optional<FrameNumber> free_block_at(FrameNumber frame) const;
+
+    /// Adds what this zone has to `total`.
+    void add_statistics(FrameStatistics& total) const REQUIRES(m_lock);
+    /// Walks the zone. O(frames).
+    FrameDefect validate() const REQUIRES(m_lock);
+
+private:
+    BuddyZone(ZonePlan const& plan, std::span<Atomic<u8>> states)
+        : m_first(plan.first),
+          m_end(plan.end),
+          m_node(plan.node),
+          m_reach(plan.reach),
+          m_states(states) {}
+
+    /// The number of block `frame` in the tree of its order.
+    u64 block_index(FrameNumber frame, unsigned order) const {
+        return (frame >> order) - (m_first >> order);
+    }
+    FrameNumber block_frame(u64 index, unsigned order) const {
+        return (index + (m_first >> order)) << order;
+    }
+    usize index_of(FrameNumber frame) const {
+        CHECK(frame >= m_first && frame < m_end);
+        return frame - m_first;
+    }
+    bool holds(FrameNumber frame, unsigned order) const {
+        return frame >= m_first && (u64{1} << order) <= m_end - frame && frame < m_end;
+    }
+    void link(FrameNumber block, unsigned order) REQUIRES(m_lock);
+    void unlink(FrameNumber block, unsigned order) REQUIRES(m_lock);
+    void split(FrameNumber block, unsigned from, unsigned to) REQUIRES(m_lock);
+    FrameNumber run_start(FrameNumber block, u64 frames_enough) const;
+    FrameNumber run_end(FrameNumber block, u64 frames_enough) const;
+    std::string_view block_defect(FrameNumber frame, FrameState state) const REQUIRES(m_lock);
+
+    FrameNumber const m_first;
+    FrameNumber const m_end;
+    u32 const m_node;
+    ZoneReach const m_reach;
+    u64 m_frames GUARDED_BY(m_lock) = 0;      ///< adopted
+    u64 m_free_frames GUARDED_BY(m_lock) = 0; ///< in free blocks
+    u32 m_orders GUARDED_BY(m_lock) = 0;      ///< bit k: there is a free block of order k
+    BitTree m_free[order_count] GUARDED_BY(m_lock);
+    std::span<Atomic<u8>> m_states; ///< of the frames from m_first on
+    mutable sync::SpinLock m_lock{sync::LockRank::frames};
+};
+
+/// A block by itself.
+struct Block {
+    FrameNumber first;
+    unsigned order;
+
+    constexpr FrameNumber end() const { return first + (u64{1} << order); }
+};
+
+/// The fewest naturally aligned blocks that make up [begin, end), ascending, for a range-based
+/// loop: O(orders) of them, and one for each GiB.
+class Blocks {
+public:
+    constexpr Blocks(FrameNumber begin, FrameNumber end) : m_begin(begin), m_end(end) {}
+
+    class Iterator {
+    public:
+        constexpr Iterator(FrameNumber at, FrameNumber end) : m_at(at), m_end(end) {}
+        constexpr Block operator*() const {
+            CHECK(m_at < m_end);
+            auto const aligned = static_cast<unsigned>(std::countr_zero(m_at));
+            auto const fits = static_cast<unsigned>(std::bit_width(m_end - m_at)) - 1;
+            return {m_at, std::min({aligned, fits, max_order})};
+        }
+        constexpr Iterator& operator++() {
+            m_at = (**this).end();
+            return *this;
+        }
+        constexpr bool operator!=(Iterator const& other) const { return m_at < other.m_at; }
+
+    private:
+        FrameNumber m_at;
+        FrameNumber m_end;
+    };
+    constexpr Iterator begin() const { return {m_begin, m_end}; }
+    constexpr Iterator end() const { return {m_end, m_end}; }
+
+private:
+    FrameNumber m_begin;
+    FrameNumber m_end;
+};
+
+} // namespace twofold::memory

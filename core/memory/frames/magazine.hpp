@@ -1,0 +1,90 @@
+// The magazine of one processor: single frames that it hands out and takes back without asking
+// anybody. Frames come from the zones and return to them by the half magazine, so a processor that
+// allocates and frees around one level takes a shared lock at most once in half a magazine.
+//
+// Source: J. Bonwick and J. Adams, "Magazines and vmem", USENIX ATC 2001, section 3; with one
+// magazine and half of it exchanged where they have two and exchange a whole one.
+#pragma once
+
+#include "core/memory/frames/frame_allocator.hpp"
+#include "core/sync/sync.hpp"
+
+#include <algorithm>
+
+namespace twofold::memory {
+
+/// Owned by one processor, with its interrupts off. Others may read the counts, and ask it to be
+/// emptied.
+class Magazine {
+public:
+    static constexpr u32 capacity_max = 64;
+    static constexpr u32 capacity_least = 4;
+
+    /// Before the first use: how many frames it holds at most, and the node that they come from.
+    void set_up(u32 capacity, u32 node) {
+        CHECK(capacity >= capacity_least && capacity <= capacity_max);
+        m_capacity = capacity;
+        m_node = node;
+    }
+
+    u32 node() const { return m_node; }
+    u32 count() const { return m_count.load(relaxed); }
+    bool empty() const { return count() == 0; }
+    bool full() const { return count() == m_capacity; }
+    /// How many frames are exchanged with the zones at once.
+    u32 batch() const { return m_capacity / 2; }
+
+    /// O(1).
+    FrameNumber pop() {
+        u32 const count = m_count.load(relaxed);
+        CHECK(count > 0);
+        m_count.store(count - 1, relaxed);
+        return m_frames[count - 1];
+    }
+    /// O(1).
+    void push(FrameNumber frame) {
+        u32 const count = m_count.load(relaxed);
+        CHECK(count < m_capacity);
+        m_frames[count] = frame;
+        m_count.store(count + 1, relaxed);
+    }
+
+    /// The `number` frames that were pushed first; `forget` takes them out. O(capacity).
+    std::span<FrameNumber const> oldest(u32 number) const {
+        return std::span(m_frames).first(std::min(number, count()));
+    }
+    void forget(u32 number) {
+        u32 const count = m_count.load(relaxed);
+        CHECK(number <= count);
+        for (u32 i = number; i < count; ++i) {
+            m_frames[i - number] = m_frames[i];
+        }
+        m_count.store(count - number, relaxed);
+    }
+
+    /// Asks the owner to empty it when it frees next. Any processor.
+    void ask_to_drain() { m_drain_asked.store(true, relaxed); }
+    bool drain_asked() const { return m_drain_asked.load(relaxed); }
+    void drain_done() { m_drain_asked.store(false, relaxed); }
+
+    /// Counts of what this processor did. Only the owner adds.
+    struct Counter {
+        void add_one() { value.store(value.load(relaxed) + 1, relaxed); }
+        u64 read() const { return value.load(relaxed); }
+        Atomic<u64> value{0};
+    };
+    Counter allocations;
+    Counter frees;
+    Counter failures;
+    Counter refills;
+    Counter drains;
+
+private:
+    Atomic<u32> m_count{0};
+    u32 m_capacity = 0;
+    u32 m_node = 0;
+    Atomic<bool> m_drain_asked{false};
+    FrameNumber m_frames[capacity_max]{};
+};
+
+} // namespace twofold::memory

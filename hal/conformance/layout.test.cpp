@@ -58,3 +58,10 @@ TEST(Layout, StaysTheSame) {
         EXPECT_FALSE(first[i].contains(first[i].base + first[i].size));
     }
 }
+
+TEST(Layout, PointersAndAddressesAreTheSame) {
+    int here = 0;
+    VirtAddr const address = hal::kernel_address(&here);
+    EXPECT_EQ(static_cast<void*>(hal::kernel_pointer(address)), static_cast<void*>(&here));
+    EXPECT_EQ(hal::kernel_address(hal::kernel_pointer(address + Bytes{8})), address + Bytes{8});
+}

@@ -63,3 +63,30 @@ TEST(LinearWindow, BarriersOrderWithoutChanging) {
     hal::Memory::device_read_barrier();
     EXPECT_EQ(words[0] + words[1], 3u);
 }
+
+TEST(LinearWindow, PagesAreFilledAndCopiedWholeAndNoFurther) {
+    constexpr u64 words = 2 * page_size.value / sizeof(u64);
+    u64* pages[2]{};
+    for (u64*& each : pages) {
+        auto const block = boot::current_kernel().frames->allocate(2);
+        ASSERT_TRUE(block.has_value());
+        each = conformance::table_at(block.value());
+        for (u64 i = 0; i < 2 * words; ++i) {
+            each[i] = ~i;
+        }
+    }
+    u64* const target = &pages[0][words / 2];
+    hal::Memory::zero_pages(target, page_size * 2);
+    for (u64 i = 0; i < 2 * words; ++i) {
+        bool const inside = i >= words / 2 && i < words / 2 + words;
+        ASSERT_EQ(pages[0][i], inside ? 0 : ~i);
+    }
+    hal::Memory::copy_pages(target, &pages[1][words], page_size * 2);
+    for (u64 i = 0; i < 2 * words; ++i) {
+        bool const inside = i >= words / 2 && i < words / 2 + words;
+        ASSERT_EQ(pages[0][i], inside ? ~(i + words / 2) : ~i);
+        ASSERT_EQ(pages[1][i], ~i);
+    }
+    hal::Memory::zero_pages(target, Bytes{0}); // nothing is no harm
+    EXPECT_EQ(target[0], ~words);
+}

@@ -5,6 +5,7 @@
 #include "core/base/base.hpp"
 
 #include <concepts>
+#include <cstddef>
 
 namespace hal {
 
@@ -19,6 +20,16 @@ struct Window {
         return address.value - base.value < size.value;
     }
 };
+
+/// An address of the kernel's own space as a pointer, and back. The linear window has operations
+/// of its own (hal/memory.hpp). O(1).
+inline std::byte* kernel_pointer(VirtAddr address) {
+    // Sound: whoever was given the address maps there what is read or written.
+    return reinterpret_cast<std::byte*>(address.value);
+}
+inline VirtAddr kernel_address(void const* pointer) {
+    return {reinterpret_cast<u64>(pointer)};
+}
 
 struct KernelLayout {
     Window linear; ///< physical memory, at a constant offset

@@ -12,7 +12,7 @@ namespace hal {
 using namespace twofold;
 
 template<class M>
-concept MemoryContract = requires(PhysAddr address, void const* pointer) {
+concept MemoryContract = requires(PhysAddr address, void const* pointer, void* target, Bytes size) {
     /// Where the kernel sees physical `address`: inside the linear window. Valid for RAM that the
     /// memory map reports, except the kernel image (kind `boot`), which may be left out. O(1).
     { M::linear(address) } -> std::same_as<std::byte*>;
@@ -22,6 +22,11 @@ concept MemoryContract = requires(PhysAddr address, void const* pointer) {
     /// sees them.
     { M::device_write_barrier() } -> std::same_as<void>;
     { M::device_read_barrier() } -> std::same_as<void>;
+    /// Fills `size` bytes at `target` with zeros, or with those at `pointer`, which lie elsewhere;
+    /// whole pages, page-aligned. The quickest way with general registers alone. Any context; both
+    /// may be memory whose first touch faults. O(size).
+    { M::zero_pages(target, size) } -> std::same_as<void>;
+    { M::copy_pages(target, pointer, size) } -> std::same_as<void>;
 };
 static_assert(MemoryContract<Memory>, "the machine's Memory does not keep the contract");
 

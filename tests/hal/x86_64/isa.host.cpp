@@ -128,6 +128,27 @@ TEST(PageEntry, CutsAddresses) {
     EXPECT_EQ(PageEntry::span(2).value, u64{1} << 30);
 }
 
+TEST(PageEntry, FiveLevelsDifferInTheRootAlone) {
+    using isa::PageEntry5;
+    VirtAddr const address{0x00ab'8123'4567'8abc};
+    for (unsigned level = 0; level < PageEntry::levels; ++level) {
+        EXPECT_EQ(PageEntry5::index(address, level), PageEntry::index(address, level));
+        EXPECT_EQ(PageEntry5::span(level), PageEntry::span(level));
+    }
+    EXPECT_EQ(PageEntry5::index(address, 4), 0x0abu);
+    EXPECT_EQ(PageEntry5::span(4).value, u64{1} << 48);
+    EXPECT_TRUE(PageEntry5::is_canonical({0x00ff'ffff'ffff'ffff}));
+    EXPECT_FALSE(PageEntry5::is_canonical({0x0100'0000'0000'0000}));
+    EXPECT_FALSE(PageEntry5::is_canonical({0xfeff'ffff'ffff'ffff}));
+    EXPECT_TRUE(PageEntry5::is_canonical({0xff00'0000'0000'0000}));
+    using isa::page_bit::large, isa::page_bit::present;
+    EXPECT_TRUE(PageEntry5::has_reserved_bits(present | large, 4, 48));
+    EXPECT_TRUE(PageEntry5::has_reserved_bits(present | large, 3, 48)) << "no leaf of 512 GiB";
+    EXPECT_FALSE(PageEntry5::is_leaf(present | large, 3));
+    hal::PageMapping const page{{0x7000}, Access::read | Access::write};
+    EXPECT_EQ(PageEntry5::encode_leaf(page, 0), PageEntry::encode_leaf(page, 0));
+}
+
 TEST(Cpuid, DecodesARecordedIntelProcessor) {
     hal::CpuDescription const cpu = isa::decode(recorded_intel());
     EXPECT_STREQ(cpu.vendor, "GenuineIntel");

@@ -12,6 +12,8 @@ struct Memory {
     static PhysAddr physical(void const* pointer);
     static void device_write_barrier();
     static void device_read_barrier();
+    static void zero_pages(void* target, Bytes size);
+    static void copy_pages(void* target, void const* source, Bytes size);
 };
 
 } // namespace hal

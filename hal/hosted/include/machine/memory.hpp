@@ -3,6 +3,8 @@
 
 #include "hal/hosted/cpu_block.hpp"
 
+#include <isa/page_bytes.hpp>
+
 namespace hal {
 
 using namespace twofold;
@@ -18,6 +20,11 @@ struct Memory {
     // Device models run on the thread that does the access: program order is what they see.
     static void device_write_barrier() { asm volatile("" ::: "memory"); }
     static void device_read_barrier() { asm volatile("" ::: "memory"); }
+
+    static void zero_pages(void* target, Bytes size) { isa::zero_pages(target, size); }
+    static void copy_pages(void* target, void const* source, Bytes size) {
+        isa::copy_pages(target, source, size);
+    }
 };
 
 } // namespace hal

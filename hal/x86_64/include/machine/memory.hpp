@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hal/layout.hpp"
+#include "isa/page_bytes.hpp"
 
 namespace hal {
 
@@ -21,6 +22,11 @@ struct Memory {
     // non-temporal ones, which the fences order too.
     static void device_write_barrier() { asm volatile("sfence" : : : "memory"); }
     static void device_read_barrier() { asm volatile("lfence" : : : "memory"); }
+
+    static void zero_pages(void* target, Bytes size) { isa::zero_pages(target, size); }
+    static void copy_pages(void* target, void const* source, Bytes size) {
+        isa::copy_pages(target, source, size);
+    }
 };
 
 } // namespace hal

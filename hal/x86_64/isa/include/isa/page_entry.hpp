@@ -1,10 +1,10 @@
-// The entries of x86-64 page tables, four levels: a codec between them and what they say
+// The entries of x86-64 page tables, four or five levels: a codec between them and what they say
 // (hal::PageMapping). Pure facts of the instruction set: constexpr, no machine, tested on the host,
 // and used alike by the metal machine, by the stub that builds its first tables, and by the hosted
 // MMU that walks the tables of the kernel.
 //
 // Source: Intel 64 and IA-32 Architectures Software Developer's Manual (SDM), volume 3A,
-// sections 4.5 (4-level paging) and 12.12 (page attribute table).
+// sections 4.5 (4-level and 5-level paging) and 12.12 (page attribute table).
 #pragma once
 
 #include "hal/mmu_types.hpp"
@@ -31,11 +31,15 @@ inline constexpr u64 no_execute = u64{1} << 63;
 
 } // namespace page_bit
 
-/// The codec. Level 0 maps 4 KiB, level 1 2 MiB, level 2 1 GiB; the root is of level 3.
-struct PageEntry {
-    static constexpr unsigned levels = 4;
+/// The codec. Level 0 maps 4 KiB, level 1 2 MiB, level 2 1 GiB; the root is of the last level.
+template<unsigned Levels>
+struct PageEntryOf {
+    static_assert(Levels == 4 || Levels == 5);
+    static constexpr unsigned levels = Levels;
     static constexpr unsigned entries = 512;
     static constexpr unsigned highest_encodable_leaf = 2;
+    /// For use as a codec by itself; a machine answers for its own processor.
+    static constexpr unsigned highest_leaf_level() { return highest_encodable_leaf; }
     static constexpr u64 address_mask = 0x000f'ffff'ffff'f000;
 
     /// IA32_PAT as this codec expects it: index 0 write-back, 1 write-combining, 2 UC-, 3 uncached,
@@ -106,9 +110,10 @@ struct PageEntry {
         return static_cast<unsigned>(address.value >> shift(level)) % entries;
     }
 
-    /// Whether bits 47 to 63 of `address` are equal.
+    /// Whether the highest bit that is translated and all above it are equal: bits 47 to 63 with
+    /// four levels, 56 to 63 with five.
     static constexpr bool is_canonical(VirtAddr address) {
-        i64 const high = static_cast<i64>(address.value) >> 47;
+        i64 const high = static_cast<i64>(address.value) >> (shift(levels) - 1);
         return high == 0 || high == -1;
     }
 
@@ -118,7 +123,7 @@ struct PageEntry {
     static constexpr bool has_reserved_bits(u64 entry, unsigned level, unsigned physical_bits) {
         CHECK(level < levels && physical_bits >= 32 && physical_bits <= 52);
         u64 reserved = address_mask & ~((u64{1} << physical_bits) - 1);
-        if (level == levels - 1) {
+        if (level > highest_encodable_leaf) {
             reserved |= page_bit::large;
         } else if (level > 0 && is_leaf(entry, level)) {
             reserved |= (span(level).value - 1) & address_mask & ~page_bit::pat_large;
@@ -158,6 +163,9 @@ private:
         }
     }
 };
+
+using PageEntry = PageEntryOf<4>;
+using PageEntry5 = PageEntryOf<5>;
 
 /// The bits of a page fault's error code (SDM 3A, section 4.7).
 namespace page_fault_bit {

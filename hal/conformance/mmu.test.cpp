@@ -175,6 +175,25 @@ TEST(Mmu, AFlushCoversEveryPageOfItsRange) {
     Mmu::flush(test_page(32), Bytes{0}); // nothing to flush is no harm
 }
 
+TEST(Mmu, WhatWasFlushedIsNotStale) {
+    auto const frame = zeroed_frame();
+    ASSERT_TRUE(frame.has_value());
+    VirtAddr const page = test_page(40);
+    EXPECT_EQ(Mmu::count_stale(), 0u);
+    map(page, frame.value(), read_write);
+    EXPECT_FALSE(try_write(page).has_value());
+    EXPECT_EQ(Mmu::count_stale(), 0u);
+    auto const entry = entry_of(Mmu::root(), page);
+    ASSERT_TRUE(entry.has_value());
+    for (u64 const changed :
+         {Mmu::encode_leaf({.frame = frame.value(), .access = Access::read}, 0), u64{0}}) {
+        *entry.value() = changed;
+        EXPECT_LE(Mmu::count_stale(), 1u); // exactly 1 on a machine that can tell
+        Mmu::flush(page, page_size);
+        EXPECT_EQ(Mmu::count_stale(), 0u);
+    }
+}
+
 TEST(Mmu, AnotherSpaceIsReachedThroughItsView) {
     constexpr VirtAddr address{0x0000'1000'0000'0000}; // no window of the kernel's
     PhysAddr const kernel_root = Mmu::root();

@@ -185,6 +185,9 @@ bool Machine::answer() {
     case Request::mmu_flush:
         m_mmu->flush(first, cpu.arguments[1]);
         return true;
+    case Request::mmu_stale:
+        cpu.result = m_mmu->count_stale(cpu.root);
+        return true;
     case Request::none:
     case Request::idle:
     case Request::power_exit:

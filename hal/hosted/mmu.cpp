@@ -101,7 +101,7 @@ Mmu::Fill Mmu::fill(PhysAddr root, u64 address, AccessWanted wanted, Walk& found
         return Fill::host_failed;
     }
     m_cached += entry.page == 0 ? 1 : 0;
-    entry = {found.page, found.mapping.global};
+    entry = {found.page, found.mapping.frame.value, found.mapping.access, found.mapping.global};
     ++m_statistics.fills;
     return Fill::filled;
 }
@@ -201,6 +201,23 @@ void Mmu::flush(u64 address, u64 size) {
         u64 const from = std::max(extent.first, own_end);
         withdraw_leaf(from, extent.end - from);
     }
+}
+
+u64 Mmu::count_stale(PhysAddr root) const {
+    u64 stale = 0;
+    for (unsigned index = 0; index < m_levels.size(); ++index) {
+        for (Entry const& entry : m_levels[index].entries) {
+            if (entry.page == 0) {
+                continue;
+            }
+            Walk const now = walk_tables(m_memory.span(), root, {entry.page});
+            bool const same = now.outcome == Walk::Outcome::mapped && now.level == index &&
+                              now.mapping.frame.value == entry.frame &&
+                              includes(now.mapping.access, entry.access);
+            stale += same ? 0 : 1;
+        }
+    }
+    return stale;
 }
 
 void Mmu::drop_local() {

@@ -90,6 +90,11 @@ public:
     /// The memory that is translated to.
     PhysicalSpan memory() const { return m_memory.span(); }
 
+    /// How many cached translations say something else than the tables under `root` do now, or
+    /// allow more: changed without a flush. The oracle of the kernel's own page-table code.
+    /// O(capacity * levels).
+    u64 count_stale(PhysAddr root) const;
+
     u32 cached() const { return m_cached; }
     u32 capacity() const;
     MmuStatistics const& statistics() const { return m_statistics; }
@@ -98,6 +103,8 @@ private:
     /// A cached translation; `page` is its first address, 0 where there is none.
     struct Entry {
         u64 page = 0;
+        u64 frame = 0;
+        hal::Access access = hal::Access::none;
         bool global = false;
     };
     /// The entries of one leaf size.

@@ -29,6 +29,7 @@ enum class Request : u8 {
     entropy,       ///< arguments: bytes wanted in `transfer`
     mmu_activate,  ///< arguments: root
     mmu_flush,     ///< arguments: address, size
+    mmu_stale,     ///< result: translations that the tables do not bear out
     power_exit,    ///< arguments: status
     power_reset,
     crash, ///< never asked for: the machine ended a kernel that no fault can be delivered to

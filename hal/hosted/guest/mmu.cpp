@@ -24,6 +24,12 @@ void Mmu::flush(VirtAddr address, Bytes size) {
     }
 }
 
+u64 Mmu::count_stale() {
+    GuestCpu& cpu = guest_cpu();
+    exit_to_machine(cpu, Request::mmu_stale);
+    return cpu.result;
+}
+
 void* Mmu::view(PhysAddr root, VirtAddr address) {
     PhysicalSpan const memory{Memory::linear({0}), guest_cpu().memory_bytes};
     Walk const walk = walk_tables(memory, root, address);

@@ -35,6 +35,9 @@ concept MmuContract = requires(
     /// Drops what this processor has cached for [address, address + size). Needed after any change
     /// to an entry that was present. O(pages), or O(1) for large ranges.
     { M::flush(address, size) } -> std::same_as<void>;
+    /// How many translations this processor caches that the active tables do not bear out: what a
+    /// missing flush leaves behind. For tests; 0 on a machine that cannot tell. O(cached).
+    { M::count_stale() } -> std::same_as<u64>;
     /// Where the kernel may touch `address` of the space under `root`, which need not be active;
     /// null if the address is not mapped there.
     { M::view(root, address) } -> std::same_as<void*>;

@@ -12,8 +12,13 @@ namespace {
 constexpr u64 most_single_flushes = 64;
 constexpr u64 control_bits = page_size.value - 1; // of CR3
 
+struct Place {
+    PhysAddr address;
+    bool is_users; ///< SMAP keeps the kernel from it
+};
+
 /// Where `address` leads under `root`, if it is mapped there. O(levels).
-std::optional<PhysAddr> walk(PhysAddr root, VirtAddr address) {
+std::optional<Place> walk(PhysAddr root, VirtAddr address) {
     PhysAddr table = root;
     for (unsigned level = Mmu::levels; level-- > 0;) {
         // Sound: tables lie in RAM, which the linear window shows.
@@ -24,7 +29,8 @@ std::optional<PhysAddr> walk(PhysAddr root, VirtAddr address) {
         }
         if (Mmu::is_leaf(entry, level)) {
             u64 const offset = address.value % Mmu::span(level).value;
-            return Mmu::decode_leaf(entry, level).frame + Bytes{offset};
+            PageMapping const leaf = Mmu::decode_leaf(entry, level);
+            return Place{leaf.frame + Bytes{offset}, includes(leaf.access, Access::user)};
         }
         table = Mmu::decode_table(entry);
     }
@@ -66,20 +72,20 @@ void* Mmu::view(PhysAddr root, VirtAddr address) {
     if (!is_canonical(address)) {
         return nullptr;
     }
-    std::optional<PhysAddr> const physical = walk(root, address);
-    if (!physical) {
+    std::optional<Place> const place = walk(root, address);
+    if (!place) {
         return nullptr;
     }
     // Sound in each case: a present translation leads to what is returned.
-    if (root == Mmu::root()) {
+    if (root == Mmu::root() && !place->is_users) {
         return reinterpret_cast<void*>(address.value);
     }
     metal::Handover const& handover = *metal::machine().handover;
-    u64 const into_image = physical->value - handover.image_physical.value;
+    u64 const into_image = place->address.value - handover.image_physical.value;
     if (into_image < handover.info.image_size.value) {
         return reinterpret_cast<void*>(handover.info.image_base.value + into_image);
     }
-    return Memory::linear(*physical);
+    return Memory::linear(place->address);
 }
 
 } // namespace hal

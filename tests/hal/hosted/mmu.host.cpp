@@ -72,6 +72,45 @@ TEST(HostedMmu, AChangedEntryStaysStaleUntilItIsFlushed) {
     EXPECT_TRUE(seen.gone);
 }
 
+TEST(HostedMmu, TheOracleFindsEveryKindOfStaleTranslation) {
+    struct Seen : Probe {
+        u64 fresh, more_rights, fewer_rights, other_frame, gone, other_size, flushed;
+    };
+    Seen seen{};
+    seen.body = [](Probe& self, hal::BootInfo const&) {
+        auto& out = static_cast<Seen&>(self);
+        u64 const large = u64{2} << 20;
+        u64 const a = align_up(out.take_frame(), large);
+        out.next_frame = a + large;
+        u64 const b = out.take_frame();
+        u64 const address = align_up(heap_address(), large);
+        out.map(address, a, hal::Access::read);
+        read_word(reinterpret_cast<void*>(address));
+        out.fresh = hal::Mmu::count_stale();
+        out.map(address, a, hal::Access::write);
+        out.more_rights = hal::Mmu::count_stale();
+        word_at(address) = 1;
+        out.map(address, a, hal::Access::read);
+        out.fewer_rights = hal::Mmu::count_stale();
+        out.map(address, b, hal::Access::write);
+        out.other_frame = hal::Mmu::count_stale();
+        out.set_entry(address, 0);
+        out.gone = hal::Mmu::count_stale();
+        out.map(address, a, hal::Access::write, 1);
+        out.other_size = hal::Mmu::count_stale();
+        hal::Mmu::flush({address}, page_size);
+        out.flushed = hal::Mmu::count_stale();
+    };
+    ASSERT_EQ(run_probe(seen).kind, Stop::Kind::exited);
+    EXPECT_EQ(seen.fresh, 0u);
+    EXPECT_EQ(seen.more_rights, 0u) << "fewer than there are is no harm";
+    EXPECT_EQ(seen.fewer_rights, 1u);
+    EXPECT_EQ(seen.other_frame, 1u);
+    EXPECT_EQ(seen.gone, 1u);
+    EXPECT_EQ(seen.other_size, 1u);
+    EXPECT_EQ(seen.flushed, 0u);
+}
+
 TEST(HostedMmu, MoreRightsNeedNoFlushFewerDo) {
     struct Seen : Probe {
         bool upgraded, stale_write, denied;

@@ -20,6 +20,7 @@ struct Mmu {
     static PhysAddr root();
     static void activate(PhysAddr root);
     static void flush(VirtAddr address, Bytes size);
+    static u64 count_stale();
     static void* view(PhysAddr root, VirtAddr address);
 };
 

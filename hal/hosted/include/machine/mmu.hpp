@@ -13,6 +13,7 @@ struct Mmu : isa::PageEntry {
     static PhysAddr root();
     static void activate(PhysAddr root);
     static void flush(VirtAddr address, Bytes size);
+    static u64 count_stale();
     static void* view(PhysAddr root, VirtAddr address);
 };
 

@@ -12,8 +12,10 @@ struct Mmu : isa::PageEntry {
     static PhysAddr root();
     static void activate(PhysAddr root);
     static void flush(VirtAddr address, Bytes size);
-    /// The active space is seen as it is; of another, RAM is seen through the linear window and the
-    /// image, which that leaves out, at its own place.
+    /// The processor does not show what it caches.
+    static u64 count_stale() { return 0; }
+    /// The kernel's pages of the active space are seen as they are; of the rest, RAM is seen
+    /// through the linear window and the image, which that leaves out, at its own place.
     static void* view(PhysAddr root, VirtAddr address);
 };
 

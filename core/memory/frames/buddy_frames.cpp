@@ -106,6 +106,19 @@ Result<void> BuddyFrames::free_pages(PhysAddr address, u64 pages) {
     return free_slowly(frame_of(address), pages);
 }
 
+Result<void> BuddyFrames::split(PhysAddr address, unsigned order) {
+    u64 const pages = order <= max_order ? u64{1} << order : 0;
+    if (FrameMisuse const misuse = examine(address, pages); misuse != FrameMisuse::none) {
+        return refuse(misuse);
+    }
+    FrameNumber const first = frame_of(address);
+    BuddyZone& zone = *zone_of(first);
+    for (FrameNumber frame = first; frame < first + pages; ++frame) {
+        zone.set_state(frame, FrameState::allocated(0));
+    }
+    return {};
+}
+
 Result<PhysAddr> BuddyFrames::allocate_slowly(FrameRequest const& request) {
     Result<FrameNumber> taken = take(request);
     if (!taken && taken.error() != Error::out_of_range) {

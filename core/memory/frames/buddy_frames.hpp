@@ -31,6 +31,9 @@ public:
     Result<void> free(PhysAddr address, unsigned order);
     Result<void> free_pages(PhysAddr address, u64 pages);
     void drain();
+    /// The frames of an allocated block count as allocated one by one from now on, and are given
+    /// back one by one. Errors: see misuse_error. O(frames).
+    Result<void> split(PhysAddr address, unsigned order);
     FrameStatistics statistics() const;
     FrameDefect validate() const;
 

@@ -5,8 +5,9 @@ namespace twofold::scenarios {
 
 namespace {
 
-constexpr twofold::boot::Scenario list[] = {
-    {"base", base}, {"trace", trace}, {"memory", memory}, {"acpi", acpi}, {"boot", boot}};
+constexpr twofold::boot::Scenario list[] = {{"base", base},     {"trace", trace},
+                                            {"memory", memory}, {"spaces", spaces},
+                                            {"acpi", acpi},     {"boot", boot}};
 
 } // namespace
 

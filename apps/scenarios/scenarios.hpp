@@ -14,6 +14,7 @@ std::span<boot::Scenario const> all();
 void base(boot::Recorder& record, boot::Kernel& kernel);
 void trace(boot::Recorder& record, boot::Kernel& kernel);
 void memory(boot::Recorder& record, boot::Kernel& kernel);
+void spaces(boot::Recorder& record, boot::Kernel& kernel);
 void acpi(boot::Recorder& record, boot::Kernel& kernel);
 void boot(twofold::boot::Recorder& record, twofold::boot::Kernel& kernel);
 

@@ -10,11 +10,12 @@ namespace twofold {
 /// The operations that can be flipped, one a room at least. The prefix names the room.
 enum class Mutant : u16 {
     none,
-    base_align_up,      ///< align_up rounds down
-    trace_ring_order,   ///< the event ring yields the newest event first
-    memory_map_overlap, ///< overlapping ranges are not cut when the map is normalised
-    acpi_checksum,      ///< a table's checksum is not verified
-    boot_requires,      ///< the start-up graph forgets one requirement
+    base_align_up,        ///< align_up rounds down
+    trace_ring_order,     ///< the event ring yields the newest event first
+    memory_map_overlap,   ///< overlapping ranges are not cut when the map is normalised
+    acpi_checksum,        ///< a table's checksum is not verified
+    spaces_copy_on_write, ///< a write to a page that two spaces own changes it for both
+    boot_requires,        ///< the start-up graph forgets one requirement
 };
 
 } // namespace twofold

@@ -6,6 +6,7 @@
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
 #include "core/boot/provoke.hpp"
+#include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
 #include "hal/layout.hpp"
 
@@ -159,6 +160,7 @@ constexpr Command commands[] = {
     {"cpu", "", "describes the processor", 0, cpu},
     {"log", "", "shows the kernel's last messages", 0, log},
     {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},
+    {"vm", "", "shows the kernel's address space and its faults", 0, show_kernel_space},
     {"startup", "", "shows the start-up graph and its state", 0, startup},
     {"panic", "[CAUSE]", "ends the run as a broken invariant would", 1, panic_command},
     {"fault", "[KIND]", "provokes a fault: read write execute null divide opcode stack", 1, fault},

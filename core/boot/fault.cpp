@@ -18,12 +18,31 @@ bool call_catching(RecoveryScope& scope, void (*function)(void*), void* argument
     return !returned;
 }
 
+namespace {
+
+/// Whether the kernel's space has made the access possible. Only what the kernel itself may touch:
+/// it reaches other spaces through their copy operations.
+bool resolve_page_fault(Kernel& kernel, hal::Fault const& fault) {
+    bool const is_ours = fault.kind == hal::FaultKind::page && !fault.cause.reserved &&
+                         !fault.cause.user && kernel.space.has_value();
+    return is_ours &&
+           kernel.space
+               ->resolve(
+                   fault.address, {.write = fault.cause.write, .execute = fault.cause.execute})
+               .has_value();
+}
+
+} // namespace
+
 } // namespace twofold::boot
 
 extern "C" hal::FaultAction kernel_fault(hal::Fault const& fault) {
     using namespace twofold;
     using trace::EventKind;
     boot::Kernel* const kernel = boot::try_current_kernel();
+    if (kernel != nullptr && boot::resolve_page_fault(*kernel, fault)) {
+        return {hal::FaultAction::Kind::retry, nullptr};
+    }
     boot::RecoveryScope* const scope = kernel != nullptr ? kernel->boot_cpu.recovery : nullptr;
     if (scope == nullptr || fault.kind == hal::FaultKind::double_fault) {
         boot::panic_on_fault(fault);

@@ -61,6 +61,8 @@ public:
     Composition const parts;
     memory::MemoryMap memory_map;
     memory::EarlyFrames early_frames;
+    std::optional<memory::SharedFrames> shared_frames; ///< all frames of spaces and objects
+    std::optional<memory::KernelSpace> space;
     trace::LogRing log_ring;
     trace::EventRing events;
     std::optional<trace::SymbolTable> symbols;

@@ -2,6 +2,7 @@
 #include "core/boot/firmware.hpp"
 #include "core/boot/frames.hpp"
 #include "core/boot/kernel.hpp"
+#include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
 
 namespace twofold::boot {
@@ -85,6 +86,7 @@ Result<void> announce(Kernel& kernel) {
 constexpr Step steps[] = {
     {"options", "reads the kernel command line", {}, check_options},
     {"memory", "accounts for the physical memory", {}, account_memory},
+    {"space", "takes over the kernel's page tables", {"frames"}, open_kernel_space},
     {"symbols", "opens the image's symbol table", {}, open_symbols},
     {"processor", "describes the boot processor", {}, describe_processor},
     {"acpi", "reads the firmware's tables", {"memory"}, open_firmware_tables},
@@ -92,7 +94,7 @@ constexpr Step steps[] = {
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",
-     {"frames", "symbols", "processor", "acpi", "commands"},
+     {"space", "symbols", "processor", "acpi", "commands"},
      announce},
 };
 

@@ -1,7 +1,8 @@
-// memory: physical frames and everything above them. So far the memory map, the frames taken from
-// it during start-up, and the allocators of frames.
+// memory: physical frames and everything above them: the memory map, the frames taken from it
+// during start-up, the allocators of frames, address spaces.
 #pragma once
 
 #include "core/memory/early_frames.hpp"
 #include "core/memory/frames/buddy_frames.hpp"
 #include "core/memory/memory_map.hpp"
+#include "core/memory/space/kernel_space.hpp"

@@ -27,6 +27,8 @@ std::string_view mutant_name(Mutant which) {
         return "memory_map_overlap";
     case Mutant::acpi_checksum:
         return "acpi_checksum";
+    case Mutant::spaces_copy_on_write:
+        return "spaces_copy_on_write";
     case Mutant::boot_requires:
         return "boot_requires";
     }

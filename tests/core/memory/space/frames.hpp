@@ -1,0 +1,59 @@
+// Frames for tests of address spaces: the kernel's own, counted, and refused on demand.
+#pragma once
+
+#include "core/boot/boot.hpp"
+#include "tests/support/test.hpp"
+
+namespace twofold::test {
+
+/// A source over the kernel's that can fail at one allocation, or at it and all that follow.
+class FailingSource {
+public:
+    static constexpr u64 never = ~u64{0};
+
+    explicit FailingSource(memory::FrameSupply inner) : m_inner(inner) {}
+
+    Result<PhysAddr> allocate(unsigned order) {
+        u64 const number = m_calls++;
+        if (number == m_fail_at || number >= m_fail_from) {
+            return Error::out_of_memory;
+        }
+        PhysAddr const block = TRY(m_inner.allocate(order));
+        m_out += u64{1} << order;
+        return block;
+    }
+    Result<void> free(PhysAddr frame, unsigned order) {
+        CHECK(order == 0 && m_out > 0);
+        --m_out;
+        return m_inner.free(frame);
+    }
+    Result<void> split(PhysAddr, unsigned) { return {}; } // the inner source's are divided
+
+    /// Call number `call` from now on fails, and with `from` every later one too.
+    void fail_at(u64 call) { m_fail_at = m_calls + call; }
+    void fail_from(u64 call) { m_fail_from = m_calls + call; }
+    void recover() { m_fail_at = m_fail_from = never; }
+    u64 calls() const { return m_calls; }
+    u64 out() const { return m_out; }
+
+private:
+    memory::FrameSupply m_inner;
+    u64 m_calls = 0;
+    u64 m_out = 0;
+    u64 m_fail_at = never;
+    u64 m_fail_from = never;
+};
+
+/// Frames that must all be back at the end.
+struct TestFrames {
+    FailingSource source{boot::current_kernel().shared_frames->source()};
+    memory::SharedFrames frames{
+        memory::FrameSupply(source), boot::current_kernel().shared_frames->counts()};
+
+    ~TestFrames() {
+        EXPECT_EQ(frames.in_use(), 0u);
+        EXPECT_EQ(source.out(), 0u);
+    }
+};
+
+} // namespace twofold::test

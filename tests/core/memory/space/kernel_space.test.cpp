@@ -1,0 +1,342 @@
+// The kernel's own space, touched as the processor touches it: what is allowed works, what is not
+// arrives as the right fault.
+#include "core/memory/memory.hpp"
+#include "hal/layout.hpp"
+#include "tests/core/memory/space/frames.hpp"
+
+using namespace twofold;
+using namespace twofold::literals;
+using boot::CaughtFault;
+using memory::AddressSpace;
+using memory::KernelSpace;
+using memory::PageAccess;
+
+namespace {
+
+KernelSpace& kernel_space() {
+    return *boot::current_kernel().space;
+}
+AddressSpace& space() {
+    return kernel_space().space();
+}
+u64 frames_in_use() {
+    return boot::current_kernel().shared_frames->in_use();
+}
+std::byte* at(VirtAddr address) {
+    return hal::kernel_pointer(address);
+}
+
+[[gnu::noinline]] u8 read_byte(VirtAddr address) {
+    return __atomic_load_n(static_cast<u8*>(static_cast<void*>(at(address))), __ATOMIC_RELAXED);
+}
+[[gnu::noinline]] void write_byte(VirtAddr address, u8 value) {
+    __atomic_store_n(static_cast<u8*>(static_cast<void*>(at(address))), value, __ATOMIC_RELAXED);
+}
+
+std::optional<CaughtFault> try_read(VirtAddr address) {
+    return boot::catch_fault([address] { static_cast<void>(read_byte(address)); });
+}
+std::optional<CaughtFault> try_write(VirtAddr address) {
+    return boot::catch_fault([address] { write_byte(address, 1); });
+}
+std::optional<CaughtFault> try_execute(VirtAddr address) {
+    return boot::catch_fault([address] {
+        // The address of the function is the data's: that is what is tried.
+        void* const code = at(address);
+        void (*call)() = nullptr;
+        __builtin_memcpy(&call, &code, sizeof(call));
+        call();
+    });
+}
+
+bool is_fault(std::optional<CaughtFault> const& fault, hal::PageFaultCause const& cause) {
+    return fault && fault->kind == hal::FaultKind::page && fault->cause.present == cause.present &&
+           fault->cause.write == cause.write && fault->cause.execute == cause.execute &&
+           !fault->cause.user && !fault->cause.reserved;
+}
+
+constexpr hal::PageFaultCause read_absent{false, false, false, false, false};
+constexpr hal::PageFaultCause write_absent{false, true, false, false, false};
+constexpr hal::PageFaultCause execute_absent{false, false, true, false, false};
+constexpr hal::PageFaultCause write_present{true, true, false, false, false};
+constexpr hal::PageFaultCause execute_present{true, false, true, false, false};
+
+/// A place of the views window for one test, unmapped at its end, with no frame lost.
+class Place {
+public:
+    explicit Place(Bytes size, Bytes alignment = page_size)
+        : m_before(frames_in_use()), m_base(kernel_space().find_view(size, alignment).value()) {}
+    ~Place() {
+        static_cast<void>(space().unmap(m_base, 64_MiB));
+        EXPECT_EQ(frames_in_use(), m_before);
+        EXPECT_TRUE(space().check().has_value());
+    }
+    VirtAddr base() const { return m_base; }
+
+private:
+    u64 m_before;
+    VirtAddr m_base;
+};
+
+} // namespace
+
+TEST(KernelSpace, HoldsTogether) {
+    auto const census = space().check();
+    ASSERT_TRUE(census.has_value());
+    EXPECT_GE(census.value().ranges, 1u);
+}
+
+TEST(KernelSpace, PagesOfZerosComeWhenTheyAreTouched) {
+    Place const place(64_KiB);
+    ASSERT_TRUE(space().map_zero(place.base(), 64_KiB, PageAccess::read_write).has_value());
+    u64 const before = space().statistics().zeroed;
+    EXPECT_FALSE(space().translate(place.base()).has_value());
+    EXPECT_EQ(read_byte(place.base() + 5_B), 0u);
+    write_byte(place.base() + 60_KiB, 7);
+    EXPECT_EQ(read_byte(place.base() + 60_KiB), 7u);
+    EXPECT_EQ(space().statistics().zeroed, before + 2);
+    EXPECT_TRUE(is_fault(try_execute(place.base()), execute_present));
+    EXPECT_TRUE(is_fault(try_execute(place.base() + 8_KiB), execute_absent));
+}
+
+TEST(KernelSpace, EveryKindOfAccessToEveryKindOfPage) {
+    Place const place(64_KiB);
+    VirtAddr const base = place.base();
+    EXPECT_TRUE(is_fault(try_read(base), read_absent));
+    EXPECT_TRUE(is_fault(try_write(base), write_absent));
+    EXPECT_TRUE(is_fault(try_execute(base), execute_absent));
+
+    ASSERT_TRUE(space().map_guard(base, 4_KiB).has_value());
+    EXPECT_TRUE(is_fault(try_read(base), read_absent));
+    EXPECT_TRUE(is_fault(try_write(base + 4095_B), write_absent));
+    EXPECT_TRUE(is_fault(try_execute(base), execute_absent));
+
+    VirtAddr const page = base + 4_KiB;
+    ASSERT_TRUE(space().map_zero(page, 4_KiB, PageAccess::read).has_value());
+    EXPECT_TRUE(is_fault(try_write(page), write_absent));
+    EXPECT_FALSE(try_read(page).has_value());
+    EXPECT_TRUE(is_fault(try_write(page), write_present));
+    EXPECT_TRUE(is_fault(try_execute(page), execute_present));
+
+    ASSERT_TRUE(space().protect(page, 4_KiB, PageAccess::read_write).has_value());
+    EXPECT_FALSE(try_write(page).has_value());
+    write_byte(page, 0xc3); // returns
+    EXPECT_TRUE(is_fault(try_execute(page), execute_present));
+    ASSERT_TRUE(space().protect(page, 4_KiB, PageAccess::read_execute).has_value());
+    EXPECT_FALSE(try_execute(page).has_value());
+    EXPECT_TRUE(is_fault(try_write(page), write_present));
+    ASSERT_TRUE(space().unmap(page, 4_KiB).has_value());
+    EXPECT_TRUE(is_fault(try_read(page), read_absent));
+}
+
+TEST(KernelSpace, KernelPagesKeepTheirRights) {
+    hal::BootInfo const& info = boot::current_kernel().boot_info;
+    static constexpr u64 constant = 0x1234;
+    EXPECT_TRUE(is_fault(try_write(hal::kernel_address(&constant)), write_present));
+    EXPECT_TRUE(is_fault(try_write(info.image_base), write_present));
+    u64 on_stack = 0;
+    EXPECT_TRUE(is_fault(try_execute(hal::kernel_address(&on_stack)), execute_present));
+    EXPECT_TRUE(is_fault(try_read({8}), read_absent));
+    // None of it is anybody's to map or unmap.
+    VirtAddr const image_page = align_down(info.image_base, page_size);
+    EXPECT_EQ(space().map_guard(image_page, 4_KiB).error(), Error::permission_denied);
+    EXPECT_EQ(space().unmap(image_page, 4_KiB).error(), Error::permission_denied);
+    VirtAddr const linear = hal::Layout::current().linear.base;
+    EXPECT_EQ(space().protect(linear, 4_KiB, PageAccess::read).error(), Error::permission_denied);
+}
+
+TEST(KernelSpace, ObjectsAreSharedOrCopiedWhenWritten) {
+    Place const place(64_KiB);
+    VirtAddr const first = place.base();
+    VirtAddr const second = first + 16_KiB;
+    VirtAddr const own = first + 32_KiB;
+    auto object =
+        memory::MemoryObject::create(*boot::current_kernel().shared_frames, 8_KiB).value();
+    using memory::Sharing;
+    auto const read_write = PageAccess::read_write;
+    for (VirtAddr const where : {first, second}) {
+        ASSERT_TRUE(
+            space().map_object(where, 8_KiB, *object, 0, read_write, Sharing::shared).has_value());
+    }
+    ASSERT_TRUE(space().map_object(own, 4_KiB, *object, 1, read_write, Sharing::own).has_value());
+    write_byte(first + 4_KiB, 42);
+    EXPECT_EQ(read_byte(second + 4_KiB), 42u);
+    EXPECT_EQ(read_byte(own), 42u);
+    u64 const copied = space().statistics().copied;
+    write_byte(own, 43);
+    EXPECT_EQ(space().statistics().copied, copied + 1);
+    EXPECT_EQ(read_byte(own), 43u);
+    EXPECT_EQ(read_byte(first + 4_KiB), 42u);
+    write_byte(second + 4_KiB, 44);
+    EXPECT_EQ(read_byte(first + 4_KiB), 44u);
+    EXPECT_EQ(read_byte(own), 43u);
+    EXPECT_TRUE(space().check().has_value());
+    EXPECT_EQ(object->references(), 4u);
+}
+
+TEST(KernelSpace, LargePagesAreMadeWholeAndDivided) {
+    Place const place(4_MiB, 2_MiB);
+    VirtAddr const base = place.base();
+    ASSERT_TRUE(space().map_zero(base, 4_MiB, PageAccess::read_write, 1).has_value());
+    u64 const before = space().statistics().large_pages;
+    write_byte(base + 1_MiB, 9);
+    EXPECT_EQ(space().statistics().large_pages, before + 1);
+    EXPECT_EQ(space().translate(base)->level, 1u);
+    ASSERT_TRUE(space().unmap(base + 4_KiB, 4_KiB).has_value());
+    EXPECT_EQ(space().translate(base)->level, 0u);
+    EXPECT_EQ(read_byte(base + 1_MiB), 9u);
+    EXPECT_TRUE(is_fault(try_read(base + 4_KiB), read_absent));
+    EXPECT_EQ(space().promote(base, 2_MiB).error(), Error::not_found);
+    ASSERT_TRUE(space().map_zero(base + 4_KiB, 4_KiB, PageAccess::read_write, 1).has_value());
+    EXPECT_EQ(read_byte(base + 4_KiB), 0u);
+}
+
+TEST(KernelSpace, SmallPagesAreGatheredIntoALargeOne) {
+    Place const place(2_MiB, 2_MiB);
+    VirtAddr const base = place.base();
+    ASSERT_TRUE(space().map_zero(base, 2_MiB, PageAccess::read_write).has_value());
+    for (u64 page = 0; page < 512; ++page) {
+        EXPECT_EQ(space().promote(base, 2_MiB).value(), 0u);
+        write_byte(base + page_size * page, static_cast<u8>(page));
+    }
+    EXPECT_EQ(space().promote(base, 2_MiB).value(), 1u);
+    EXPECT_EQ(space().translate(base)->level, 1u);
+    for (u64 page = 0; page < 512; ++page) {
+        ASSERT_EQ(read_byte(base + page_size * page), static_cast<u8>(page));
+    }
+    EXPECT_EQ(space().promote(base, 2_MiB).value(), 0u);
+}
+
+TEST(KernelSpace, TheHeapWindowIsCommittedPageByPage) {
+    u64 const before = frames_in_use();
+    hal::Window const heap = kernel_space().heap();
+    VirtAddr const base = align_up(heap.base + 1_GiB, 2_MiB);
+    EXPECT_TRUE(is_fault(try_read(base), read_absent));
+    ASSERT_TRUE(kernel_space().map_pages(base, 12_KiB).has_value());
+    write_byte(base + 12_KiB - 1_B, 1);
+    EXPECT_EQ(read_byte(base), 0u);
+    EXPECT_TRUE(is_fault(try_read(base + 12_KiB), read_absent));
+    EXPECT_TRUE(is_fault(try_execute(base), execute_present));
+    EXPECT_EQ(kernel_space().map_pages(base + 8_KiB, 8_KiB).error(), Error::already_exists);
+    EXPECT_TRUE(is_fault(try_read(base + 12_KiB), read_absent));
+    ASSERT_TRUE(kernel_space().unmap_pages(base + 4_KiB, 4_KiB).has_value());
+    EXPECT_TRUE(is_fault(try_read(base + 4_KiB), read_absent));
+    EXPECT_EQ(read_byte(base + 12_KiB - 1_B), 1u);
+    ASSERT_TRUE(kernel_space().map_pages(base + 4_KiB, 4_KiB).has_value());
+    EXPECT_EQ(read_byte(base + 4_KiB), 0u);
+    ASSERT_TRUE(kernel_space().unmap_pages(base, 2_MiB).has_value());
+    EXPECT_EQ(frames_in_use(), before);
+    EXPECT_TRUE(space().check().has_value());
+}
+
+TEST(KernelSpace, ACommitOfMegabytesUsesLargePages) {
+    u64 const before = frames_in_use();
+    VirtAddr const base = align_up(kernel_space().heap().base + 1_GiB, 2_MiB);
+    ASSERT_TRUE(kernel_space().map_pages(base - 8_KiB, 2_MiB + 16_KiB).has_value());
+    EXPECT_EQ(space().translate(base)->level, 1u);
+    EXPECT_EQ(space().translate(base - 4_KiB)->level, 0u);
+    EXPECT_EQ(space().translate(base + 2_MiB)->level, 0u);
+    write_byte(base, 1);
+    write_byte(base + 2_MiB - 1_B, 2);
+    ASSERT_TRUE(kernel_space().unmap_pages(base + 64_KiB, 1_MiB).has_value());
+    EXPECT_EQ(read_byte(base), 1u);
+    EXPECT_EQ(read_byte(base + 2_MiB - 1_B), 2u);
+    EXPECT_TRUE(is_fault(try_write(base + 64_KiB), write_absent));
+    ASSERT_TRUE(kernel_space().unmap_pages(base - 8_KiB, 2_MiB + 16_KiB).has_value());
+    EXPECT_EQ(frames_in_use(), before);
+}
+
+TEST(KernelSpace, AStackHasAGuardBelow) {
+    u64 const before = frames_in_use();
+    auto const stack = kernel_space().allocate_stack(16_KiB);
+    auto const other = kernel_space().allocate_stack(8_KiB);
+    ASSERT_TRUE(stack.has_value() && other.has_value());
+    VirtAddr const base = stack.value().base;
+    EXPECT_TRUE(hal::Layout::current().stacks.contains(base));
+    EXPECT_EQ(stack.value().size, 16_KiB);
+    for (u64 offset = 0; offset < (16_KiB).value; offset += 512) {
+        ASSERT_EQ(read_byte(base + Bytes{offset}), 0u);
+        write_byte(base + Bytes{offset}, 1);
+    }
+    EXPECT_TRUE(is_fault(try_write(base - 1_B), write_absent));
+    EXPECT_TRUE(is_fault(try_read(base - 4_KiB), read_absent));
+    EXPECT_FALSE(ranges_overlap(
+        base.value - 4096, 16384 + 4096, other.value().base.value - 4096, 8192 + 4096));
+    EXPECT_EQ(kernel_space().free_stack({base, 8_KiB}).error(), Error::not_found);
+    EXPECT_EQ(kernel_space().free_stack({base + 4_KiB, 12_KiB}).error(), Error::not_found);
+    EXPECT_TRUE(kernel_space().free_stack(stack.value()).has_value());
+    EXPECT_TRUE(is_fault(try_read(base), read_absent));
+    EXPECT_EQ(kernel_space().free_stack(stack.value()).error(), Error::not_found);
+    EXPECT_TRUE(kernel_space().free_stack(other.value()).has_value());
+    EXPECT_EQ(frames_in_use(), before);
+    EXPECT_EQ(kernel_space().allocate_stack(0_B).error(), Error::invalid_argument);
+    EXPECT_EQ(kernel_space().allocate_stack(100_B).error(), Error::invalid_argument);
+    EXPECT_EQ(
+        kernel_space().allocate_stack(Bytes{~u64{0} & ~u64{4095}}).error(),
+        Error::invalid_argument);
+}
+
+TEST(KernelSpace, TheStackItRunsOnIsTheMachines) {
+    hal::BootInfo const& info = boot::current_kernel().boot_info;
+    if (!hal::Layout::current().stacks.contains(info.stack_base)) {
+        return; // it lies in the image there
+    }
+    memory::Range const* const range = space().find(info.stack_base);
+    ASSERT_TRUE(range != nullptr);
+    EXPECT_TRUE(range->kind == memory::RangeKind::boot);
+    EXPECT_EQ(space().unmap(info.stack_base, 4_KiB).error(), Error::permission_denied);
+    EXPECT_EQ(
+        space().protect(info.stack_base, 4_KiB, PageAccess::read).error(),
+        Error::permission_denied);
+}
+
+TEST(KernelSpace, DevicesAreSeenWhereAndHowTheyAre) {
+    u64 const before = frames_in_use();
+    PhysAddr const frame = boot::current_kernel().shared_frames->allocate_zeroed(0).value();
+    auto const view = kernel_space().map_device(frame + 0x123_B, 0x100_B, hal::CacheMode::uncached);
+    ASSERT_TRUE(view.has_value());
+    EXPECT_EQ(view.value().value % page_size.value, 0x123u);
+    EXPECT_TRUE(hal::Layout::current().views.contains(view.value()));
+    write_byte(view.value(), 5);
+    EXPECT_EQ(hal::Memory::linear(frame)[0x123], std::byte{5});
+    auto const found = space().translate(view.value());
+    EXPECT_TRUE(found->leaf.cache == hal::CacheMode::uncached);
+    EXPECT_TRUE(is_fault(try_execute(view.value()), execute_present));
+    EXPECT_TRUE(kernel_space().unmap_device(view.value()).has_value());
+    EXPECT_EQ(kernel_space().unmap_device(view.value()).error(), Error::not_found);
+    boot::current_kernel().shared_frames->release(frame, 0);
+
+    // Large pages where both addresses allow: a register file of 64 MiB costs a handful of tables.
+    constexpr PhysAddr far{u64{3} << 38};
+    auto const wide =
+        kernel_space().map_device(far + 4_KiB, 64_MiB, hal::CacheMode::write_combining);
+    ASSERT_TRUE(wide.has_value());
+    EXPECT_EQ(space().translate(wide.value() + 32_MiB)->level, 1u);
+    EXPECT_EQ(space().translate(wide.value() + 32_MiB)->address, far + 32_MiB + 4_KiB);
+    EXPECT_TRUE(kernel_space().unmap_device(wide.value()).has_value());
+    EXPECT_EQ(frames_in_use(), before);
+    auto const uncached = hal::CacheMode::uncached;
+    EXPECT_EQ(kernel_space().map_device(far, 0_B, uncached).error(), Error::invalid_argument);
+    EXPECT_EQ(
+        kernel_space().map_device({~u64{0}}, 8_KiB, uncached).error(), Error::invalid_argument);
+    EXPECT_EQ(
+        kernel_space().map_device({u64{1} << 52}, 8_KiB, uncached).error(),
+        Error::invalid_argument);
+    EXPECT_EQ(frames_in_use(), before);
+}
+
+TEST(KernelSpace, ItsTablesServeEveryOtherSpace) {
+    Place const place(4_KiB);
+    auto other = AddressSpace::create(*boot::current_kernel().shared_frames, space().root());
+    ASSERT_TRUE(other.has_value());
+    // What the kernel maps after the other space was made is seen there too.
+    ASSERT_TRUE(space().map_zero(place.base(), 4_KiB, PageAccess::read_write).has_value());
+    other.value().activate();
+    bool const switched = other.value().is_active();
+    write_byte(place.base(), 77);
+    u8 const seen = read_byte(place.base());
+    space().activate();
+    EXPECT_TRUE(switched);
+    EXPECT_EQ(seen, 77u);
+    EXPECT_EQ(read_byte(place.base()), 77u);
+}

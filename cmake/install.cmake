@@ -6,9 +6,17 @@ endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols twofold-twin)
+foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols)
     if(TARGET ${program})
         install(TARGETS ${program} RUNTIME)
+    endif()
+endforeach()
+# The launcher looks for images in share/twofold/images beside its own folder; the file with the symbols
+# stands beside each for its reports and for gdb.
+foreach(image IN ITEMS base full)
+    if(TARGET image_${image})
+        install(FILES ${CMAKE_BINARY_DIR}/images/twofold-${image}.elf ${CMAKE_BINARY_DIR}/images/twofold-${image}.debug.elf
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/twofold/images)
     endif()
 endforeach()
 

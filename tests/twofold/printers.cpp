@@ -2,6 +2,8 @@
 // `stop_here`.
 #include "core/base/base.hpp"
 
+#include <string_view>
+
 using namespace twofold;
 
 extern "C" void stop_here(void const*);
@@ -33,6 +35,7 @@ int main() {
         Result<void> done{};
         TextBuffer const& text;
         FixedString<8> const& name;
+        std::string_view view = "kernel";
         FixedVector<u32, 4> const& list;
     } const values{.text = text, .name = name, .list = list};
     stop_here(&values);

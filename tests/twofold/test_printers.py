@@ -21,6 +21,7 @@ EXPECTED = {
     "done": "success",
     "text": '"tag"',
     "name": '"boot"',
+    "view": '"kernel"',
     "list": "2 of 4 = {5, 6}",
 }
 

@@ -52,21 +52,25 @@ class Atomic:
     """Atomic<T>: its value as it lies in memory."""
 
     def __init__(self, value: gdb.Value) -> None:
-        # libstdc++ keeps an integer in _M_i, a pointer in _M_b._M_p, an enum in _M_i.
-        inner = value["m_value"]
-        for path in (("_M_i",), ("_M_b", "_M_p"), ("_M_base", "_M_i")):
-            try:
-                found = inner
-                for name in path:
-                    found = found[name]
-            except gdb.error:
-                continue
-            self.value = found
-            return
-        self.value = inner
+        self.value = value["m_value"]
 
     def to_string(self) -> str:
         return f"atomic {self.value}"
+
+
+class StringView:
+    """std::string_view. The library's own printers come with a program that links it; a kernel
+    does not."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self.start = value["_M_str"]
+        self.length = int(value["_M_len"])
+
+    def to_string(self) -> str:
+        return self.start.string("utf-8", "replace", self.length) if self.length else ""
+
+    def display_hint(self) -> str:
+        return "string"
 
 
 class Result:
@@ -149,6 +153,7 @@ def printers() -> gdb.printing.RegexpCollectionPrettyPrinter:
         ("FixedString", r"^twofold::FixedString<.*>$", FixedString),
         ("FixedVector", r"^twofold::FixedVector<.*>$", FixedVector),
         ("Result", r"^twofold::Result<.*>$", Result),
+        ("StringView", r"^std::basic_string_view<char, .*>$", StringView),
     ):
         collection.add_printer(name, pattern, printer)
     return collection

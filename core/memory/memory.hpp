@@ -1,8 +1,12 @@
 // memory: physical frames and everything above them: the memory map, the frames taken from it
-// during start-up, the allocators of frames, address spaces.
+// during start-up, the allocators of frames, address spaces, the heap.
 #pragma once
 
+#include "core/memory/allocator.hpp"
+#include "core/memory/bump_heap.hpp"
 #include "core/memory/early_frames.hpp"
 #include "core/memory/frames/buddy_frames.hpp"
+#include "core/memory/heap/heap.hpp"
+#include "core/memory/list_heap.hpp"
 #include "core/memory/memory_map.hpp"
 #include "core/memory/space/kernel_space.hpp"

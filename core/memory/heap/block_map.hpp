@@ -1,0 +1,101 @@
+// The block map: one byte for each window of two granules says which block begins there.
+//
+//     bit 7   live: handed out; clear while the block rests in a cache
+//     bit 6   whether it begins at the window's second granule
+//     5..0    granules less one for a small block (1 to 63), 0 for a large one
+//
+// A byte of 0 says that no block begins in the window. Small blocks are checked by one comparison:
+// a pointer that is no live block's beginning (interior, freed, never allocated) gives a code out
+// of 1 to 63. The bytes behind a large block's first hold its length in seven bits each, so none of
+// them looks like a live block. Bytes are atomic, since blocks of several caches share a line.
+#pragma once
+
+#include "core/base/base.hpp"
+#include "core/memory/heap/geometry.hpp"
+
+#include <span>
+
+namespace twofold::memory::heap {
+
+class BlockMap {
+public:
+    static constexpr u32 live = 0x80;
+    static constexpr u32 large = 0; ///< the code of a large block
+
+    void set_windows(std::span<Atomic<u8>> windows) { m_windows = windows; }
+
+    /// The code of the live block that begins at `granule`: 1 to 63 if it is small, `large` if it
+    /// is large, anything above 63 if there is none. The space has grown beyond `granule`.
+    u32 live_code(u64 granule) const { return raw(granule) ^ expected(granule); }
+
+    /// Whether a small block begins at `granule` that rests in a cache.
+    bool is_resting(u64 granule) const {
+        u32 const code = raw(granule) ^ (expected(granule) & ~live);
+        return code - 1 < code_count - 1;
+    }
+    u32 resting_code(u64 granule) const { return raw(granule) ^ (expected(granule) & ~live); }
+
+    void set_live(u64 granule, u32 code) { put(granule, expected(granule) | code); }
+    void set_resting(u64 granule, u32 code) { put(granule, (expected(granule) & ~live) | code); }
+    void erase(u64 granule) { put(granule, 0); }
+
+    /// Enters a live large block of `count` granules.
+    void set_large(u64 granule, u64 count) {
+        for (unsigned i = 0; i < length_bytes; ++i) {
+            m_windows[granule / window_granules + 1 + i].store(
+                static_cast<u8>(count >> (7 * i) & 0x7f), relaxed);
+        }
+        put(granule, expected(granule) | large);
+    }
+    u64 large_granules(u64 granule) const {
+        u64 count = 0;
+        for (unsigned i = 0; i < length_bytes; ++i) {
+            u64 const part = m_windows[granule / window_granules + 1 + i].load(relaxed);
+            count |= part << (7 * i);
+        }
+        return count;
+    }
+    /// Whether the byte of `granule` is part of the length of a large block that begins before.
+    bool is_length(u64 granule) const {
+        u64 const window = granule / window_granules;
+        for (u64 back = 1; back <= length_bytes && back <= window; ++back) {
+            u32 const first = m_windows[window - back].load(relaxed);
+            if (first == live || first == (live | u32{1} << 6)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    void erase_large(u64 granule) {
+        for (unsigned i = 0; i <= length_bytes; ++i) {
+            m_windows[granule / window_granules + i].store(0, relaxed);
+        }
+    }
+
+    /// Whether the windows that begin in (first, first + count) are empty, the length of a large
+    /// block aside.
+    bool is_blank(u64 first, u64 count) const {
+        for (u64 window = first / window_granules + 1; window < (first + count) / window_granules;
+             ++window) {
+            if (m_windows[window].load(relaxed) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    static constexpr unsigned length_bytes = 5;
+
+private:
+    static u32 expected(u64 granule) { return live | static_cast<u32>(granule & 1) << 6; }
+    u32 raw(u64 granule) const { return m_windows[granule / window_granules].load(relaxed); }
+    void put(u64 granule, u32 value) {
+        m_windows[granule / window_granules].store(static_cast<u8>(value), relaxed);
+    }
+
+    std::span<Atomic<u8>> m_windows;
+};
+
+static_assert(small_granules_max / window_granules > BlockMap::length_bytes + 1);
+
+} // namespace twofold::memory::heap

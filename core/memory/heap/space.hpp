@@ -1,0 +1,437 @@
+// The back end: which granules are taken, and where the next block goes. One bit a granule says
+// "taken", holes are runs of zeros, so that a freed block merges with its neighbours without a step
+// of its own and a hole that one size left serves every other. Best fit through the hole index.
+//
+// Pages are committed when a block first lies on them. A page without a block is idle; idle pages
+// are kept while the demand of late may need them again, and given back beyond that (see `trim`).
+//
+// Not thread-safe: the heap's lock is held.
+#pragma once
+
+#include "core/base/base.hpp"
+#include "core/memory/heap/backing.hpp"
+#include "core/memory/heap/bit_tree.hpp"
+#include "core/memory/heap/geometry.hpp"
+#include "core/memory/heap/hole_index.hpp"
+#include "core/memory/heap/layout.hpp"
+#include "core/memory/heap/raw.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace twofold::memory::heap {
+
+/// A run of granules.
+struct Run {
+    u64 first = 0;
+    u64 count = 0;
+};
+
+template<HeapBacking Backing>
+class Space {
+public:
+    static constexpr u64 none = BitTree::none;
+
+    Space(Backing& backing, Layout const& layout) : m_backing(backing), m_layout(layout) {
+        std::byte* const base = backing.range().base;
+        m_holes.set_pages(table<PageEntry>(base, layout.page_entries));
+        for (unsigned level = 0; level < BitTree::level_count(layout.granules); ++level) {
+            m_taken.set_level(level, table<u64>(base, layout.taken_levels + level));
+        }
+        u64 const pages = layout.granules / page_granules;
+        for (unsigned level = 0; level < BitTree::level_count(pages); ++level) {
+            m_idle.set_level(level, table<u64>(base, layout.idle_levels + level));
+        }
+    }
+    Space(Space const&) = delete;
+    Space& operator=(Space const&) = delete;
+
+    /// Takes runs of `length` granules each, `starts.size()` of them at most; those of one hole lie
+    /// side by side. Returns how many, at least 1. Errors: out_of_memory.
+    Result<usize> take_many(u64 length, std::span<u32> starts) {
+        usize got = 0;
+        while (got < starts.size()) {
+            u64 page = find(length);
+            if (page == none) {
+                if (got != 0 || !grow(length * starts.size(), length)) {
+                    break;
+                }
+                page = find(length);
+                CHECK(page != none);
+            }
+            Run const hole = tightest(page, length);
+            u64 const count = std::min<u64>(starts.size() - got, hole.count / length);
+            if (!occupy(hole, {hole.first, count * length})) {
+                break;
+            }
+            for (u64 i = 0; i < count; ++i) {
+                starts[got++] = static_cast<u32>(hole.first + i * length);
+            }
+        }
+        if (got == 0) {
+            return Error::out_of_memory;
+        }
+        return got;
+    }
+
+    /// Takes one run of `length` granules whose address is a multiple of `alignment` granules (a
+    /// power of two). Errors: out_of_memory.
+    Result<u64> take(u64 length, u64 alignment) {
+        u64 const room = length + alignment - 1;
+        if (room < length || room > m_layout.granules) {
+            return Error::out_of_memory;
+        }
+        u64 page = find(room);
+        if (page == none) {
+            TRY(grow(room, room));
+            page = find(room);
+            CHECK(page != none);
+        }
+        Run const hole = tightest(page, room);
+        u64 const phase = blocks_phase(alignment);
+        u64 const first = align_up(hole.first + phase, alignment) - phase;
+        TRY(occupy(hole, {first, length}));
+        return first;
+    }
+
+    /// Takes the granules [first, first + count) if all of them are free. Errors: out_of_memory.
+    Result<void> take_at(u64 first, u64 count) {
+        u64 const end = next_taken(first);
+        if (end - first < count) {
+            return Error::out_of_memory;
+        }
+        u64 const before = m_taken.previous_set(first);
+        u64 const start = before == none ? 0 : before + 1;
+        return occupy({start, end - start}, {first, count});
+    }
+
+    /// Gives back a run that was taken, or a part of one.
+    void give(Run run) {
+        m_peak = std::max(m_peak, m_used);
+        m_taken.clear(run.first, run.count);
+        m_used -= run.count;
+        m_traffic += run.count;
+        u64 const before = m_taken.previous_set(run.first);
+        u64 const start = before == none ? 0 : before + 1;
+        touch(page_of(start));
+        u64 const end = run.first + run.count;
+        if (end < m_top && page_of(end) != page_of(start) && !m_taken.test(end)) {
+            touch(page_of(end)); // a hole that began here now begins at `start`
+        }
+        note_idle(page_of(run.first), page_of(end - 1));
+    }
+
+    /// Brings the index up to date and gives idle pages back beyond what the demand of late asks
+    /// for. Before the lock is released, after any of the above.
+    void settle() {
+        flush_pending();
+        u64 const keep = std::max(idle_floor, m_used / page_granules / idle_share);
+        if (m_idle_pages > 2 * keep && m_committed_pages > retained_pages()) {
+            trim(keep);
+        }
+    }
+
+    /// Gives idle pages back until at most `keep` are left; the highest go first. O(pages given).
+    void trim(u64 keep);
+
+    bool is_taken(u64 granule) const { return granule < m_top && m_taken.test(granule); }
+    /// The end of the free run that begins at `granule`; `granule` itself if it is taken.
+    u64 next_taken(u64 granule) const {
+        u64 const next = granule < m_top ? m_taken.next_set(granule) : m_top;
+        return next == none ? m_top : next;
+    }
+    /// The first taken granule at or after `from`; `none` if there is none.
+    u64 first_taken(u64 from) const { return from < m_top ? m_taken.next_set(from) : none; }
+    /// Whether one of `count` granules from `first` on is free.
+    bool free_from(u64 first, u64 count) const {
+        for (u64 granule = first; granule < first + count; ++granule) {
+            if (!is_taken(granule)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    u64 top() const { return m_top; }
+    u64 used_granules() const { return m_used; }
+    u64 committed_pages() const { return m_committed_pages; }
+    u64 idle_pages() const { return m_idle_pages; }
+    u64 table_bytes() const { return m_table_bytes; }
+
+    /// Whether trees, keys, counts and page states agree with the bits. O(top).
+    bool is_consistent() const;
+
+private:
+    /// Idle pages that are kept in any case, and the share of those in use that are kept beside.
+    static constexpr u64 idle_floor = 32;
+    static constexpr u64 idle_share = 128;
+    static constexpr u64 growth_granules = 16 * page_granules;
+    static constexpr u64 ahead_pages = 8;
+
+    template<class T>
+    std::span<T> table(std::byte* base, usize index) const {
+        TablePlan const& plan = m_layout.tables[index];
+        return table_at<T>(base, plan.offset, plan.bytes / sizeof(T));
+    }
+    Bytes page_offset(u64 page) const { return {m_layout.blocks_offset + page * page_size.value}; }
+    /// How far the block space begins behind a multiple of `alignment` granules.
+    u64 blocks_phase(u64 alignment) const {
+        u64 const base = address_of(m_backing.range().base) + m_layout.blocks_offset;
+        return (base >> granule_shift) & (alignment - 1);
+    }
+    /// Demand of late, in pages: the most that was in use during this window and the one before; a
+    /// window lasts while half as many bytes are given back.
+    u64 retained_pages() {
+        u64 const demand = std::max({m_peak, m_peak_before, m_used});
+        if (m_traffic > demand / 2 + growth_granules) {
+            m_traffic = 0;
+            m_peak_before = m_peak;
+            m_peak = m_used;
+        }
+        u64 const pages = demand / page_granules;
+        return pages + pages / idle_share + idle_floor;
+    }
+
+    Result<void> grow(u64 wanted, u64 least);
+    Result<void> commit_tables(u64 end);
+    Result<void> occupy(Run hole, Run run);
+    Result<void> commit_pages(u64 first, u64 last);
+    void note_idle(u64 first, u64 last);
+    /// The longest hole of `page` may have changed. Put off, since the next change is often there.
+    void touch(u64 page) {
+        if (page != m_pending) {
+            flush_pending();
+            m_pending = page;
+        }
+    }
+    void flush_pending() {
+        if (m_pending != none) {
+            rekey(m_pending);
+            m_pending = none;
+        }
+    }
+    u64 find(u64 length) {
+        flush_pending();
+        return m_holes.find(length);
+    }
+    void rekey(u64 page) { m_holes.set_key(page, longest(page)); }
+
+    template<class Visitor>
+    void for_each_hole(u64 page, Visitor const& visit) const;
+    u64 longest(u64 page) const {
+        u64 length = 0;
+        for_each_hole(page, [&length](Run hole) {
+            length = std::max(length, hole.count);
+            return true;
+        });
+        return length;
+    }
+    Run tightest(u64 page, u64 length) const {
+        Run best{0, none};
+        for_each_hole(page, [&best, length](Run hole) {
+            if (hole.count >= length && hole.count < best.count) {
+                best = hole;
+            }
+            return best.count != length;
+        });
+        CHECK(best.count != none);
+        return best;
+    }
+    bool page_is_free(u64 page) const {
+        u64 const word = page * (page_granules / 64);
+        return (m_taken.word(word) | m_taken.word(word + 1) | m_taken.word(word + 2) |
+                m_taken.word(word + 3)) == 0;
+    }
+
+    Backing& m_backing;
+    Layout const& m_layout;
+    BitTree m_taken; ///< a bit a granule: lies in a block
+    BitTree m_idle;  ///< a bit a page: committed, and no block lies on it
+    HoleIndex m_holes;
+    u64 m_top = 0;  ///< the block space has grown to here, in granules; whole pages
+    u64 m_used = 0; ///< granules taken
+    std::array<u64, Layout::tables_max> m_table_committed{};
+    u64 m_committed_pages = 0;
+    u64 m_idle_pages = 0;
+    u64 m_table_bytes = 0;
+    u64 m_pending = none;  ///< a page whose key is out of date
+    u64 m_peak = 0;        ///< most granules in use in this window
+    u64 m_peak_before = 0; ///< and in the one before
+    u64 m_traffic = 0;     ///< granules given back in this window
+};
+
+/// Calls visit(Run) for each hole that begins in `page`, in order, until it answers false.
+template<HeapBacking Backing>
+template<class Visitor>
+void Space<Backing>::for_each_hole(u64 page, Visitor const& visit) const {
+    u64 const begin = page * page_granules;
+    u64 before = begin == 0 || m_taken.test(begin - 1) ? 1 : 0; // 0: a hole comes in from before
+    u64 start = none;
+    for (u64 at = begin; at < begin + page_granules; at += 64) {
+        u64 const taken = m_taken.word(at / 64);
+        u64 edges = taken ^ (taken << 1 | before); // where a run of ones or zeros begins
+        before = taken >> 63;
+        for (; edges != 0; edges &= edges - 1) {
+            u64 const bit = static_cast<u64>(std::countr_zero(edges));
+            if ((taken >> bit & 1) == 0) {
+                start = at + bit;
+            } else if (start != none) {
+                if (!visit(Run{start, at + bit - start})) {
+                    return;
+                }
+                start = none;
+            }
+        }
+    }
+    if (start != none) {
+        visit(Run{start, next_taken(begin + page_granules) - start});
+    }
+}
+
+/// Grows the block space so that the last hole has `least` granules at least, `wanted` if there is
+/// room. Errors: out_of_memory.
+template<HeapBacking Backing>
+Result<void> Space<Backing>::grow(u64 wanted, u64 least) {
+    u64 const before = m_top == 0 ? none : m_taken.previous_set(m_top);
+    u64 const start = before == none ? 0 : before + 1;
+    u64 const room = m_layout.granules - start;
+    if (least > room) {
+        return Error::out_of_memory;
+    }
+    u64 const length = std::min(std::max(wanted, growth_granules), room);
+    u64 const end = std::max(align_up(start + length, page_granules), m_top);
+    TRY(commit_tables(end));
+    m_top = end;
+    rekey(page_of(start));
+    return {};
+}
+
+template<HeapBacking Backing>
+Result<void> Space<Backing>::commit_tables(u64 end) {
+    for (usize i = 0; i < m_layout.table_count; ++i) {
+        u64 const want = m_layout.tables[i].bytes_for(end);
+        u64 const have = m_table_committed[i];
+        if (want > have) {
+            TRY(m_backing.commit({m_layout.tables[i].offset + have}, {want - have}));
+            m_table_bytes += want - have;
+            m_table_committed[i] = want;
+        }
+    }
+    return {};
+}
+
+/// Marks `run`, a part of `hole`, as taken. Errors: out_of_memory, if a page cannot be committed.
+template<HeapBacking Backing>
+Result<void> Space<Backing>::occupy(Run hole, Run run) {
+    u64 const end = run.first + run.count;
+    u64 const last = page_of(end - 1);
+    for (u64 page = page_of(run.first); page <= last; ++page) {
+        if (m_holes[page].committed == 0) [[unlikely]] {
+            TRY(commit_pages(page, last)); // nothing has changed but idle pages
+        }
+    }
+    for (u64 page = page_of(run.first); page <= last; ++page) {
+        if (m_holes[page].idle != 0) {
+            m_holes[page].idle = 0;
+            m_idle.clear(page, 1);
+            --m_idle_pages;
+        }
+    }
+    m_taken.set(run.first, run.count);
+    m_used += run.count;
+    touch(page_of(hole.first));
+    if (end < hole.first + hole.count) {
+        touch(page_of(end)); // what is left of the hole begins here
+    }
+    return {};
+}
+
+/// Commits the page `first` and those up to `last` that follow it without a gap, and a few ahead;
+/// they are idle then. Errors: what the backing answers.
+template<HeapBacking Backing>
+Result<void> Space<Backing>::commit_pages(u64 first, u64 last) {
+    u64 const end = page_of(m_top);
+    u64 needed = 1;
+    while (first + needed <= last && m_holes[first + needed].committed == 0) {
+        ++needed;
+    }
+    u64 count = needed;
+    while (count < ahead_pages && first + count < end && m_holes[first + count].committed == 0) {
+        ++count;
+    }
+    Result<void> done = m_backing.commit(page_offset(first), {count * page_size.value});
+    if (!done && count > needed) {
+        count = needed;
+        done = m_backing.commit(page_offset(first), {count * page_size.value});
+    }
+    TRY(done);
+    for (u64 page = first; page < first + count; ++page) {
+        m_holes[page].committed = 1;
+        m_holes[page].idle = 1;
+    }
+    m_idle.set(first, count);
+    m_idle_pages += count;
+    m_committed_pages += count;
+    return {};
+}
+
+template<HeapBacking Backing>
+void Space<Backing>::note_idle(u64 first, u64 last) {
+    for (u64 page = first; page <= last; ++page) {
+        if (page_is_free(page)) {
+            CHECK(m_holes[page].committed != 0 && m_holes[page].idle == 0);
+            m_holes[page].idle = 1;
+            m_idle.set(page, 1);
+            ++m_idle_pages;
+        }
+    }
+}
+
+template<HeapBacking Backing>
+void Space<Backing>::trim(u64 keep) {
+    while (m_idle_pages > keep) {
+        u64 const last = m_idle.previous_set(page_of(m_top));
+        CHECK(last != none);
+        u64 first = last;
+        while (first > 0 && m_idle_pages - (last - first + 1) > keep && m_holes[first - 1].idle) {
+            --first;
+        }
+        u64 const count = last - first + 1;
+        m_idle.clear(first, count);
+        m_idle_pages -= count;
+        m_committed_pages -= count;
+        for (u64 page = first; page <= last; ++page) {
+            m_holes[page].committed = 0;
+            m_holes[page].idle = 0;
+        }
+        m_backing.decommit(page_offset(first), {count * page_size.value});
+    }
+}
+
+template<HeapBacking Backing>
+bool Space<Backing>::is_consistent() const {
+    u64 const pages = page_of(m_top);
+    u64 used = 0;
+    u64 committed = 0;
+    u64 idle = 0;
+    for (u64 page = 0; page < pages; ++page) {
+        PageEntry const& entry = m_holes[page];
+        for (u64 word = 0; word < page_granules / 64; ++word) {
+            used += static_cast<u64>(std::popcount(m_taken.word(page * page_granules / 64 + word)));
+        }
+        committed += entry.committed;
+        idle += entry.idle;
+        bool const free = page_is_free(page);
+        bool const good = entry.key == longest(page) && m_idle.test(page) == (entry.idle != 0) &&
+                          (entry.idle != 0) == (free && entry.committed != 0) &&
+                          (free || entry.committed != 0);
+        if (!good) {
+            return false;
+        }
+    }
+    return used == m_used && committed == m_committed_pages && idle == m_idle_pages &&
+           m_pending == none && m_holes.is_consistent(pages) && m_taken.is_consistent(m_top / 64) &&
+           m_idle.is_consistent((pages + 63) / 64);
+}
+
+} // namespace twofold::memory::heap

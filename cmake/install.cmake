@@ -6,7 +6,7 @@ endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols)
+foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols twofold-record twofold-replay)
     if(TARGET ${program})
         install(TARGETS ${program} RUNTIME)
     endif()
@@ -17,6 +17,14 @@ foreach(image IN ITEMS base full)
     if(TARGET image_${image})
         install(FILES ${CMAKE_BINARY_DIR}/images/twofold-${image}.elf ${CMAKE_BINARY_DIR}/images/twofold-${image}.debug.elf
             DESTINATION ${CMAKE_INSTALL_DATADIR}/twofold/images)
+    endif()
+endforeach()
+
+# What is preloaded, and the worker that only the replayer starts.
+foreach(library IN ITEMS twofold-record-library twofold-replay-worker)
+    if(TARGET ${library})
+        install(TARGETS ${library} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/twofold
+            RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/twofold)
     endif()
 endforeach()
 

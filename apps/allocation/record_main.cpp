@@ -1,10 +1,9 @@
 // twofold-record: runs a program with the recorder preloaded. The program takes this one's place,
 // so that its streams, signals and status are its own.
 #include "apps/allocation/companion.hpp"
-#include "apps/launch/options.hpp"
+#include "apps/arguments/arguments.hpp"
 #include "apps/launch/status.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -68,16 +67,24 @@ int main(int count, char** arguments) {
     using namespace twofold::allocation;
     try {
         Options options;
-        CLI::App app(
-            "Runs a program and writes its allocation trace (docs/allocation-trace-format.md).",
-            program_name);
-        app.add_option("-o,--output", options.output, "the trace; allocations.trace unless given");
-        app.add_flag(
+        Arguments known(
+            program_name,
+            "Runs a program and writes its allocation trace (docs/allocation-trace-format.md).");
+        known.add(
+            {.name = "-o,--output",
+             .value_name = "FILE",
+             .help = "the trace; allocations.trace unless given",
+             .take = store_in(options.output)});
+        known.add_flag(
             "--children", options.children,
             "record its children too, each to a file of its own: OUTPUT.PROCESS");
-        app.add_option("PROGRAM", options.command, "the program and its arguments, after --")
-            ->required();
-        if (auto const status = launch::parse_arguments(app, count, arguments)) {
+        known.add(
+            {.name = "PROGRAM",
+             .value_name = "WORD...",
+             .help = "the program and its arguments, after --",
+             .take = append_to(options.command),
+             .occurrence = Arguments::Occurrence::several});
+        if (auto const status = known.parse(count, arguments)) {
             return *status;
         }
         become_program(options);

@@ -1,9 +1,9 @@
 // twofold-replay: drives allocators with the allocation trace of a real program and compares them.
 #include "apps/allocation/replay_report.hpp"
-#include "apps/launch/options.hpp"
+#include "apps/arguments/arguments.hpp"
 #include "apps/launch/status.hpp"
 
-#include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -23,7 +23,7 @@ constexpr u32 repeats_max = 1000;
 
 struct Options {
     std::string trace;
-    std::vector<std::string> allocators = {"glibc"};
+    std::vector<std::string> allocators;
     u32 repeats = 3;
     Touch touch = Touch::all;
     bool threads = false;
@@ -31,22 +31,52 @@ struct Options {
     bool json = false;
 };
 
-void add_options(CLI::App& app, Options& options) {
-    std::map<std::string, Touch> const touches = {{"all", Touch::all}, {"none", Touch::none}};
-    app.add_option("TRACE", options.trace, "an allocation trace (twofold-record)")->required();
-    app.add_option(
-           "-a,--allocator", options.allocators,
-           "glibc, jemalloc, mimalloc, tcmalloc, twofold, or the path of a library; several "
-           "are compared")
-        ->delimiter(',');
-    app.add_option("-r,--repeats", options.repeats, "how often each one replays, in turns")
-        ->check(CLI::Range(u32{1}, repeats_max));
-    app.add_option(
-           "--touch", options.touch, "all: write and verify every block; none: the calls alone")
-        ->transform(CLI::CheckedTransformer(touches));
-    app.add_flag("--threads", options.threads, "a thread for every recorded thread; times only");
-    app.add_flag("--info", options.info, "describe the trace and replay nothing");
-    app.add_flag("--json", options.json, "print one JSON object with every repeat");
+std::map<std::string, Touch> const touches = {{"all", Touch::all}, {"none", Touch::none}};
+
+/// Names separated by commas; the option may be given again.
+std::string take_allocators(std::string const& text, std::vector<std::string>& names) {
+    for (usize at = 0; at <= text.size();) {
+        usize const comma = std::min(text.find(',', at), text.size());
+        if (comma == at) {
+            return "an allocator's name is empty";
+        }
+        names.push_back(text.substr(at, comma - at));
+        at = comma + 1;
+    }
+    return {};
+}
+
+void add_options(Arguments& arguments, Options& options) {
+    using Occurrence = Arguments::Occurrence;
+    arguments.add(
+        {.name = "TRACE",
+         .value_name = "FILE",
+         .help = "an allocation trace (twofold-record)",
+         .take = store_in(options.trace),
+         .occurrence = Occurrence::required});
+    arguments.add(
+        {.name = "-a,--allocator",
+         .value_name = "NAME,...",
+         .help = "glibc (default), jemalloc, mimalloc, tcmalloc, twofold, or the path of a "
+                 "library; several are compared",
+         .take = [&options](
+                     std::string const& text) { return take_allocators(text, options.allocators); },
+         .occurrence = Occurrence::repeated});
+    arguments.add(
+        {.name = "-r,--repeats",
+         .value_name = "N",
+         .help = "how often each one replays, in turns",
+         .take = number_in(options.repeats, 1u, repeats_max),
+         .default_text = "3"});
+    arguments.add(
+        {.name = "--touch",
+         .value_name = "WHAT",
+         .help = "all: write and verify every block (default); none: the calls alone",
+         .take = one_of(touches, options.touch)});
+    arguments.add_flag(
+        "--threads", options.threads, "a thread for every recorded thread; times only");
+    arguments.add_flag("--info", options.info, "describe the trace and replay nothing");
+    arguments.add_flag("--json", options.json, "print one JSON object with every repeat");
 }
 
 std::vector<std::byte> read_trace(std::string const& path) {
@@ -116,13 +146,16 @@ int main(int count, char** arguments) {
     using namespace twofold::allocation;
     try {
         Options options;
-        CLI::App app(
+        Arguments known(
+            program_name,
             "Replays the allocation trace of a real program on allocators. Status 1: one of them "
-            "refused a request or lost contents.",
-            program_name);
-        add_options(app, options);
-        if (auto const status = launch::parse_arguments(app, count, arguments)) {
+            "refused a request or lost contents.");
+        add_options(known, options);
+        if (auto const status = known.parse(count, arguments)) {
             return *status;
+        }
+        if (options.allocators.empty()) {
+            options.allocators = {"glibc"};
         }
         return replay_trace(options);
     } catch (Failure const& failure) {

@@ -50,6 +50,9 @@ void Arguments::add(Option option) {
     case Occurrence::bare:
         added->expected(0, 1);
         break;
+    case Occurrence::several:
+        added->required()->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args();
+        break;
     }
     if (!option.default_text.empty()) {
         added->default_str(option.default_text);

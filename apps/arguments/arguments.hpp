@@ -6,10 +6,13 @@
 // one line on stderr that names the option and what is wrong with it, and the status 64.
 #pragma once
 
+#include <charconv>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 namespace twofold {
@@ -24,6 +27,7 @@ public:
         required, ///< exactly once
         repeated, ///< any number of times, taken one by one
         bare,     ///< at most once, and its value may be left out: then it takes ""
+        several,  ///< by place: once at least, and all that follows is taken one by one
     };
 
     struct Option {
@@ -58,6 +62,48 @@ private:
     struct State;
     std::unique_ptr<State> m_state;
 };
+
+/// Takes a whole number from `least` to `most`.
+template<class T>
+Arguments::Take number_in(T& target, T least, T most) {
+    return [&target, least, most](std::string const& text) {
+        T value{};
+        auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        bool const whole = error == std::errc{} && end == text.data() + text.size();
+        if (!whole || value < least || value > most) {
+            return "'" + text + "' is not a number from " + std::to_string(least) + " to " +
+                   std::to_string(most);
+        }
+        target = value;
+        return std::string();
+    };
+}
+
+/// Takes one of the names; the refusal lists them in one line. `choices` must outlive the parse.
+template<class T>
+Arguments::Take one_of(std::map<std::string, T> const& choices, T& target) {
+    return [&choices, &target](std::string const& text) {
+        auto const found = choices.find(text);
+        if (found != choices.end()) {
+            target = found->second;
+            return std::string();
+        }
+        std::string names;
+        for (auto const& [name, value] : choices) {
+            names += names.empty() ? name : ", " + name;
+        }
+        return "'" + text + "' is none of " + names;
+    };
+}
+
+/// Appends the text: for `repeated` and `several`.
+template<class List>
+Arguments::Take append_to(List& list) {
+    return [&list](std::string const& text) {
+        list.emplace_back(text);
+        return std::string();
+    };
+}
 
 /// Stores the text as it is: in a string, a path, or an optional of these.
 template<class T>

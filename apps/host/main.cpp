@@ -13,7 +13,6 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <csignal>
 #include <optional>
 #include <unistd.h>
@@ -36,17 +35,6 @@ struct HostOptions {
     unsigned window = 0;
 };
 
-std::string take_window(std::string const& text, unsigned& window) {
-    unsigned value = 0;
-    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc{} || end != text.data() + text.size() || value >= hosted::window_count) {
-        return fmt::format(
-            "'{}' is not the number of a window, 0 to {}", text, hosted::window_count - 1);
-    }
-    window = value;
-    return {};
-}
-
 void add_options(Arguments& arguments, HostOptions& options) {
     launch::add_run_options(arguments, options.run);
     add_mutant_option(arguments);
@@ -55,7 +43,7 @@ void add_options(Arguments& arguments, HostOptions& options) {
          .value_name = "N",
          .help = fmt::format(
              "which reserved address range the machine takes, 0 to {}", hosted::window_count - 1),
-         .take = [&options](std::string const& text) { return take_window(text, options.window); },
+         .take = number_in(options.window, 0u, hosted::window_count - 1),
          .default_text = "0"});
     arguments.add_action(
         "--version", [] { fmt::print("{}\n", TWOFOLD_VERSION); },

@@ -22,23 +22,6 @@ std::map<std::string, Machine> const machine_names = {
 std::map<std::string, Accelerator> const accelerator_names = {
     {"tcg", Accelerator::tcg}, {"auto", Accelerator::automatic}, {"kvm", Accelerator::kvm}};
 
-/// Takes one of the names; the refusal lists them in one line.
-template<class T>
-Arguments::Take one_of(std::map<std::string, T> const& choices, T& target) {
-    return [&choices, &target](std::string const& text) -> std::string {
-        auto const found = choices.find(text);
-        if (found == choices.end()) {
-            std::string names;
-            for (auto const& [name, value] : choices) {
-                names += names.empty() ? name : ", " + name;
-            }
-            return fmt::format("'{}' is none of {}", text, names);
-        }
-        target = found->second;
-        return {};
-    };
-}
-
 /// A TCP port, or nothing for a socket of the launcher's own.
 std::string take_port(std::string const& text, std::optional<std::string>& target) {
     char* end = nullptr;
@@ -110,11 +93,7 @@ void add_boot_options(Arguments& arguments, BootOptions& options) {
         {.name = "--qemu-arg",
          .value_name = "ARG",
          .help = "a further argument of the emulator; repeatable",
-         .take =
-             [&options](std::string const& text) {
-                 options.emulator_arguments.push_back(text);
-                 return std::string();
-             },
+         .take = append_to(options.emulator_arguments),
          .occurrence = Occurrence::repeated});
     arguments.add_flag(
         "--verbose", options.verbose, "say what is done, and what the emulator says");

@@ -15,7 +15,8 @@ endforeach()
 # stands beside each for its reports and for gdb.
 foreach(image IN ITEMS base full)
     if(TARGET image_${image})
-        install(FILES ${CMAKE_BINARY_DIR}/images/twofold-${image}.elf ${CMAKE_BINARY_DIR}/images/twofold-${image}.debug.elf
+        set(built ${CMAKE_BINARY_DIR}/images/twofold-${image})
+        install(FILES ${built}.elf ${built}.debug.elf
             DESTINATION ${CMAKE_INSTALL_DATADIR}/twofold/images)
     endif()
 endforeach()

@@ -8,12 +8,15 @@
 #include "hal/interrupt.hpp"
 #include "hal/power.hpp"
 
+#include <algorithm>
+
 namespace twofold::boot {
 
 namespace {
 
 constexpr usize frames_max = 32;
 constexpr usize events_shown = 12;
+constexpr u32 edges_shown = 16;
 
 /// How an address came onto the stack: a return address lies behind its call, and where that never
 /// returns, behind its whole function.
@@ -75,6 +78,26 @@ void print_events(Output& out, Kernel const& kernel) {
     });
 }
 
+/// The edge registry of the processor that panics.
+void print_edges(Output& out, Kernel const& kernel) {
+    trace::FlightRing const& flight = kernel.boot_cpu.flight;
+    if (flight.written() == 0) {
+        return;
+    }
+    u32 skip = std::min(flight.written(), trace::FlightRing::capacity);
+    skip -= std::min(skip, edges_shown);
+    format_to(out, "last edges ({} in all):\n", flight.written());
+    flight.for_each([&](trace::FlightRecord const& record) {
+        if (skip > 0) {
+            --skip;
+            return;
+        }
+        format_to(
+            out, "  tick {}  {}  {}:{}\n", record.tick, trace::edge_name(record.edge),
+            trace::edge_file_name(record.file), record.line);
+    });
+}
+
 void print_reproduction(Output& out, Kernel const& kernel) {
     format_to(
         out, "machine: {}, image {}, version {}, entered by {}\n", kernel.boot_info.machine,
@@ -105,6 +128,7 @@ finish(Output& out, Kernel* kernel, hal::StackFrame frame, std::string_view caus
     print_stack(out, kernel, frame);
     if (kernel != nullptr) {
         print_events(out, *kernel);
+        print_edges(out, *kernel);
         print_reproduction(out, *kernel);
     }
     trace::Record record(trace::RecordType::panic);

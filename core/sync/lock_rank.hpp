@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "core/trace/trace.hpp"
 #include "hal/cpu.hpp"
 
 namespace twofold::sync {
@@ -29,6 +30,7 @@ struct CpuState {
 
     LockRank held[locks_max]{}; ///< in the order they were taken, so ascending
     u32 held_count = 0;
+    trace::FlightRing flight; ///< the rare paths that it took last
 };
 
 /// The running processor's state; null before there is a kernel. Interrupts are off. O(1).

@@ -5,5 +5,6 @@
 #include "core/sync/annotations.hpp"
 #include "core/sync/interrupt_guard.hpp"
 #include "core/sync/lock_rank.hpp"
+#include "core/sync/note_edge.hpp"
 #include "core/sync/per_cpu.hpp"
 #include "core/sync/spin_lock.hpp"

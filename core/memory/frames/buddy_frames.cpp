@@ -122,6 +122,7 @@ Result<void> BuddyFrames::split(PhysAddr address, unsigned order) {
 Result<PhysAddr> BuddyFrames::allocate_slowly(FrameRequest const& request) {
     Result<FrameNumber> taken = take(request);
     if (!taken && taken.error() != Error::out_of_range) {
+        sync::note_edge(trace::Edge::frames_exhausted);
         // What the magazines hold may be what is missing: this processor's is emptied at once, the
         // others' when they free next.
         ask_all_to_drain();
@@ -272,6 +273,7 @@ void BuddyFrames::ask_all_to_drain() {
 }
 
 Result<void> BuddyFrames::refuse(FrameMisuse misuse) {
+    sync::note_edge(trace::Edge::frames_misused);
     m_misuses[static_cast<usize>(misuse)].fetch_add(1, relaxed);
     return misuse_error(misuse);
 }

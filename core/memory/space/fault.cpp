@@ -1,6 +1,7 @@
 // Faults: what a page that was touched becomes. The same code answers the processor's faults in the
 // kernel's space and the copy operations' in any space.
 #include "core/memory/space/address_space.hpp"
+#include "core/sync/sync.hpp"
 
 #include <algorithm>
 
@@ -15,7 +16,10 @@ Result<void> AddressSpace::resolve(VirtAddr address, FaultAccess wanted) {
         outcome = allowed ? answer(*range, align_down(address, page_size), wanted)
                           : Result<void>(Error::permission_denied);
     }
-    m_statistics.refused += outcome ? 0 : 1;
+    if (!outcome) {
+        sync::note_edge(trace::Edge::fault_refused);
+        ++m_statistics.refused;
+    }
     return outcome;
 }
 
@@ -59,7 +63,8 @@ Result<void> AddressSpace::fill_zero(Range const& range, VirtAddr page) {
         }
         auto const block = m_frames->allocate_zeroed(Table::order(level));
         if (!block) {
-            continue; // many small frames may be left where no large one is
+            sync::note_edge(trace::Edge::no_large_page); // many small frames may be left
+            continue;
         }
         Result<void> const mapped =
             m_table.map(base, make_leaf(range, block.value(), range.access), level);
@@ -112,6 +117,9 @@ Result<void> AddressSpace::write_to_shared(Range const& range, Translation found
     PhysAddr copy{};
     if (shared) {
         // Of a large page only the small one that is written to is copied.
+        if (found.level != 0) {
+            sync::note_edge(trace::Edge::large_page_split);
+        }
         TRY(m_table.split_at(page, batch));
         TRY(m_table.split_at(page + page_size, batch));
         found = *m_table.translate(page);

@@ -91,6 +91,13 @@ class Endings(HostTest):
         self.assertIn("KERNEL PANIC", done.stdout)
         self.assertIn("twofold::boot::", done.stdout)
 
+    def test_panic_shows_the_edges(self) -> None:
+        done = host("--command", "fault read")
+        self.expect(done, 70, "the kernel panicked: #PF")
+        self.assertRegex(
+            done.stdout, r"last edges \(1 in all\):\n  tick \d+  fault refused  core/memory/space/"
+        )
+
     def test_every_provoked_fault_is_the_kernels(self) -> None:
         for kind in ("read", "null", "write", "execute", "divide", "opcode", "stack"):
             done = host("--command", f"fault {kind}")

@@ -115,5 +115,10 @@ class Start(unittest.TestCase):
         self.assertIn("#DF double fault (the stack is exhausted)", console)
         self.assertIn("registers:", console)
 
+    def test_a_panic_shows_the_edges(self):
+        status, console, _ = start(IMAGE, "command='fault read'")
+        self.assertEqual(status, PANIC)
+        self.assertRegex(console, r"last edges \(1 in all\):\r?\n  tick \d+  fault refused  core/")
+
 
 unittest.main(verbosity=2)

@@ -7,7 +7,8 @@ namespace {
 
 constexpr twofold::boot::Scenario list[] = {{"base", base},     {"trace", trace},
                                             {"memory", memory}, {"spaces", spaces},
-                                            {"acpi", acpi},     {"boot", boot}};
+                                            {"heap", heap},     {"acpi", acpi},
+                                            {"boot", boot}};
 
 } // namespace
 

@@ -4,6 +4,9 @@
 
 #include "core/memory/allocator.hpp"
 #include "core/memory/bump_heap.hpp"
+#include "core/memory/containers/box.hpp"
+#include "core/memory/containers/string.hpp"
+#include "core/memory/containers/vector.hpp"
 #include "core/memory/early_frames.hpp"
 #include "core/memory/frames/buddy_frames.hpp"
 #include "core/memory/heap/heap.hpp"

@@ -15,9 +15,9 @@ AllocatorStatistics Heap<Backing, Environment>::statistics() const {
     for (usize i = 0; i < caches; ++i) {
         Cache const& cache = cache_at(i);
         found.cached += Bytes{cache.bytes()};
-        waste += cache.waste.load(relaxed);
+        waste += cache.waste();
         for (u32 code = 1; code < heap::code_count; ++code) {
-            found.reserved_ever += Bytes{cache.stacks[code].taken() * heap::code_bytes(code)};
+            found.reserved_ever += Bytes{cache.taken(code) * heap::code_bytes(code)};
         }
     }
     m_environment.lock();

@@ -1,8 +1,11 @@
-// The front end of one processor or thread: for each small length a stack of blocks that rest here.
-// Only the owner touches it; others read the counts.
+// The front end of one processor or thread: for each small length two stacks of blocks that rest
+// here. Blocks are taken from one and put on the other; when the first is empty they change places.
+// So an allocation never waits for what the free before it stored, and a processor runs both at
+// once. Only the owner touches a cache; others read the counts.
 //
-// Source: magazines after J. Bonwick and J. Adams, "Magazines and vmem", USENIX 2001, section 3,
-// without the exchange of whole magazines: a full stack's older half goes to the back end.
+// Source: two stacks as in J. Bonwick and J. Adams, "Magazines and vmem", USENIX 2001, section 3.1,
+// used as D. Leijen, B. Zorn and L. de Moura use two free lists a page ("Mimalloc: free list
+// sharding in action", APLAS 2019, section 2.4).
 #pragma once
 
 #include "core/base/base.hpp"
@@ -10,69 +13,141 @@
 
 #include <algorithm>
 #include <array>
-#include <span>
 
 namespace twofold::memory::heap {
 
-/// The blocks of one code that rest here, by granule number, the latest on top.
-class Stack {
+class Cache {
 public:
-    static constexpr u32 capacity = 128;
+    /// How many blocks one stack holds.
+    static constexpr u32 stack_max = 63;
 
-    u32 count() const { return static_cast<u32>(m_word.load(relaxed) & count_mask); }
-    /// How many blocks were ever taken from this stack.
-    u64 taken() const { return m_word.load(relaxed) >> count_bits; }
-    u32 limit() const { return m_limit; }
-    void set_limit(u32 limit) { m_limit = limit; }
+    /// Makes a cache of zeroed memory, or of one that was given up.
+    void attach() {
+        for (u32 code = 1; code < code_count; ++code) {
+            CHECK(count(code) == 0);
+            u32 const base = code * 2 * slots;
+            m_out[code].store((m_out[code].load(relaxed) & ~index_mask) | base, relaxed);
+            m_in[code].index.store(base + slots, relaxed);
+            m_in[code].limit = base + slots;
+        }
+        m_attached.store(true, relaxed);
+    }
+    /// The owner is gone; the cache is empty.
+    void give_up() { m_attached.store(false, release); }
+    bool is_attached() const { return m_attached.load(acquire); }
 
-    /// Puts a block on top; false if the stack is at its limit.
-    bool push(std::span<u32, capacity> items, u32 granule) {
-        u64 const word = m_word.load(relaxed);
-        u64 const top = word & count_mask;
-        if (top >= m_limit) [[unlikely]] {
+    /// Takes the block that was put here last of those it gives from. `granule` is unchanged if
+    /// there is none: then `turn_over` or a refill helps.
+    [[gnu::always_inline]] bool pop(u32 code, u32& granule) {
+        u64 const word = m_out[code].load(relaxed);
+        if (word % slots == 0) [[unlikely]] {
             return false;
         }
-        items[top] = granule;
-        m_word.store(word + 1, relaxed);
+        m_out[code].store(word + taken_one - 1, relaxed);
+        granule = m_items[(word & index_mask) - 1];
         return true;
     }
-    /// The latest block; the stack must not be empty.
-    u32 pop(std::span<u32, capacity> items) {
-        u64 const word = m_word.load(relaxed);
-        u64 const top = (word & count_mask) - 1;
-        m_word.store(word + taken_one - 1, relaxed);
-        return items[top];
+    /// Puts a block on the stack that is filled; false if that is at its limit.
+    [[gnu::always_inline]] bool push(u32 code, u32 granule) {
+        u32 const index = m_in[code].index.load(relaxed);
+        if (index == m_in[code].limit) [[unlikely]] {
+            return false;
+        }
+        m_items[index] = granule;
+        m_in[code].index.store(index + 1, relaxed);
+        return true;
     }
-    void set_count(u32 count) {
-        m_word.store((m_word.load(relaxed) & ~count_mask) | count, relaxed);
+    [[gnu::always_inline]] void add_waste(u64 bytes) {
+        m_waste.store(m_waste.load(relaxed) + bytes, relaxed);
     }
 
-private:
-    static constexpr unsigned count_bits = 16;
-    static constexpr u64 count_mask = (u64{1} << count_bits) - 1;
-    static constexpr u64 taken_one = u64{1} << count_bits;
-
-    Atomic<u64> m_word{}; ///< count, and above it how many were ever taken
-    u32 m_limit = 0;
-};
-
-struct Cache {
-    std::array<Stack, code_count> stacks;
-    Atomic<u64> waste{};     ///< bytes by which blocks exceeded their requests, ever
-    Atomic<bool> attached{}; ///< some processor's or thread's
-    u32 hand = 0;            ///< the stack that gives next when the cache holds too much
-    std::array<std::array<u32, Stack::capacity>, code_count> items;
-
-    std::span<u32, Stack::capacity> items_of(u32 code) { return items[code]; }
-
+    u32 out_count(u32 code) const { return m_out[code].load(relaxed) % slots; }
+    u32 in_count(u32 code) const { return m_in[code].index.load(relaxed) % slots; }
+    u32 count(u32 code) const { return out_count(code) + in_count(code); }
+    /// How many blocks of this code were ever taken.
+    u64 taken(u32 code) const { return m_out[code].load(relaxed) >> index_bits; }
+    u64 waste() const { return m_waste.load(relaxed); }
     /// Bytes at rest. O(codes).
     u64 bytes() const {
         u64 total = 0;
         for (u32 code = 1; code < code_count; ++code) {
-            total += stacks[code].count() * code_bytes(code);
+            total += count(code) * code_bytes(code);
         }
         return total;
     }
+
+    /// The two stacks change places; the one that is given from must be empty.
+    void turn_over(u32 code) {
+        CHECK(out_count(code) == 0);
+        u64 const word = m_out[code].load(relaxed);
+        u32 const filled = m_in[code].index.load(relaxed);
+        u32 const limit = m_in[code].limit % slots;
+        u32 const base = static_cast<u32>(word & index_mask);
+        m_out[code].store((word & ~index_mask) | filled, relaxed);
+        m_in[code].index.store(base, relaxed);
+        m_in[code].limit = base + limit;
+    }
+
+    /// Room for blocks on the stack that is given from, which must be empty; `refilled` then says
+    /// how many were put there. The first is given last.
+    std::span<u32> refill_slots(u32 code, u32 most) {
+        CHECK(out_count(code) == 0);
+        u64 const base = m_out[code].load(relaxed) & index_mask;
+        return std::span(m_items).subspan(base, std::min(most, stack_max));
+    }
+    void refilled(u32 code, u32 blocks) {
+        m_out[code].store(m_out[code].load(relaxed) + blocks, relaxed);
+    }
+
+    /// The blocks of the stack that is filled, oldest first; `drop_in` forgets the oldest.
+    std::span<u32> in_blocks(u32 code) {
+        u32 const filled = in_count(code);
+        return std::span(m_items).subspan(m_in[code].index.load(relaxed) - filled, filled);
+    }
+    void drop_in(u32 code, u32 blocks) {
+        std::span<u32> const all = in_blocks(code);
+        std::copy(all.begin() + blocks, all.end(), all.begin());
+        m_in[code].index.store(m_in[code].index.load(relaxed) - blocks, relaxed);
+    }
+    std::span<u32> out_blocks(u32 code) {
+        u32 const filled = out_count(code);
+        u64 const index = m_out[code].load(relaxed) & index_mask;
+        return std::span(m_items).subspan(index - filled, filled);
+    }
+    void drop_out(u32 code) {
+        m_out[code].store(m_out[code].load(relaxed) - out_count(code), relaxed);
+    }
+
+    /// How many blocks the stack that is filled may hold.
+    void set_limit(u32 code, u32 blocks) {
+        u32 const index = m_in[code].index.load(relaxed);
+        m_in[code].limit = index - index % slots + std::min(blocks, stack_max);
+    }
+
+    /// The code that gives next when the cache holds too much: each in turn.
+    u32 next_victim() {
+        m_hand = m_hand % (code_count - 1) + 1;
+        return m_hand;
+    }
+
+private:
+    static constexpr u32 slots = stack_max + 1; ///< so that an index tells the count
+    static constexpr unsigned index_bits = 16;
+    static constexpr u64 index_mask = (u64{1} << index_bits) - 1;
+    static constexpr u64 taken_one = u64{1} << index_bits;
+    static_assert(code_count * 2 * slots < index_mask);
+
+    struct In {
+        Atomic<u32> index; ///< in m_items, behind the block that was put there last
+        u32 limit;         ///< likewise, where it must stop
+    };
+
+    std::array<Atomic<u64>, code_count> m_out; ///< index likewise, above it how many were taken
+    std::array<In, code_count> m_in;
+    std::array<u32, code_count * 2 * slots> m_items;
+    Atomic<u64> m_waste; ///< bytes by which blocks exceeded their requests, ever
+    Atomic<bool> m_attached;
+    u32 m_hand;
 };
 
 } // namespace twofold::memory::heap

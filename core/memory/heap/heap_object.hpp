@@ -20,7 +20,6 @@ namespace twofold::memory {
 template<HeapBacking Backing, HeapEnvironment Environment>
 class Heap {
     using Cache = heap::Cache;
-    using Stack = heap::Stack;
 
 public:
     static constexpr usize caches_max = Environment::caches_max;
@@ -49,8 +48,9 @@ public:
         if (size.value - 1 < heap::small_bytes_max) [[likely]] {
             u32 const code = static_cast<u32>(heap::granules_for(size.value) - 1);
             Cache* const cache = current();
-            if (cache != nullptr && cache->stacks[code].count() != 0) [[likely]] {
-                return hand_out(*cache, code, size.value);
+            u32 granule;
+            if (cache != nullptr && cache->pop(code, granule)) [[likely]] {
+                return hand_out(*cache, code, granule, size.value);
             }
         }
         return allocate_slowly(size.value);
@@ -64,8 +64,7 @@ public:
             Cache* const cache = current();
             bool const small = code - 1 < heap::code_count - 1;
             if (small && cache != nullptr) [[likely]] {
-                if (cache->stacks[code].push(cache->items_of(code), static_cast<u32>(granule)))
-                    [[likely]] {
+                if (cache->push(code, static_cast<u32>(granule))) [[likely]] {
                     m_map.set_resting(granule, code);
                     return {};
                 }
@@ -95,7 +94,7 @@ public:
         if (Cache* const cache = current()) {
             empty(*cache);
             m_environment.set_slot(nullptr);
-            cache->attached.store(false, release);
+            cache->give_up();
         }
     }
 
@@ -139,7 +138,7 @@ private:
         (sizeof(Cache) + page_size.value - 1) & ~(page_size.value - 1);
     static constexpr u64 budget_least = u64{64} << 10;
     static constexpr u64 budget_most = u64{8} << 20;
-    static constexpr u64 budget_share = 16;
+    static constexpr u64 budget_share = 8;
 
     static const u64 heap_bytes;
     static const u64 front_bytes;
@@ -157,13 +156,13 @@ private:
     /// How many blocks move between a cache and the space at once.
     static constexpr u32 batch_of(u32 code) {
         u64 const blocks = u64{4096} / heap::code_bytes(code);
-        return static_cast<u32>(blocks < 4 ? 4 : (blocks > 64 ? 64 : blocks));
+        return static_cast<u32>(
+            blocks < 4 ? 4 : (blocks > Cache::stack_max ? Cache::stack_max : blocks));
     }
 
-    std::byte* hand_out(Cache& cache, u32 from, u64 size) {
-        u32 const granule = cache.stacks[from].pop(cache.items_of(from));
-        m_map.set_live(granule, from);
-        cache.waste.store(cache.waste.load(relaxed) + heap::code_bytes(from) - size, relaxed);
+    [[gnu::always_inline]] std::byte* hand_out(Cache& cache, u32 code, u32 granule, u64 size) {
+        m_map.set_live(granule, code);
+        cache.add_waste(heap::code_bytes(code) - size);
         return block_at(granule);
     }
 
@@ -175,12 +174,16 @@ private:
     Error misuse(u64 granule);
     Cache* attach();
     Result<void> refill(Cache& cache, u32 code);
-    u32 borrow(Cache const& cache, u32 code) const;
+    u32 borrow(Cache& cache, u32 code) const;
     void make_room(Cache& cache, u32 code);
-    void spill(Cache& cache, u32 code, u32 count);
+    void spill(u32 code, std::span<u32 const> blocks);
+    void spill_oldest(Cache& cache, u32 code, u32 count);
     void empty(Cache& cache) {
         for (u32 code = 1; code < heap::code_count; ++code) {
-            spill(cache, code, cache.stacks[code].count());
+            spill(code, cache.in_blocks(code));
+            cache.drop_in(code, cache.in_count(code));
+            spill(code, cache.out_blocks(code));
+            cache.drop_out(code);
         }
     }
     u64 block_granules(u64 granule, u32 code) const {

@@ -14,7 +14,7 @@ heap::Cache* Heap<Backing, Environment>::attach() {
     Locked const locked(*this);
     usize const known = m_caches.load(relaxed);
     usize index = 0;
-    while (index < known && cache_at(index).attached.load(acquire)) {
+    while (index < known && cache_at(index).is_attached()) {
         ++index;
     }
     if (index == known) {
@@ -28,7 +28,7 @@ heap::Cache* Heap<Backing, Environment>::attach() {
     }
     ++m_attached;
     Cache& cache = cache_at(index);
-    cache.attached.store(true, relaxed);
+    cache.attach();
     m_environment.set_slot(&cache);
     return &cache;
 }
@@ -49,7 +49,14 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_slowly(u64 size) {
             return allocate_from_space(size, 1);
         }
     }
-    u32 from = cache->stacks[code].count() != 0 ? code : borrow(*cache, code);
+    u32 from = code;
+    if (cache->out_count(code) == 0) {
+        if (cache->in_count(code) != 0) {
+            cache->turn_over(code);
+        } else {
+            from = borrow(*cache, code);
+        }
+    }
     if (from == 0) {
         Result<void> filled = refill(*cache, code);
         if (!filled) { // what rests here may be what is missing
@@ -59,7 +66,10 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_slowly(u64 size) {
         TRY(filled);
         from = code;
     }
-    return hand_out(*cache, from, size);
+    u32 granule = 0;
+    bool const popped = cache->pop(from, granule);
+    CHECK(popped);
+    return hand_out(*cache, from, granule, size);
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
@@ -99,12 +109,15 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_from_space(u64 size, u64
     return block_at(granule);
 }
 
-/// A little longer stack that is well filled, or 0.
+/// A little longer code of which many rest here, ready to be popped, or 0.
 template<HeapBacking Backing, HeapEnvironment Environment>
-u32 Heap<Backing, Environment>::borrow(Cache const& cache, u32 code) const {
+u32 Heap<Backing, Environment>::borrow(Cache& cache, u32 code) const {
     u32 const last = std::min(code + code / 16, heap::code_count - 1);
     for (u32 other = code + 1; other <= last; ++other) {
-        if (cache.stacks[other].count() > batch_of(other) / 2) {
+        if (cache.count(other) > batch_of(other) / 2) {
+            if (cache.out_count(other) == 0) {
+                cache.turn_over(other);
+            }
             return other;
         }
     }
@@ -113,76 +126,84 @@ u32 Heap<Backing, Environment>::borrow(Cache const& cache, u32 code) const {
 
 template<HeapBacking Backing, HeapEnvironment Environment>
 Result<void> Heap<Backing, Environment>::refill(Cache& cache, u32 code) {
-    Stack& stack = cache.stacks[code];
-    CHECK(stack.count() == 0);
-    std::span<u32> const starts = cache.items_of(code).first(batch_of(code));
+    std::span<u32> const slots = cache.refill_slots(code, batch_of(code));
     usize got = 0;
     {
         Locked const locked(*this);
-        got = TRY(m_space.take_many(heap::code_granules(code), starts));
+        got = TRY(m_space.take_many(heap::code_granules(code), slots));
     }
-    std::reverse(starts.begin(), starts.begin() + static_cast<std::ptrdiff_t>(got));
-    for (u32 const granule : starts.first(got)) {
+    std::span<u32> const blocks = slots.first(got);
+    std::reverse(blocks.begin(), blocks.end()); // the lowest address goes first
+    for (u32 const granule : blocks) {
         m_map.set_resting(granule, code);
     }
-    stack.set_count(static_cast<u32>(got));
-    stack.set_limit(std::max(stack.limit(), static_cast<u32>(got)));
+    cache.refilled(code, static_cast<u32>(got));
     return {};
 }
 
-/// Gives the `count` oldest blocks of a stack back to the space.
+/// Gives blocks that rested in a cache back to the space.
 template<HeapBacking Backing, HeapEnvironment Environment>
-void Heap<Backing, Environment>::spill(Cache& cache, u32 code, u32 count) {
-    if (count == 0) {
+void Heap<Backing, Environment>::spill(u32 code, std::span<u32 const> blocks) {
+    if (blocks.empty()) {
         return;
     }
-    Stack& stack = cache.stacks[code];
-    std::span<u32, Stack::capacity> const items = cache.items_of(code);
-    {
-        Locked const locked(*this);
-        heap::Run run{items[0], 0}; // blocks that were allocated in a row often come back in a row
-        for (u32 const granule : items.first(count)) {
-            CHECK(m_map.resting_code(granule) == code); // handed out twice, or overwritten
-            m_map.erase(granule);
-            if (granule == run.first + run.count) {
-                run.count += heap::code_granules(code);
-            } else {
-                m_space.give(run);
-                run = {granule, heap::code_granules(code)};
-            }
+    u64 const length = heap::code_granules(code);
+    Locked const locked(*this);
+    heap::Run run{blocks[0], 0}; // what was allocated in a row often comes back in a row
+    for (u32 const granule : blocks) {
+        CHECK(m_map.resting_code(granule) == code); // else it was handed out twice
+        m_map.erase(granule);
+        if (granule == run.first + run.count) {
+            run.count += length;
+        } else {
+            m_space.give(run);
+            run = {granule, length};
         }
-        m_space.give(run);
     }
-    u32 const rest = stack.count() - count;
-    for (u32 i = 0; i < rest; ++i) {
-        items[i] = items[count + i];
-    }
-    stack.set_count(rest);
+    m_space.give(run);
+}
+
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::spill_oldest(Cache& cache, u32 code, u32 count) {
+    spill(code, cache.in_blocks(code).first(count));
+    cache.drop_in(code, count);
 }
 
 /// Lets one more block onto a stack that is at its limit: raises the limit while the cache is below
 /// its budget, else empties half of this stack or of others, in turn.
 template<HeapBacking Backing, HeapEnvironment Environment>
 void Heap<Backing, Environment>::make_room(Cache& cache, u32 code) {
-    Stack& stack = cache.stacks[code];
     u32 const batch = batch_of(code);
     u64 const wanted = batch * heap::code_bytes(code);
     u64 const budget = m_budget.load(relaxed);
     u64 held = cache.bytes();
-    for (u32 turn = 0; turn < heap::code_count && held + wanted > budget; ++turn) {
-        cache.hand = cache.hand % (heap::code_count - 1) + 1;
-        Stack& victim = cache.stacks[cache.hand];
-        u32 const half = (victim.count() + 1) / 2;
+    for (u32 turn = 1; turn < heap::code_count && held + wanted > budget; ++turn) {
+        u32 const victim = cache.next_victim();
+        if (cache.out_count(victim) == 0) {
+            cache.turn_over(victim);
+        }
+        u32 const out = cache.out_count(victim);
+        u32 const half = (cache.count(victim) + 1) / 2;
         if (half >= 2) {
-            spill(cache, cache.hand, half);
-            victim.set_limit(victim.count());
-            held -= half * heap::code_bytes(cache.hand);
+            u32 const from_in = std::min(half, cache.in_count(victim));
+            spill_oldest(cache, victim, from_in);
+            cache.set_limit(victim, cache.in_count(victim));
+            held -= from_in * heap::code_bytes(victim);
+            if (from_in < half && out == cache.out_count(victim)) {
+                spill(victim, cache.out_blocks(victim));
+                cache.drop_out(victim);
+                held -= out * heap::code_bytes(victim);
+            }
         }
     }
-    if (stack.count() == Stack::capacity) {
-        spill(cache, code, Stack::capacity / 2);
+    if (cache.in_count(code) == Cache::stack_max) {
+        if (cache.out_count(code) == 0) {
+            cache.turn_over(code);
+        } else {
+            spill_oldest(cache, code, (Cache::stack_max + 1) / 2);
+        }
     }
-    stack.set_limit(std::min(stack.count() + batch, Stack::capacity));
+    cache.set_limit(code, cache.in_count(code) + batch);
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
@@ -193,6 +214,9 @@ Result<void> Heap<Backing, Environment>::free_slowly(std::byte* block) {
     }
     u32 const code = m_map.live_code(granule);
     if (code >= heap::code_count) {
+        if (mutant(Mutant::heap_double_free) && m_map.is_resting(granule)) {
+            return {};
+        }
         return misuse(granule);
     }
     if (code == heap::BlockMap::large) {
@@ -206,7 +230,7 @@ Result<void> Heap<Backing, Environment>::free_slowly(std::byte* block) {
         }
     }
     make_room(*cache, code);
-    bool const pushed = cache->stacks[code].push(cache->items_of(code), static_cast<u32>(granule));
+    bool const pushed = cache->push(code, static_cast<u32>(granule));
     CHECK(pushed);
     m_map.set_resting(granule, code);
     return {};

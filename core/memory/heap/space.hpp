@@ -195,6 +195,7 @@ private:
     Result<void> grow(u64 wanted, u64 least);
     Result<void> commit_tables(u64 end);
     Result<void> occupy(Run hole, Run run);
+    Result<void> make_accessible(u64 first, u64 last);
     Result<void> commit_pages(u64 first, u64 last);
     void note_idle(u64 first, u64 last);
     /// The longest hole of `page` may have changed. Put off, since the next change is often there.
@@ -325,11 +326,12 @@ template<HeapBacking Backing>
 Result<void> Space<Backing>::occupy(Run hole, Run run) {
     u64 const end = run.first + run.count;
     u64 const last = page_of(end - 1);
-    for (u64 page = page_of(run.first); page <= last; ++page) {
-        if (m_holes[page].committed == 0) [[unlikely]] {
-            TRY(commit_pages(page, last)); // nothing has changed but idle pages
-        }
+    Result<void> accessible = make_accessible(page_of(run.first), last);
+    if (!accessible && m_idle_pages != 0) { // idle pages elsewhere may be what is missing
+        trim(0);
+        accessible = make_accessible(page_of(run.first), last);
     }
+    TRY(accessible);
     for (u64 page = page_of(run.first); page <= last; ++page) {
         if (m_holes[page].idle != 0) {
             m_holes[page].idle = 0;
@@ -342,6 +344,18 @@ Result<void> Space<Backing>::occupy(Run hole, Run run) {
     touch(page_of(hole.first));
     if (end < hole.first + hole.count) {
         touch(page_of(end)); // what is left of the hole begins here
+    }
+    return {};
+}
+
+/// Commits what is not committed of the pages from `first` to `last`; on an error some may be, and
+/// are idle.
+template<HeapBacking Backing>
+Result<void> Space<Backing>::make_accessible(u64 first, u64 last) {
+    for (u64 page = first; page <= last; ++page) {
+        if (m_holes[page].committed == 0) [[unlikely]] {
+            TRY(commit_pages(page, last));
+        }
     }
     return {};
 }

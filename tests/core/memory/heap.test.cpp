@@ -116,15 +116,30 @@ TEST(Heap, ABlockFreedElsewhereIsHandedOutThere) {
 
 TEST(Heap, TheFastPathTakesNoLock) {
     HeapUnderTest test;
-    std::byte* const first = test.heap.allocate({64}).value();
-    EXPECT_TRUE(test.heap.free(first).has_value());
+    EXPECT_TRUE(test.heap.free(test.heap.allocate({64}).value()).has_value());
     u64 const locks = test.environment.locks();
-    for (int i = 0; i < 1000; ++i) {
-        std::byte* const block = test.heap.allocate({60}).value();
-        EXPECT_EQ(block, first);
-        EXPECT_TRUE(test.heap.free(block).has_value());
+    for (int i = 0; i < 1000; ++i) { // from the first refill, in turn
+        EXPECT_TRUE(test.heap.free(test.heap.allocate({60}).value()).has_value());
     }
     EXPECT_EQ(test.environment.locks(), locks);
+    EXPECT_TRUE(test.heap.verify().has_value());
+}
+
+TEST(Heap, AnEmptyStackBorrowsFromALongerOne) {
+    HeapUnderTest test;
+    std::byte* blocks[40];
+    for (std::byte*& block : blocks) {
+        block = test.heap.allocate({1024}).value();
+    }
+    for (std::byte* const block : blocks) {
+        EXPECT_TRUE(test.heap.free(block).has_value());
+    }
+    u64 const locks = test.environment.locks();
+    std::byte* const shorter = test.heap.allocate({1000}).value();
+    EXPECT_EQ(test.environment.locks(), locks);
+    EXPECT_EQ(test.heap.usable_size(shorter).value(), Bytes{1024});
+    EXPECT_TRUE(test.heap.free(shorter).has_value());
+    expect_empty(test);
 }
 
 TEST(Heap, AHoleOfOneSizeServesAnother) {

@@ -25,6 +25,8 @@ std::string_view mutant_name(Mutant which) {
         return "trace_ring_order";
     case Mutant::memory_map_overlap:
         return "memory_map_overlap";
+    case Mutant::heap_double_free:
+        return "heap_double_free";
     case Mutant::acpi_checksum:
         return "acpi_checksum";
     case Mutant::spaces_copy_on_write:

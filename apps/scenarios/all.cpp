@@ -5,10 +5,9 @@ namespace twofold::scenarios {
 
 namespace {
 
-constexpr twofold::boot::Scenario list[] = {{"base", base},     {"trace", trace},
-                                            {"memory", memory}, {"spaces", spaces},
-                                            {"heap", heap},     {"acpi", acpi},
-                                            {"boot", boot}};
+constexpr twofold::boot::Scenario list[] = {
+    {"base", base}, {"trace", trace}, {"memory", memory}, {"spaces", spaces},
+    {"heap", heap}, {"acpi", acpi},   {"boot", boot}};
 
 } // namespace
 

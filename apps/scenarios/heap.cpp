@@ -183,7 +183,8 @@ void record_exhaustion(Recorder& record, ScenarioHeap& heap, FrameBacking& backi
 } // namespace
 
 void heap(Recorder& record, twofold::boot::Kernel& kernel) {
-    PhysAddr const frames = kernel.early_frames.allocate(arena_size, page_size).value();
+    u64 const pages = arena_size / page_size;
+    PhysAddr const frames = kernel.frames->allocate({.pages = pages}).value();
     std::span<std::byte> const arena(hal::Memory::linear(frames), arena_size.value);
     {
         BumpHeap bump(arena);
@@ -200,6 +201,7 @@ void heap(Recorder& record, twofold::boot::Kernel& kernel) {
     record_allocator(record, "heap", made);
     record_processors(record, made, processors);
     record_exhaustion(record, made, backing);
+    kernel.frames->free_pages(frames, pages).value();
 }
 
 } // namespace twofold::scenarios

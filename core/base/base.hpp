@@ -5,6 +5,7 @@
 #include "core/base/bits.hpp"
 #include "core/base/byte_reader.hpp"
 #include "core/base/check.hpp"
+#include "core/base/construct.hpp"
 #include "core/base/crc32.hpp"
 #include "core/base/error.hpp"
 #include "core/base/fixed_string.hpp"

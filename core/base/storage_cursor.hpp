@@ -3,9 +3,10 @@
 #pragma once
 
 #include "core/base/bits.hpp"
+#include "core/base/construct.hpp"
 #include "core/base/result.hpp"
 
-#include <memory>
+#include <bit>
 #include <span>
 #include <type_traits>
 
@@ -18,13 +19,13 @@ public:
     /// The next `size` bytes, aligned; undefined content. Error::no_space, and nothing is taken.
     /// O(1).
     Result<std::span<std::byte>> take_bytes(usize size, usize alignment) {
-        void* place = m_rest.data();
-        usize space = m_rest.size();
-        if (std::align(alignment, size, place, space) == nullptr) {
+        u64 const address = std::bit_cast<u64>(m_rest.data());
+        u64 const padding = align_up(address, alignment) - address;
+        if (padding > m_rest.size() || size > m_rest.size() - padding) {
             return Error::no_space;
         }
-        std::span<std::byte> const taken = m_rest.last(space).first(size);
-        m_rest = m_rest.last(space - size);
+        std::span<std::byte> const taken = m_rest.subspan(padding, size);
+        m_rest = m_rest.subspan(padding + size);
         return taken;
     }
 
@@ -37,9 +38,11 @@ public:
             return Error::no_space;
         }
         auto const bytes = TRY(take_bytes(count * sizeof(T), alignof(T)));
-        auto* const first = static_cast<T*>(static_cast<void*>(bytes.data()));
-        std::uninitialized_value_construct_n(first, count);
-        return std::span<T>(first, count);
+        std::span<T> const elements(static_cast<T*>(static_cast<void*>(bytes.data())), count);
+        for (T& element : elements) {
+            std::construct_at(&element);
+        }
+        return elements;
     }
 
     usize bytes_left() const { return m_rest.size(); }

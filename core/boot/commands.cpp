@@ -3,6 +3,7 @@
 
 #include "core/boot/firmware.hpp"
 #include "core/boot/frames.hpp"
+#include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
 #include "core/boot/provoke.hpp"
@@ -160,6 +161,7 @@ constexpr Command commands[] = {
     {"cpu", "", "describes the processor", 0, cpu},
     {"log", "", "shows the kernel's last messages", 0, log},
     {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},
+    {"heap", "", "shows what the kernel's heap holds and wastes", 0, show_heap},
     {"vm", "", "shows the kernel's address space and its faults", 0, show_kernel_space},
     {"startup", "", "shows the start-up graph and its state", 0, startup},
     {"panic", "[CAUSE]", "ends the run as a broken invariant would", 1, panic_command},

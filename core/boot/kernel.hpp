@@ -63,6 +63,9 @@ public:
     memory::EarlyFrames early_frames;
     std::optional<memory::SharedFrames> shared_frames; ///< all frames of spaces and objects
     std::optional<memory::KernelSpace> space;
+    std::optional<memory::KernelHeapBacking> heap_backing;
+    std::optional<memory::KernelHeapEnvironment> heap_environment;
+    memory::KernelHeap* heap = nullptr; ///< from the step `heap` on, in its own window
     trace::LogRing log_ring;
     trace::EventRing events;
     std::optional<trace::SymbolTable> symbols;

@@ -1,6 +1,7 @@
 // The start-up steps that every image begins with.
 #include "core/boot/firmware.hpp"
 #include "core/boot/frames.hpp"
+#include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
@@ -87,6 +88,7 @@ constexpr Step steps[] = {
     {"options", "reads the kernel command line", {}, check_options},
     {"memory", "accounts for the physical memory", {}, account_memory},
     {"space", "takes over the kernel's page tables", {"frames"}, open_kernel_space},
+    {"heap", "opens the kernel's heap", {"space"}, open_heap},
     {"symbols", "opens the image's symbol table", {}, open_symbols},
     {"processor", "describes the boot processor", {}, describe_processor},
     {"acpi", "reads the firmware's tables", {"memory"}, open_firmware_tables},
@@ -94,7 +96,7 @@ constexpr Step steps[] = {
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",
-     {"space", "symbols", "processor", "acpi", "commands"},
+     {"heap", "symbols", "processor", "acpi", "commands"},
      announce},
 };
 

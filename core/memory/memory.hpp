@@ -10,6 +10,7 @@
 #include "core/memory/early_frames.hpp"
 #include "core/memory/frames/buddy_frames.hpp"
 #include "core/memory/heap/heap.hpp"
+#include "core/memory/kernel_heap.hpp"
 #include "core/memory/list_heap.hpp"
 #include "core/memory/memory_map.hpp"
 #include "core/memory/space/kernel_space.hpp"

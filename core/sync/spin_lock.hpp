@@ -35,6 +35,7 @@ public:
 
 private:
     friend class SpinLockGuard;
+    friend class LockableSpinLock;
 
     void acquire() ACQUIRE() {
         note_acquire(m_rank);
@@ -82,6 +83,22 @@ public:
 private:
     SpinLock& m_lock;
     hal::InterruptState m_before;
+};
+
+/// A spin lock for a template that brings a guard of its own and asks for lock() and unlock()
+/// ([thread.req.lockable.basic]), with interrupts off throughout. The analysis does not follow it.
+class LockableSpinLock {
+public:
+    explicit LockableSpinLock(LockRank rank) : m_lock(rank) {}
+
+    void lock() UNCHECKED_BY_ANALYSIS {
+        CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
+        m_lock.acquire();
+    }
+    void unlock() UNCHECKED_BY_ANALYSIS { m_lock.release(); }
+
+private:
+    SpinLock m_lock;
 };
 
 } // namespace twofold::sync

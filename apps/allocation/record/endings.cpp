@@ -7,6 +7,7 @@
 
 #include <cstdarg>
 #include <cstdlib>
+#include <pthread.h>
 #include <unistd.h>
 
 extern char** environ; // NOLINT(readability-redundant-declaration): unistd.h has it for GNU only

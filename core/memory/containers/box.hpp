@@ -3,7 +3,6 @@
 
 #include "core/memory/containers/storage.hpp"
 
-#include <memory>
 #include <utility>
 
 namespace twofold::memory {

@@ -5,7 +5,6 @@
 #include "core/memory/containers/storage.hpp"
 
 #include <algorithm>
-#include <memory>
 #include <span>
 #include <utility>
 
@@ -55,11 +54,13 @@ public:
         if (count <= capacity()) {
             return {};
         }
-        T* const room = TRY(allocate_room<T>(*m_allocator, count));
-        std::uninitialized_move(begin(), end(), room);
-        std::destroy(begin(), end());
+        std::span<T> const room(TRY(allocate_room<T>(*m_allocator, count)), count);
+        for (usize i = 0; i < m_size; ++i) {
+            std::construct_at(&room[i], std::move(m_room[i]));
+            std::destroy_at(&m_room[i]);
+        }
         give_room_back();
-        m_room = {room, count};
+        m_room = room;
         return {};
     }
 
@@ -80,8 +81,10 @@ public:
     /// Appends copies of `values`, for which there is room (`reserve`).
     void append_copies(std::span<T const> values) {
         CHECK(values.size() <= capacity() - m_size);
-        std::uninitialized_copy(values.begin(), values.end(), m_room.subspan(m_size).data());
-        m_size += values.size();
+        for (T const& value : values) {
+            std::construct_at(&m_room[m_size], value);
+            ++m_size;
+        }
     }
 
     /// Removes the last object and returns it. There is one.

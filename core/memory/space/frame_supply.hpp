@@ -5,7 +5,6 @@
 #include "core/base/base.hpp"
 
 #include <concepts>
-#include <memory>
 
 namespace twofold::memory {
 

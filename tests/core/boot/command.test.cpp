@@ -54,8 +54,8 @@ TEST(Command, AMalformedLineRunsNothing) {
 
 TEST(Command, HelpKnowsEveryCommand) {
     Ran const all("help");
-    constexpr std::string_view names[] = {"help", "version", "memmap", "cpu",   "log", "acpi",
-                                          "vm",   "startup", "panic",  "fault", "halt"};
+    constexpr std::string_view names[] = {"help", "version", "memmap",  "cpu",   "log",   "acpi",
+                                          "heap", "vm",      "startup", "panic", "fault", "halt"};
     for (std::string_view const name : names) {
         EXPECT_TRUE(all.says(name));
     }
@@ -64,8 +64,8 @@ TEST(Command, HelpKnowsEveryCommand) {
 }
 
 TEST(Command, EachOfThePlainOnesSucceeds) {
-    constexpr std::string_view names[] = {"version", "memmap", "cpu",    "log",
-                                          "acpi",    "vm",     "startup"};
+    constexpr std::string_view names[] = {"version", "memmap", "cpu",  "log", "acpi",
+                                          "mem",     "frames", "heap", "vm",  "startup"};
     for (std::string_view const name : names) {
         Ran const ran(name);
         EXPECT_EQ(ran.outcome, status::success);

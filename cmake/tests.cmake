@@ -29,6 +29,29 @@ function(twofold_host_test name)
     gtest_discover_tests(test_${name} TEST_PREFIX host.${name}. PROPERTIES LABELS host)
 endfunction()
 
+# twofold_thread_test(NAME SOURCES file.host.cpp... ROOMS room...)
+#
+# A GoogleTest program under ThreadSanitizer, with the sources of rooms of core/ compiled into it: kernel code on
+# host threads as processors. It has flags of its own, so a build with other sanitizers leaves it out.
+function(twofold_thread_test name)
+    cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;ROOMS")
+    if(NOT "host" IN_LIST TWOFOLD_MACHINES OR TWOFOLD_SANITIZE)
+        return()
+    endif()
+    foreach(room IN LISTS test_ROOMS)
+        get_target_property(sources ${room}_host SOURCES)
+        list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/core/${room}/)
+        list(APPEND test_SOURCES ${sources})
+    endforeach()
+    add_executable(test_${name} ${test_SOURCES} ${CMAKE_SOURCE_DIR}/tools/package/check_failed.cpp)
+    target_link_libraries(test_${name} PRIVATE host_program GTest::gtest GTest::gtest_main)
+    target_include_directories(test_${name} PRIVATE
+        $<TARGET_PROPERTY:hosted_machine,INTERFACE_INCLUDE_DIRECTORIES>)
+    target_compile_options(test_${name} PRIVATE -fsanitize=thread -O1 -g1)
+    target_link_options(test_${name} PRIVATE -fsanitize=thread)
+    gtest_discover_tests(test_${name} TEST_PREFIX host.${name}. PROPERTIES LABELS host)
+endfunction()
+
 # twofold_tool_test(NAME COMMAND word...)
 #
 # A test of what is not built from the tree's C++ by itself: the entry script, ports, the installed package.

@@ -13,6 +13,7 @@ enum class Mutant : u16 {
     base_align_up,        ///< align_up rounds down
     trace_ring_order,     ///< the event ring yields the newest event first
     memory_map_overlap,   ///< overlapping ranges are not cut when the map is normalised
+    frames_merge,         ///< a freed block is not joined with its buddy
     spaces_copy_on_write, ///< a write to a page that two spaces own changes it for both
     heap_double_free,     ///< a block that rests in a cache may be freed again
     acpi_checksum,        ///< a table's checksum is not verified

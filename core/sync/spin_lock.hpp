@@ -23,7 +23,7 @@ inline constexpr InterruptsAreOff interrupts_are_off;
 
 class CAPABILITY("spin lock") SpinLock {
 public:
-    constexpr explicit SpinLock(LockRank rank) : m_rank(rank) {}
+    explicit SpinLock(LockRank rank) : m_rank(rank) {}
     SpinLock(SpinLock const&) = delete;
     SpinLock& operator=(SpinLock const&) = delete;
 

@@ -1,8 +1,6 @@
 // Requests, magazines and misuse of the kernel's allocator of frames.
 #include "core/memory/frames/buddy_frames.hpp"
 
-#include "hal/memory.hpp"
-
 #include <algorithm>
 
 namespace twofold::memory {
@@ -17,67 +15,69 @@ unsigned order_for(u64 pages, Bytes alignment) {
     return std::max(size, aligned);
 }
 
-void fill_zero(PhysAddr address, u64 pages) {
-    std::span<std::byte> const content(hal::Memory::linear(address), pages * page_size.value);
-    std::fill(content.begin(), content.end(), std::byte{0});
-}
-
 constexpr FrameState single = FrameState::allocated(0);
 
 } // namespace
 
 Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
-    if (order != 0) {
-        if (order > max_order) {
-            return Error::invalid_argument;
-        }
-        u64 const pages = u64{1} << order;
-        return allocate_slowly({.pages = pages, .alignment = page_size * pages});
-    }
-    {
+    if (order == 0) [[likely]] {
         sync::InterruptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
         if (!magazine.empty() || refill(magazine)) [[likely]] {
             FrameNumber const frame = magazine.pop();
             BuddyZone* const zone = zone_of(frame);
-            CHECK(zone != nullptr && zone->state(frame) == FrameState::cached());
-            zone->set_state(frame, single);
+            CHECK(zone != nullptr);
+            bool const was_cached = zone->change_state(frame, FrameState::cached(), single);
+            CHECK(was_cached);
             magazine.allocations.add_one();
             return address_of(frame);
         }
     }
-    return allocate_slowly({});
+    return allocate_order(order);
 }
 
 Result<void> BuddyFrames::free(PhysAddr address, unsigned order) {
-    FrameNumber const frame = frame_of(address);
+    if (order == 0 && is_aligned(address, page_size)) [[likely]] {
+        FrameNumber const frame = frame_of(address);
+        BuddyZone* const zone = zone_of(frame);
+        sync::InterruptGuard const guard;
+        Magazine& magazine = m_magazines.local(guard);
+        bool const keep = zone != nullptr && zone->is_cached_by(magazine.node()) &&
+                          zone->change_state(frame, single, FrameState::cached());
+        if (keep) [[likely]] {
+            if (magazine.wants_drain()) [[unlikely]] {
+                make_room(magazine);
+            }
+            magazine.push(frame);
+            magazine.frees.add_one();
+            return {};
+        }
+    }
+    return free_order(address, order);
+}
+
+Result<PhysAddr> BuddyFrames::allocate_order(unsigned order) {
+    if (order > max_order) {
+        return Error::invalid_argument;
+    }
+    u64 const pages = u64{1} << order;
+    return allocate_slowly({.pages = pages, .alignment = page_size * pages});
+}
+
+Result<void> BuddyFrames::free_order(PhysAddr address, unsigned order) {
     if (order > max_order) {
         return refuse(FrameMisuse::bad_order);
     }
     if (!is_aligned(address, page_size * (u64{1} << order))) {
         return refuse(FrameMisuse::misaligned);
     }
-    if (order == 0) {
-        BuddyZone* const zone = zone_of(frame);
-        sync::InterruptGuard const guard;
-        Magazine& magazine = m_magazines.local(guard);
-        bool const keep =
-            zone != nullptr && is_cached(*zone, magazine.node()) && zone->state(frame) == single;
-        if (keep) [[likely]] {
-            if (magazine.full()) [[unlikely]] {
-                drain_oldest(magazine, magazine.batch());
-            }
-            zone->set_state(frame, FrameState::cached());
-            magazine.push(frame);
-            magazine.frees.add_one();
-            if (magazine.drain_asked()) [[unlikely]] {
-                drain_oldest(magazine, magazine.count());
-                magazine.drain_done();
-            }
-            return {};
-        }
-    }
-    return free_slowly(frame, u64{1} << order);
+    return free_slowly(frame_of(address), u64{1} << order);
+}
+
+void BuddyFrames::make_room(Magazine& magazine) {
+    bool const all = magazine.drain_asked();
+    drain_oldest(magazine, all ? magazine.count() : magazine.batch());
+    magazine.drain_done();
 }
 
 Result<PhysAddr> BuddyFrames::allocate(FrameRequest const& request) {
@@ -88,7 +88,7 @@ Result<PhysAddr> BuddyFrames::allocate(FrameRequest const& request) {
                        !request.node && request.limit.value == MemoryMap::address_end;
     PhysAddr const address = plain ? TRY(allocate(0u)) : TRY(allocate_slowly(request));
     if (request.content == FrameContent::zeroed) {
-        fill_zero(address, request.pages);
+        zero_frames(address, request.pages);
     }
     return address;
 }
@@ -211,7 +211,7 @@ Result<FrameNumber> BuddyFrames::take_there(FrameRequest const& request) {
 bool BuddyFrames::refill(Magazine& magazine) {
     for (usize i = m_zones.size(); i > 0; --i) {
         BuddyZone& zone = *m_zones[i - 1];
-        if (!is_cached(zone, magazine.node())) {
+        if (!zone.is_cached_by(magazine.node())) {
             continue;
         }
         FrameNumber taken[Magazine::capacity_max];

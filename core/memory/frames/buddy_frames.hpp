@@ -65,10 +65,6 @@ private:
         }
         return nullptr;
     }
-    /// Whether the magazines of `node` keep frames of this zone.
-    static bool is_cached(BuddyZone const& zone, u32 node) {
-        return zone.node() == node && zone.reach() != ZoneReach::first_mebibyte;
-    }
 
     template<class Attempt>
     Result<FrameNumber> from_zones(std::optional<u32> only, Attempt&& attempt);
@@ -76,7 +72,11 @@ private:
     Result<FrameNumber> take_run(FrameRequest const& request);
     Result<FrameNumber> take_there(FrameRequest const& request);
     Result<FrameNumber> take(FrameRequest const& request);
-    bool refill(Magazine& magazine);
+    // Out of line, so that what runs for every frame stays short.
+    [[gnu::noinline]] Result<PhysAddr> allocate_order(unsigned order);
+    [[gnu::noinline]] Result<void> free_order(PhysAddr address, unsigned order);
+    [[gnu::noinline]] bool refill(Magazine& magazine);
+    [[gnu::noinline]] void make_room(Magazine& magazine);
     void drain_oldest(Magazine& magazine, u32 number);
     Result<PhysAddr> allocate_slowly(FrameRequest const& request);
     Result<void> free_slowly(FrameNumber frame, u64 pages);

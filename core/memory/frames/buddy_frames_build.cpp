@@ -35,10 +35,10 @@ Result<BuddyFrames*> BuddyFrames::Builder::build() {
 }
 
 Result<std::span<std::byte>> BuddyFrames::Builder::carve(Bytes size, ZonePlan const& within) {
-    Bytes const whole = align_up(size, page_size);
+    CHECK(is_aligned(size.value, page_size.value));
     Result<PhysAddr> found = Error::out_of_memory;
     ZonePlans::for_each_piece(m_free.items(), within, [&](FrameNumber begin, FrameNumber end) {
-        if (!found && end - begin >= whole.value / page_size.value) {
+        if (!found && end - begin >= size / page_size) {
             found = address_of(begin);
         }
     });
@@ -50,20 +50,21 @@ Result<std::span<std::byte>> BuddyFrames::Builder::carve(Bytes size, ZonePlan co
         }
         // What lies before belongs to another zone; it stays a range of its own.
         hal::MemoryRange const before{range.base, base - range.base, range.kind};
-        range.size = range.size - before.size - whole;
-        range.base = base + whole;
+        range.size = range.size - before.size - size;
+        range.base = base + size;
         if (before.size.value != 0) {
             TRY(m_free.push_back(before));
         }
-        m_taken += whole;
-        return std::span(hal::Memory::linear(base), whole.value);
+        m_taken += size;
+        return std::span(hal::Memory::linear(base), size.value);
     }
     UNREACHABLE(); // the piece was found in one of them
 }
 
 Result<BuddyFrames*> BuddyFrames::Builder::place_object(ZonePlans const& plans) {
-    Bytes const size =
-        Bytes{sizeof(BuddyFrames) + alignof(BuddyFrames)} + MagazineOf::storage_for(m_config.cpus);
+    Bytes const size = align_up(
+        Bytes{sizeof(BuddyFrames) + alignof(BuddyFrames)} + MagazineOf::storage_for(m_config.cpus),
+        page_size);
     for (bool const low : {false, true}) {
         for (ZonePlan const& plan : plans.zones()) {
             if ((plan.reach == ZoneReach::first_mebibyte) != low) {
@@ -83,8 +84,10 @@ Result<BuddyFrames*> BuddyFrames::Builder::place_object(ZonePlans const& plans) 
 }
 
 void BuddyFrames::Builder::add_zone(BuddyFrames& frames, ZonePlan const& plan) {
-    auto const bytes = carve(BuddyZone::storage_for(plan), plan);
-    if (!bytes) { // the zone has less memory in one piece than its tables need
+    Bytes const size = align_up(BuddyZone::storage_for(plan), page_size);
+    bool const worth_it = plan.frames > size / page_size;
+    auto const bytes = worth_it ? carve(size, plan) : Error::out_of_memory;
+    if (!bytes) { // less memory in one piece than the tables need, or nothing beside them
         frames.m_left_out += plan.frames;
         return;
     }

@@ -12,7 +12,8 @@ public:
     Result<BuddyFrames*> build();
 
 private:
-    /// Takes memory from the lowest piece of a zone that is large enough. Error::out_of_memory.
+    /// Takes whole pages from the lowest piece of a zone that is large enough.
+    /// Error::out_of_memory.
     Result<std::span<std::byte>> carve(Bytes size, ZonePlan const& within);
     Result<BuddyFrames*> place_object(ZonePlans const& plans);
     void add_zone(BuddyFrames& frames, ZonePlan const& plan);

@@ -169,7 +169,8 @@ void BuddyZone::put(FrameNumber block, unsigned order) {
     CHECK(state(block) == FrameState::inside());
     while (order < max_order) {
         FrameNumber const buddy = block ^ (u64{1} << order);
-        if (!holds(buddy, order) || state(buddy) != FrameState::free(order)) {
+        bool const joins = holds(buddy, order) && state(buddy) == FrameState::free(order);
+        if (!joins || mutant(Mutant::frames_merge)) {
             break;
         }
         unlink(buddy, order);

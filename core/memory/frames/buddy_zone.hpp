@@ -20,11 +20,10 @@
 #pragma once
 
 #include "core/memory/frames/bit_tree.hpp"
+#include "core/memory/frames/blocks.hpp"
 #include "core/memory/frames/frame_state.hpp"
 #include "core/memory/frames/zone_plan.hpp"
 #include "core/sync/sync.hpp"
-
-#include <algorithm>
 
 namespace twofold::memory {
 
@@ -40,6 +39,8 @@ public:
     FrameNumber end() const { return m_end; }
     u32 node() const { return m_node; }
     ZoneReach reach() const { return m_reach; }
+    /// Whether magazines of `node` keep frames of this zone: not those of the first mebibyte.
+    bool is_cached_by(u32 node) const { return m_cached_by == node; }
     sync::SpinLock& lock() const RETURN_CAPABILITY(m_lock) { return m_lock; }
 
     /// The state of a frame of this zone. Exact for frames that the caller owns; others may be
@@ -50,6 +51,17 @@ public:
     /// Changes the state of a frame that the caller owns, in a magazine or allocated. O(1).
     void set_state(FrameNumber frame, FrameState state) {
         m_states[index_of(frame)].store(state.byte(), relaxed);
+    }
+
+    /// Changes the state of a frame that the caller may own from `from` to `to`; false, and nothing
+    /// changes, if it is another. O(1).
+    bool change_state(FrameNumber frame, FrameState from, FrameState to) {
+        Atomic<u8>& state = m_states[index_of(frame)];
+        bool const matches = state.load(relaxed) == from.byte();
+        if (matches) [[likely]] {
+            state.store(to.byte(), relaxed);
+        }
+        return matches;
     }
 
     /// Adopts reserved frames [begin, end) as free. O(orders), and O(1) for each GiB.
@@ -97,6 +109,7 @@ private:
           m_end(plan.end),
           m_node(plan.node),
           m_reach(plan.reach),
+          m_cached_by(plan.reach == ZoneReach::first_mebibyte ? ~0u : plan.node),
           m_states(states) {}
 
     /// The number of block `frame` in the tree of its order.
@@ -124,53 +137,13 @@ private:
     FrameNumber const m_end;
     u32 const m_node;
     ZoneReach const m_reach;
+    u32 const m_cached_by;                    ///< its node, or no node
+    std::span<Atomic<u8>> const m_states;     ///< of the frames from m_first on
     u64 m_frames GUARDED_BY(m_lock) = 0;      ///< adopted
     u64 m_free_frames GUARDED_BY(m_lock) = 0; ///< in free blocks
     u32 m_orders GUARDED_BY(m_lock) = 0;      ///< bit k: there is a free block of order k
     BitTree m_free[order_count] GUARDED_BY(m_lock);
-    std::span<Atomic<u8>> m_states; ///< of the frames from m_first on
     mutable sync::SpinLock m_lock{sync::LockRank::frames};
-};
-
-/// A block by itself.
-struct Block {
-    FrameNumber first;
-    unsigned order;
-
-    constexpr FrameNumber end() const { return first + (u64{1} << order); }
-};
-
-/// The fewest naturally aligned blocks that make up [begin, end), ascending, for a range-based
-/// loop: O(orders) of them, and one for each GiB.
-class Blocks {
-public:
-    constexpr Blocks(FrameNumber begin, FrameNumber end) : m_begin(begin), m_end(end) {}
-
-    class Iterator {
-    public:
-        constexpr Iterator(FrameNumber at, FrameNumber end) : m_at(at), m_end(end) {}
-        constexpr Block operator*() const {
-            CHECK(m_at < m_end);
-            auto const aligned = static_cast<unsigned>(std::countr_zero(m_at));
-            auto const fits = static_cast<unsigned>(std::bit_width(m_end - m_at)) - 1;
-            return {m_at, std::min({aligned, fits, max_order})};
-        }
-        constexpr Iterator& operator++() {
-            m_at = (**this).end();
-            return *this;
-        }
-        constexpr bool operator!=(Iterator const& other) const { return m_at < other.m_at; }
-
-    private:
-        FrameNumber m_at;
-        FrameNumber m_end;
-    };
-    constexpr Iterator begin() const { return {m_begin, m_end}; }
-    constexpr Iterator end() const { return {m_end, m_end}; }
-
-private:
-    FrameNumber m_begin;
-    FrameNumber m_end;
 };
 
 } // namespace twofold::memory

@@ -1,6 +1,10 @@
 // Names and arithmetic of the allocators' interface.
 #include "core/memory/frames/frame_allocator.hpp"
 
+#include "hal/memory.hpp"
+
+#include <algorithm>
+
 namespace twofold::memory {
 
 std::string_view misuse_name(FrameMisuse misuse) {
@@ -46,6 +50,11 @@ std::optional<unsigned> FrameStatistics::largest_order() const {
         }
     }
     return cached_frames != 0 ? std::optional(0u) : std::nullopt;
+}
+
+void zero_frames(PhysAddr address, u64 pages) {
+    std::span<std::byte> const content(hal::Memory::linear(address), pages * page_size.value);
+    std::fill(content.begin(), content.end(), std::byte{0});
 }
 
 bool is_sensible(FrameRequest const& request) {

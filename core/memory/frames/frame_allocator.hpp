@@ -130,6 +130,9 @@ concept FrameAllocator = requires(
     { seen.validate() } -> std::same_as<FrameDefect>;
 };
 
+/// Fills frames with zeros through the linear window. O(pages).
+void zero_frames(PhysAddr address, u64 pages);
+
 /// Whether a request makes sense by itself: pages, alignment, place and limit.
 bool is_sensible(FrameRequest const& request);
 

@@ -24,22 +24,22 @@ public:
     void set_up(u32 capacity, u32 node) {
         CHECK(capacity >= capacity_least && capacity <= capacity_max);
         m_capacity = capacity;
+        m_room.store(capacity, relaxed);
         m_node = node;
     }
 
     u32 node() const { return m_node; }
     u32 count() const { return m_count.load(relaxed); }
     bool empty() const { return count() == 0; }
-    bool full() const { return count() == m_capacity; }
     /// How many frames are exchanged with the zones at once.
     u32 batch() const { return m_capacity / 2; }
 
-    /// O(1).
+    /// The frame that was pushed last, out of at least one. O(1).
     FrameNumber pop() {
-        u32 const count = m_count.load(relaxed);
-        CHECK(count > 0);
-        m_count.store(count - 1, relaxed);
-        return m_frames[count - 1];
+        u32 const left = m_count.load(relaxed) - 1;
+        CHECK(left < capacity_max); // none was left: it wraps
+        m_count.store(left, relaxed);
+        return m_frames[left];
     }
     /// O(1).
     void push(FrameNumber frame) {
@@ -63,9 +63,11 @@ public:
     }
 
     /// Asks the owner to empty it when it frees next. Any processor.
-    void ask_to_drain() { m_drain_asked.store(true, relaxed); }
-    bool drain_asked() const { return m_drain_asked.load(relaxed); }
-    void drain_done() { m_drain_asked.store(false, relaxed); }
+    void ask_to_drain() { m_room.store(0, relaxed); }
+    bool drain_asked() const { return m_room.load(relaxed) == 0; }
+    void drain_done() { m_room.store(m_capacity, relaxed); }
+    /// Whether it is full, or was asked: to be drained before the next frame is pushed.
+    bool wants_drain() const { return count() >= m_room.load(relaxed); }
 
     /// Counts of what this processor did. Only the owner adds.
     struct Counter {
@@ -83,7 +85,7 @@ private:
     Atomic<u32> m_count{0};
     u32 m_capacity = 0;
     u32 m_node = 0;
-    Atomic<bool> m_drain_asked{false};
+    Atomic<u32> m_room{0}; ///< the capacity, or 0 once it is asked to drain
     FrameNumber m_frames[capacity_max]{};
 };
 

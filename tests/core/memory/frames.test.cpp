@@ -17,6 +17,9 @@ using namespace literals;
     TEST(BuddyFrames, name) {                                                                      \
         name<BuddyFrames>();                                                                       \
     }                                                                                              \
+    TEST(BitmapFrames, name) {                                                                     \
+        name<BitmapFrames>();                                                                      \
+    }                                                                                              \
     template<class F>                                                                              \
     void name()
 

@@ -31,6 +31,8 @@ std::string_view mutant_name(Mutant which) {
         return "acpi_checksum";
     case Mutant::spaces_copy_on_write:
         return "spaces_copy_on_write";
+    case Mutant::frames_merge:
+        return "frames_merge";
     case Mutant::boot_requires:
         return "boot_requires";
     }

@@ -43,7 +43,7 @@ class Packages(ScriptTest):
     def test_every_line_of_the_list_is_whole(self) -> None:
         for line in (ROOT / "tools/twofold/packages.txt").read_text().splitlines():
             if line and not line.startswith("#"):
-                self.assertRegex(line, r"^(core|bench) +(program|file) +\S+ +([0-9.]+|-) +[a-z0-9+.-]+( +\S+)?$")
+                self.assertRegex(line, r"^(core|bench|test) +(program|file) +\S+ +([0-9.]+|-) +[a-z0-9+.-]+( +\S+)?$")
 
     def test_doctor_with_an_empty_path_lists_all_as_missing(self) -> None:
         done = self.run_script("doctor", PATH=self.path())

@@ -7,13 +7,13 @@
 readonly packages_file=${TWOFOLD_PACKAGES:-$root/tools/twofold/packages.txt}
 readonly package_database=/var/lib/dpkg/status
 
-# package_lines GROUP: the lines of a group, without comments. `bench` includes `core`.
+# package_lines GROUP: the lines of a group, without comments. `bench` and `test` include `core`.
 package_lines() {
     local group rest
     while read -r group rest; do
         case $group in
             core) ;;
-            bench) [[ $1 == bench ]] || continue ;;
+            bench | test) [[ $1 == "$group" ]] || continue ;;
             *) continue ;;
         esac
         printf '%s\n' "$rest"

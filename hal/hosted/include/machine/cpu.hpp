@@ -11,7 +11,11 @@
 namespace hal {
 
 struct Cpu {
-    static CpuId id() { return {hosted::cpu_block().id}; }
+    static CpuId id() {
+        u32 number;
+        asm("movl %%gs:%c1, %0" : "=r"(number) : "i"(offsetof(hosted::CpuBlock, id)));
+        return {number};
+    }
     static u32 count() { return hosted::cpu_block().count; }
     static CpuDescription describe() { return isa::decode(isa::read_cpuid()); }
     static std::string_view feature_name(unsigned bit) { return isa::feature_name(bit); }

@@ -9,17 +9,20 @@ namespace hal {
 struct Interrupt {
     static InterruptState disable() {
         InterruptState const before = state();
-        hosted::cpu_block().interrupts_enabled = false;
-        asm volatile("" ::: "memory"); // what is guarded stays behind the flag
+        set(false); // what is guarded stays behind the flag
         return before;
     }
-    static void restore(InterruptState before) {
-        asm volatile("" ::: "memory");
-        hosted::cpu_block().interrupts_enabled = before == InterruptState::enabled;
-    }
+    static void restore(InterruptState before) { set(before == InterruptState::enabled); }
     static InterruptState state() {
-        return hosted::cpu_block().interrupts_enabled ? InterruptState::enabled
-                                                      : InterruptState::disabled;
+        bool enabled;
+        asm volatile("movb %%gs:%c1, %0" : "=q"(enabled) : "i"(flag));
+        return enabled ? InterruptState::enabled : InterruptState::disabled;
+    }
+
+private:
+    static constexpr usize flag = offsetof(hosted::CpuBlock, interrupts_enabled);
+    static void set(bool enabled) {
+        asm volatile("movb %1, %%gs:%c0" : : "i"(flag), "qi"(enabled) : "memory");
     }
 };
 

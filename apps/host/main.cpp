@@ -33,6 +33,7 @@ constexpr unsigned idle_after_end_max = 1000;
 struct HostOptions {
     launch::RunOptions run;
     unsigned window = 0;
+    u32 nodes = 1;
 };
 
 void add_options(Arguments& arguments, HostOptions& options) {
@@ -45,6 +46,12 @@ void add_options(Arguments& arguments, HostOptions& options) {
              "which reserved address range the machine takes, 0 to {}", hosted::window_count - 1),
          .take = number_in(options.window, 0u, hosted::window_count - 1),
          .default_text = "0"});
+    arguments.add(
+        {.name = "--nodes",
+         .value_name = "N",
+         .help = "NUMA nodes that memory and processors are divided into",
+         .take = number_in(options.nodes, 1u, hosted::numa_nodes_max),
+         .default_text = "1"});
     arguments.add_action(
         "--version", [] { fmt::print("{}\n", TWOFOLD_VERSION); },
         "print the program's version and exit");
@@ -66,6 +73,7 @@ make_machine(HostOptions const& options, bool person, HostConsole& console) {
     config.memory_bytes = options.run.memory_bytes;
     config.cpus = options.run.cpus;
     config.window = options.window;
+    config.numa_nodes = options.nodes;
     config.command_line = launch::kernel_command_line(options.run, person);
     auto machine = Machine::create(std::move(config), console);
     if (!machine) {

@@ -7,7 +7,7 @@
 
 verb_relacy() {
     [[ $# == 0 ]] || unknown_argument relacy "$1"
-    ensure_packages test
+    ensure_packages core
     build release relacy_programs
     exec "$root/tools/relacy.sh" "$root"/build/release/tests/relacy/relacy_*[a-z]
 }

@@ -19,9 +19,8 @@ namespace twofold::memory {
 
 class BuddyFrames {
 public:
-    /// Makes the allocator, in memory that it takes from `free` first. It lives as long as the
-    /// machine. Errors: invalid_argument, see ZonePlans; out_of_memory. O(frames), on metal a
-    /// millisecond or so a GiB.
+    /// Makes the allocator, in memory that it takes from `config.free` first. It lives as long as
+    /// the machine. Errors: invalid_argument, see ZonePlans; out_of_memory. O(frames).
     static Result<BuddyFrames*> create(FrameConfig const& config);
 
     // The concept FrameAllocator; see there. Without contention O(orders) at worst, except requests

@@ -64,7 +64,7 @@ public:
         return matches;
     }
 
-    /// Adopts reserved frames [begin, end) as free. O(orders), and O(1) for each GiB.
+    /// Adopts reserved frames [begin, end) as free. O(frames).
     void adopt(FrameNumber begin, FrameNumber end) REQUIRES(m_lock);
 
     /// Takes the lowest free block of the least sufficient order that ends at `limit` or below,

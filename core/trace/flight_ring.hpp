@@ -130,7 +130,6 @@ private:
 
     std::array<Words, capacity> m_records;
     Atomic<u32> m_written;
-    static_assert(sizeof(Words) == sizeof(FlightRecord));
 };
 
 /// The source of a record, "?" if it names none. O(1).

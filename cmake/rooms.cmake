@@ -1,13 +1,18 @@
 # twofold_room(NAME SOURCES file...)
 #
 # A room of core/ (or a set of kernel sources elsewhere): an object library `NAME_<machine>` for each
-# machine that is being built, from the same sources.
+# machine that is being built, from the same sources. `NAME_host_archive` holds the host's objects as an
+# archive, for programs that run a part of a room without a kernel and link what that part uses.
 function(twofold_room name)
     cmake_parse_arguments(PARSE_ARGV 1 room "" "" "SOURCES")
     foreach(machine IN LISTS TWOFOLD_MACHINES)
         add_library(${name}_${machine} OBJECT ${room_SOURCES})
         target_link_libraries(${name}_${machine} PUBLIC machine_${machine})
     endforeach()
+    if("host" IN_LIST TWOFOLD_MACHINES)
+        add_library(${name}_host_archive STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${name}_host>)
+        set_target_properties(${name}_host_archive PROPERTIES LINKER_LANGUAGE CXX)
+    endif()
 endfunction()
 
 # twofold_pure_room(NAME SOURCES file... [LINK room...])

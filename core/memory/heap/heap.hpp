@@ -1,6 +1,6 @@
 // The heap: caches of exact sizes in front, best fit with coalescing behind them, and nothing that
-// it steers by within reach of an overflow. docs/memory.md, section "Heap", says why it is built
-// so and what else was tried.
+// it steers by within reach of an overflow. docs/heap.md says why it is built so and
+// what else was tried.
 //
 //     allocate    the caller's stack of that length  ->  a batch of holes from the space
 //     free        the caller's stack of that length  ->  its older half back to the space

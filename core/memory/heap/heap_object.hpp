@@ -52,7 +52,11 @@ public:
                 return hand_out(*cache, code, granule, size.value);
             }
         }
-        return allocate_slowly(size.value);
+        Outcome const outcome = allocate_slowly(size.value);
+        if (outcome.block == nullptr) [[unlikely]] {
+            return outcome.error;
+        }
+        return outcome.block;
     }
 
     [[gnu::always_inline]] Result<void> free(std::byte* block) {
@@ -165,7 +169,17 @@ private:
         return block_at(granule);
     }
 
-    [[gnu::noinline]] Result<std::byte*> allocate_slowly(u64 size);
+    /// A block, or null and the reason. Fits in two registers, so that the fast path needs no
+    /// memory for a Result.
+    struct Outcome {
+        std::byte* block;
+        Error error;
+    };
+    [[gnu::noinline]] Outcome allocate_slowly(u64 size) {
+        Result<std::byte*> const block = allocate_by_refill(size);
+        return block ? Outcome{block.value(), {}} : Outcome{nullptr, block.error()};
+    }
+    Result<std::byte*> allocate_by_refill(u64 size);
     [[gnu::noinline]] Result<std::byte*> allocate_aligned(Bytes size, Bytes alignment);
     Result<std::byte*> allocate_from_space(u64 size, u64 alignment);
     [[gnu::noinline]] Result<void> free_slowly(std::byte* block);

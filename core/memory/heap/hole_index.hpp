@@ -1,7 +1,7 @@
 // Finds a tight hole. Every page has one key, the length of the longest hole that begins in it, and
 // hangs in the bin of that length; a request takes the page whose longest hole is the shortest that
 // fits, and in that page the tightest hole. That is best fit over the pages' longest holes: on the
-// workloads of docs/memory.md it packs within half a percent of best fit over all holes, needs
+// workloads of docs/heap.md it packs within half a percent of best fit over all holes, needs
 // twelve bytes a page and no word in free memory.
 //
 // Source: segregated bins with a bitmap as in M. Masmano et al., "TLSF: a new dynamic memory

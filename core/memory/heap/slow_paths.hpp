@@ -34,7 +34,7 @@ heap::Cache* Heap<Backing, Environment>::attach() {
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
-Result<std::byte*> Heap<Backing, Environment>::allocate_slowly(u64 size) {
+Result<std::byte*> Heap<Backing, Environment>::allocate_by_refill(u64 size) {
     if (size == 0) {
         return Error::invalid_argument;
     }

@@ -180,10 +180,10 @@ private:
         return (base >> granule_shift) & (alignment - 1);
     }
     /// Demand of late, in pages: the most that was in use during this window and the one before; a
-    /// window lasts while half as many bytes are given back.
+    /// window lasts while three quarters as much is given back.
     u64 retained_pages() {
         u64 const demand = std::max({m_peak, m_peak_before, m_used});
-        if (m_traffic > demand / 2 + growth_granules) {
+        if (m_traffic > demand / 4 * 3 + growth_granules) {
             m_traffic = 0;
             m_peak_before = m_peak;
             m_peak = m_used;

@@ -52,10 +52,10 @@ public:
             if (m_enabled) [[likely]] { // constants, so that nothing waits for the flag
                 processor.interrupts_enabled = false;
             }
-            std::atomic_signal_fence(std::memory_order_seq_cst);
+            __atomic_signal_fence(__ATOMIC_SEQ_CST);
         }
         ~Scope() {
-            std::atomic_signal_fence(std::memory_order_seq_cst);
+            __atomic_signal_fence(__ATOMIC_SEQ_CST);
             if (m_enabled) [[likely]] {
                 processor.interrupts_enabled = true;
             }

@@ -22,7 +22,7 @@ foreach(image IN ITEMS base full)
 endforeach()
 
 # What is preloaded, and the worker that only the replayer starts.
-foreach(library IN ITEMS twofold-record-library twofold-replay-worker)
+foreach(library IN ITEMS twofold-record-library twofold-replay-worker twofold-malloc)
     if(TARGET ${library})
         install(TARGETS ${library} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/twofold
             RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/twofold)

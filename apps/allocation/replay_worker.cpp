@@ -61,7 +61,7 @@ u64 anonymous_bytes() {
 class SharedMemory {
 public:
     SharedMemory(int file, u64 bytes, int protection) : m_bytes(bytes) {
-        int const flags = MAP_SHARED | MAP_POPULATE | (file < 0 ? MAP_ANONYMOUS : 0);
+        int const flags = MAP_SHARED | (file < 0 ? MAP_ANONYMOUS | MAP_POPULATE : 0);
         m_memory = mmap(nullptr, bytes, protection, flags, file, 0);
         if (m_memory == MAP_FAILED) {
             fail("the host has no memory for the replay's own tables");
@@ -74,6 +74,12 @@ public:
         void* const begin = static_cast<std::byte*>(m_memory) + offset;
         return {static_cast<T*>(begin), count};
     }
+    /// Brings all of a file in, so that no fault of ours is timed.
+    void populate() const {
+        if (madvise(m_memory, m_bytes, MADV_POPULATE_READ) != 0) {
+            fail("the schedule cannot be read");
+        }
+    }
 
 private:
     void* m_memory;
@@ -83,10 +89,12 @@ private:
 /// Looks at the memory now and then, and where most bytes are alive.
 class MemoryWatch {
 public:
-    MemoryWatch(WorkOrder const& order, WorkResult& result) : m_order(order), m_result(result) {}
+    MemoryWatch(WorkOrder const& order, std::span<Operation const> operations, WorkResult& result)
+        : m_order(order), m_operations(operations), m_result(result) {}
     void operator()(u64 number) {
         if (number == m_order.live_bytes_peak_operation ||
             number % m_order.sample_interval == m_order.sample_interval - 1) {
+            unmap_before(number);
             u64 const bytes = anonymous_bytes();
             m_result.anonymous_peak_bytes = std::max(m_result.anonymous_peak_bytes, bytes);
             ++m_result.samples;
@@ -94,7 +102,18 @@ public:
     }
 
 private:
+    /// The host looks at every page that is mapped: the operations behind us only cost it time.
+    void unmap_before(u64 number) {
+        constexpr u64 page_bytes = 4096;
+        u64 const bytes = number * sizeof(Operation) / page_bytes * page_bytes;
+        void* const begin = const_cast<Operation*>(m_operations.data());
+        if (bytes != 0 && madvise(begin, bytes, MADV_DONTNEED) != 0) {
+            fail("operations cannot be unmapped");
+        }
+    }
+
     WorkOrder const& m_order;
+    std::span<Operation const> m_operations;
     WorkResult& m_result;
 };
 
@@ -120,7 +139,7 @@ void replay_in_order(
     if (order.measure == Measure::memory) {
         result.anonymous_start_bytes = anonymous_bytes();
         result.anonymous_peak_bytes = result.anonymous_start_bytes;
-        measure(MemoryWatch(order, result));
+        measure(MemoryWatch(order, operations, result));
     } else {
         measure([](u64) {});
     }
@@ -236,6 +255,9 @@ WorkResult work() {
     WorkOrder const order = file.part<WorkOrder const>(0, 1).front();
     auto const operations =
         file.part<Operation const>(order.operations_offset, order.operation_count);
+    if (order.measure != Measure::memory) {
+        file.populate();
+    }
     u64 const block_bytes = std::max<u64>(order.place_count, 1) * sizeof(Block);
     SharedMemory const table(-1, block_bytes, PROT_READ | PROT_WRITE);
     auto const blocks = table.part<Block>(0, order.place_count);

@@ -12,6 +12,6 @@ passes_help=yes
 
 verb_replay() {
     ensure_packages bench
-    build release twofold-replay
+    build release twofold-replay twofold-malloc
     exec "$root/build/release/apps/allocation/twofold-replay" "$@"
 }

@@ -4,7 +4,8 @@
     tools/bench.py BUILD [ROOM] [--json] [--full] [--against FILE]
 
 A bench program measures one room: BUILD/bench/bench_ROOM (Google Benchmark) or bench/ROOM.py, which takes the
-same --benchmark_ options and writes the same JSON. Benchmarks are called SUBJECT/ours and SUBJECT/PEER; what a
+same --benchmark_ options and writes the same JSON. Further programs of a room lie in bench/ROOM/ and are called
+ROOM/PART; they run with their room, or by themselves. Benchmarks are called SUBJECT/ours and SUBJECT/PEER; what a
 subject's figure is, and its goal, is said in bench/ROOM.json:
 
     {"SUBJECT": {"unit": "ns", "better": "lower", "goal": 1.5, "note": "docs/page.md", "field": "cpu_time"}}
@@ -48,8 +49,12 @@ class Broken(Exception):
 
 def programs(build: pathlib.Path) -> dict[str, list[str]]:
     """The bench program of each room."""
-    scripts = [path for path in (ROOT / "bench").glob("*.py") if path.with_suffix(".json").is_file()]
-    found = {path.stem: [sys.executable, str(path), str(build)] for path in scripts}
+    folder = ROOT / "bench"
+    scripts = [path for path in folder.glob("**/*.py") if path.with_suffix(".json").is_file()]
+    found = {
+        str(path.relative_to(folder).with_suffix("")): [sys.executable, str(path), str(build)]
+        for path in scripts
+    }
     for path in (build / "bench").glob("bench_*"):
         if path.is_file() and not path.suffix:
             found[path.name.removeprefix("bench_")] = [str(path)]
@@ -189,7 +194,12 @@ def main() -> int:
     except SystemExit as ended:
         return 64 if ended.code else 0
     known = programs(options.build)
-    if options.room is not None and options.room not in known:
+    chosen = {
+        room: command
+        for room, command in known.items()
+        if options.room is None or room == options.room or room.startswith(f"{options.room}/")
+    }
+    if not chosen:
         print(f"twofold: bench: nothing measures '{options.room}'; there are: {' '.join(known)}", file=sys.stderr)
         return 64
     try:
@@ -197,12 +207,11 @@ def main() -> int:
         folder = ROOT / "build" / "bench"
         folder.mkdir(parents=True, exist_ok=True)
         rows = []
-        for room, command in known.items():
-            if options.room not in (None, room):
-                continue
+        for room, command in chosen.items():
             facts_file = ROOT / "bench" / f"{room}.json"
             subjects = json.loads(facts_file.read_text()) if facts_file.is_file() else {}
             out = folder / f"{room}.json"
+            out.parent.mkdir(parents=True, exist_ok=True)
             measure(room, command, options.full, out)
             rows += [row(room, name, subjects.get(name, {}), one) for name, one in figures(out, subjects).items()]
     except Broken as error:

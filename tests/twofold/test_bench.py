@@ -57,6 +57,11 @@ class Rows(unittest.TestCase):
         self.assertEqual(list(row), agreed)
         self.assertEqual(row["name"], "room/s")
 
+    def test_a_room_s_further_programs_are_found(self) -> None:
+        known = bench.programs(pathlib.Path("/nonexistent"))
+        self.assertEqual(known["memory/replay"][1], str(ROOT / "bench/memory/replay.py"))
+        self.assertEqual(known["boot"][1], str(ROOT / "bench/boot.py"))
+
     def test_another_field_can_be_the_figure(self) -> None:
         subjects = {"s": {"field": "items_per_second"}}
         self.path.write_text('{"benchmarks": [{"name": "s/ours", "real_time": 1, "items_per_second": 7}]}')

@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/mman.h>
 

@@ -226,6 +226,30 @@ TEST(Mmu, AnotherSpaceIsReachedThroughItsView) {
     EXPECT_EQ(Mmu::root(), kernel_root);
 }
 
+TEST(Mmu, APageOfUsersIsReachedThroughItsViewAlone) {
+    constexpr VirtAddr address{0x0000'1000'0000'0000};
+    PhysAddr const kernel_root = Mmu::root();
+    auto const other_root = zeroed_frame();
+    auto const theirs = zeroed_frame();
+    ASSERT_TRUE(other_root.has_value() && theirs.has_value());
+    for (unsigned i = 0; i < Mmu::entries; ++i) {
+        conformance::table_at(other_root.value())[i] = conformance::table_at(kernel_root)[i];
+    }
+    auto const entry = entry_of(other_root.value(), address);
+    ASSERT_TRUE(entry.has_value());
+    *entry.value() =
+        Mmu::encode_leaf({.frame = theirs.value(), .access = read_write | Access::user}, 0);
+    // Active or not, the view is a pointer that the kernel may follow.
+    for (bool const active : {false, true}) {
+        Mmu::activate(active ? other_root.value() : kernel_root);
+        auto* const seen = static_cast<u64*>(Mmu::view(other_root.value(), address + Bytes{16}));
+        auto const fault = boot::catch_fault([seen] { ++*seen; });
+        Mmu::activate(kernel_root);
+        EXPECT_FALSE(fault.has_value());
+    }
+    EXPECT_EQ(conformance::table_at(theirs.value())[2], 2u);
+}
+
 TEST_EXCEPT_ON(
     "metal",
     "the processor reads open bus beyond memory and raises nothing",

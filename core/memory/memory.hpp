@@ -15,4 +15,5 @@
 #include "core/memory/kernel_heap.hpp"
 #include "core/memory/list_heap.hpp"
 #include "core/memory/memory_map.hpp"
+#include "core/memory/space/kernel_heap_backing.hpp"
 #include "core/memory/space/kernel_space.hpp"

@@ -373,6 +373,34 @@ TEST(AddressSpace, EveryAllocationMayFailOnceOrForGood) {
     }
 }
 
+TEST(AddressSpace, DecommittingNeverNeedsMemory) {
+    Fixture test;
+    AddressSpace& space = test.space;
+    constexpr VirtAddr large = base;
+    // Part of one large page, the ends of two, one whole and its neighbours' ends.
+    struct Part {
+        Bytes offset, size;
+    } const parts[] = {
+        {64_KiB, 8_KiB}, {2_MiB - 4_KiB, 8_KiB}, {1_MiB, 4_MiB}, {0_B, 4_KiB}, {0_B, 6_MiB}};
+    ASSERT_TRUE(space.map_pinned(large, 6_MiB, PageAccess::read_write, 1).has_value());
+    for (Part const& part : parts) {
+        ASSERT_TRUE(space.commit(large, 6_MiB).has_value());
+        ASSERT_TRUE(put(space, large, 1).has_value());
+        ASSERT_TRUE(put(space, large + 6_MiB - 8_B, 2).has_value());
+        test.source.fail_from(0);
+        ASSERT_TRUE(space.decommit(large + part.offset, part.size).has_value());
+        test.source.recover();
+        VirtAddr const end = large + part.offset + part.size;
+        EXPECT_FALSE(space.translate(large + part.offset).has_value());
+        EXPECT_FALSE(space.translate(end - 1_B).has_value());
+        EXPECT_EQ(get(space, large).has_value(), part.offset.value != 0);
+        EXPECT_EQ(get(space, large + 6_MiB - 8_B).has_value(), end != large + 6_MiB);
+        EXPECT_TRUE(is_sound(space));
+        ASSERT_TRUE(space.decommit(large, 6_MiB).has_value());
+        EXPECT_EQ(test.frames.in_use(), 2u); // the root and the frame of the ranges
+    }
+}
+
 TEST(AddressSpace, AFailedOperationChangesNothing) {
     Fixture test;
     AddressSpace& space = test.space;

@@ -246,6 +246,24 @@ TEST(KernelSpace, ACommitOfMegabytesUsesLargePages) {
     EXPECT_EQ(frames_in_use(), before);
 }
 
+TEST(KernelSpace, BacksAHeap) {
+    u64 const before = frames_in_use();
+    memory::KernelHeapBacking backing(kernel_space());
+    memory::HeapRange const range = backing.range();
+    EXPECT_EQ(hal::kernel_address(range.base), kernel_space().heap().base);
+    Bytes const far = align_down(range.size, 2_MiB) - 1_GiB; // no test's or heap's so far up
+    ASSERT_TRUE(backing.commit(far, 64_KiB).has_value());
+    std::byte* const bytes = range.base + far.value;
+    EXPECT_EQ(bytes[0], std::byte{0});
+    bytes[(64_KiB).value - 1] = std::byte{1};
+    EXPECT_EQ(backing.commit(far + 60_KiB, 8_KiB).error(), Error::already_exists);
+    EXPECT_EQ(backing.commit(range.size, 4_KiB).error(), Error::permission_denied);
+    backing.decommit(far, 32_KiB);
+    EXPECT_EQ(bytes[(64_KiB).value - 1], std::byte{1});
+    backing.decommit(far + 32_KiB, 32_KiB);
+    EXPECT_EQ(frames_in_use(), before);
+}
+
 TEST(KernelSpace, AStackHasAGuardBelow) {
     u64 const before = frames_in_use();
     auto const stack = kernel_space().allocate_stack(16_KiB);
@@ -339,4 +357,103 @@ TEST(KernelSpace, ItsTablesServeEveryOtherSpace) {
     EXPECT_TRUE(switched);
     EXPECT_EQ(seen, 77u);
     EXPECT_EQ(read_byte(place.base()), 77u);
+}
+
+namespace {
+
+/// Tables of a kernel that never runs: a root, and what adoption puts below it.
+struct OtherKernel : test::TestFrames {
+    PhysAddr root = frames.allocate_zeroed(0).value();
+
+    Result<KernelSpace> adopt() { return KernelSpace::adopt(frames, root, hal::Layout::current()); }
+    ~OtherKernel() {
+        auto const entries =
+            std::span(memory::frame_object<memory::TableEntry>(root), usize{hal::Mmu::entries});
+        for (memory::TableEntry const& entry : entries) {
+            if (hal::Mmu::is_present(entry.load(relaxed))) {
+                frames.release(hal::Mmu::decode_table(entry.load(relaxed)), 0);
+            }
+        }
+        frames.release(root, 0);
+    }
+};
+
+VirtAddr far_in(KernelSpace const& space) {
+    return align_up(space.heap().base + 2_GiB, 2_MiB);
+}
+
+Result<void> use_windows(KernelSpace& space) {
+    auto const stack = TRY(space.allocate_stack(16_KiB));
+    auto const first = TRY(space.allocate_stack(4_KiB));
+    TRY(space.free_stack(first));
+    VirtAddr const view = TRY(space.map_device({0xfee0'0000}, 4_KiB, hal::CacheMode::uncached));
+    TRY(space.map_pages(far_in(space) - 4_KiB, 2_MiB + 12_KiB));
+    TRY(space.unmap_pages(far_in(space) + 4_KiB, 1_MiB));
+    TRY(space.unmap_pages(far_in(space) - 4_KiB, 2_MiB + 12_KiB));
+    TRY(space.unmap_device(view));
+    return space.free_stack(stack);
+}
+
+} // namespace
+
+TEST(KernelSpace, EveryAllocationMayFailOnceOrForGood) {
+    u64 needed = 0;
+    {
+        OtherKernel kernel;
+        auto space = kernel.adopt();
+        ASSERT_TRUE(space.has_value());
+        ASSERT_TRUE(use_windows(space.value()).has_value());
+        needed = kernel.source.calls();
+    }
+    EXPECT_GE(needed, 10u);
+    for (u64 call = 1; call < needed; ++call) { // the first is the root's
+        for (bool const for_good : {false, true}) {
+            OtherKernel kernel;
+            for_good ? kernel.source.fail_from(call - 1) : kernel.source.fail_at(call - 1);
+            {
+                auto space = kernel.adopt();
+                if (!space) {
+                    EXPECT_EQ(space.error(), Error::out_of_memory);
+                    continue;
+                }
+                u64 const before = kernel.frames.in_use();
+                Result<void> const outcome = use_windows(space.value());
+                kernel.source.recover();
+                EXPECT_TRUE(outcome.has_value() || outcome.error() == Error::out_of_memory);
+                EXPECT_TRUE(space.value().space().check().has_value());
+                // What a later step could not go on with is taken back by hand.
+                AddressSpace& inner = space.value().space();
+                hal::KernelLayout const layout = hal::Layout::current();
+                static_cast<void>(inner.unmap(layout.stacks.base, 1_GiB));
+                static_cast<void>(inner.unmap(layout.views.base, 1_GiB));
+                VirtAddr const heap = far_in(space.value()) - 4_KiB;
+                ASSERT_TRUE(space.value().unmap_pages(heap, 2_MiB + 12_KiB).has_value());
+                EXPECT_LE(kernel.frames.in_use(), before);
+            }
+        }
+    }
+}
+
+TEST(KernelSpace, TablesThatBreakWriteXorExecuteAreNotAdopted) {
+    OtherKernel kernel;
+    memory::PageTable<> tables(kernel.frames, kernel.root, memory::PageTable<>::Root::free);
+    VirtAddr const page = hal::Layout::current().linear.base;
+    ASSERT_TRUE(
+        tables.map(page, {.frame = {0x5000}, .access = PageAccess::read_execute}, 0).has_value());
+    // By hand: the engine has no word for it.
+    auto const entries = [](PhysAddr table) {
+        return std::span(memory::frame_object<memory::TableEntry>(table), usize{hal::Mmu::entries});
+    };
+    PhysAddr table = kernel.root;
+    for (unsigned level = hal::Mmu::levels - 1; level > 0; --level) {
+        table = hal::Mmu::decode_table(entries(table)[hal::Mmu::index(page, level)].load(relaxed));
+    }
+    auto const all = hal::Access::read | hal::Access::write | hal::Access::execute;
+    memory::TableEntry& leaf = entries(table)[hal::Mmu::index(page, 0)];
+    leaf.store(hal::Mmu::encode_leaf({.frame = {0x5000}, .access = all}, 0), relaxed);
+    EXPECT_EQ(kernel.adopt().error(), Error::corrupted);
+    leaf.store(hal::Mmu::encode_leaf({.frame = {0x5000}, .access = hal::Access::read}, 0), relaxed);
+    EXPECT_TRUE(kernel.adopt().has_value());
+    memory::FlushBatch batch(kernel.frames, memory::FlushBatch::Reach::nowhere);
+    tables.unmap(page, page_size, batch, [](VirtAddr, memory::Leaf, unsigned) {});
 }

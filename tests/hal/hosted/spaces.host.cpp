@@ -68,7 +68,8 @@ void touch_everything(Seen& out) {
     out.mapped =
         space.map_zero(base, page_size * pages, memory::PageAccess::read_write).has_value();
     for (u32 const page : out.first) {
-        word_at(base + page_size * page) += page + 1;
+        auto& word = word_at(base + page_size * page);
+        word = word + page + 1;
     }
     hal::Cpu::idle();
     for (u32 const page : out.second) {

@@ -25,7 +25,5 @@
 #define RELEASE(...) TWOFOLD_THREAD_ANNOTATION(release_capability(__VA_ARGS__))
 /// A function that returns the lock.
 #define RETURN_CAPABILITY(lock) TWOFOLD_THREAD_ANNOTATION(lock_returned(lock))
-/// A function that the analysis does not look into.
-#define UNCHECKED_BY_ANALYSIS TWOFOLD_THREAD_ANNOTATION(no_thread_safety_analysis)
 /// A function after which the lock is held, for the analysis.
 #define ASSERT_CAPABILITY(lock) TWOFOLD_THREAD_ANNOTATION(assert_capability(lock))

@@ -37,7 +37,10 @@ private:
     friend class SpinLockGuard;
     friend class LockableSpinLock;
 
-    void acquire() ACQUIRE() {
+    void acquire() ACQUIRE() { wait_for_turn(); }
+    void release() RELEASE() { end_turn(); }
+
+    void wait_for_turn() {
         note_acquire(m_rank);
         // The ticket orders nothing: it is the wait for its turn that does.
         u32 const ticket = m_next.fetch_add(1, relaxed);
@@ -46,7 +49,7 @@ private:
         }
     }
 
-    void release() RELEASE() {
+    void end_turn() {
         // Only the holder writes this word.
         u32 const turn = m_serving.load(relaxed);
         m_serving.store(turn + 1, numbered(OrderSite::spin_lock_release, twofold::release));
@@ -91,11 +94,11 @@ class LockableSpinLock {
 public:
     explicit LockableSpinLock(LockRank rank) : m_lock(rank) {}
 
-    void lock() UNCHECKED_BY_ANALYSIS {
+    void lock() {
         CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
-        m_lock.acquire();
+        m_lock.wait_for_turn();
     }
-    void unlock() UNCHECKED_BY_ANALYSIS { m_lock.release(); }
+    void unlock() { m_lock.end_turn(); }
 
 private:
     SpinLock m_lock;

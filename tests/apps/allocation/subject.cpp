@@ -26,8 +26,8 @@ constexpr std::size_t end_marker = 424242;
 
 /// A request that no compiler leaves out.
 void* keep(void* block) {
-    asm volatile("" : "+r"(block) : : "memory");
-    return block;
+    void* volatile kept = block;
+    return kept;
 }
 
 void mark(std::size_t size) {
@@ -51,8 +51,7 @@ int exact() {
     void* const text = keep(strdup("four"));
     int* const numbers = static_cast<int*>(keep(new int[25]));
     std::free(keep(nullptr));
-    std::size_t huge = PTRDIFF_MAX;
-    asm volatile("" : "+r"(huge));
+    std::size_t volatile huge = PTRDIFF_MAX;
     std::free(keep(std::malloc(huge)));
     std::free(keep(std::calloc(huge, 16))); // refused before the allocator hears of it
     std::free(first);

@@ -24,8 +24,8 @@ constexpr std::size_t page_bytes = 4096;
 
 template<class T>
 T hidden(T value) { // from the compiler, which knows malloc
-    asm volatile("" : "+r"(value) : : "memory");
-    return value;
+    T volatile seen = value;
+    return seen;
 }
 
 inline bool aligned(void const* block, std::size_t alignment) {

@@ -3,7 +3,7 @@
 #
 # A CD image that boots IMAGE through GRUB and Multiboot2, on a BIOS and on UEFI. No menu, no wait; a linear
 # framebuffer is handed over where there is one. Needs grub-mkrescue with the platforms i386-pc and
-# x86_64-efi, xorriso and mtools.
+# x86_64-efi, xorriso, mtools and xz.
 set -eu
 
 fail() {
@@ -16,9 +16,9 @@ image=$1
 iso=$2
 command_line=${3-}
 [ -r "$image" ] || fail "$image: cannot be read" 66
-for tool in grub-mkrescue grub-file xorriso mformat; do
+for tool in grub-mkrescue grub-file xorriso mformat xz; do
     command -v "$tool" >/dev/null ||
-        fail "$tool is missing (apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools)" 69
+        fail "$tool is missing (apt-get install grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools xz-utils)" 69
 done
 for platform in i386-pc x86_64-efi; do
     [ -d "/usr/lib/grub/$platform" ] ||

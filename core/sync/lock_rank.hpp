@@ -16,9 +16,9 @@ enum class LockRank : u8 {
     device = 16,
     task = 32,
     scheduler = 48,
-    address_space = 64, ///< page tables; takes frames
-    heap = 80,          ///< the heap and its classes; take frames
-    pool = 96,          ///< pools and arenas; take frames
+    heap = 64,          ///< the heap; takes pages of the kernel's space
+    pool = 80,          ///< pools and arenas; take pages and frames
+    address_space = 96, ///< page tables; takes frames
     frames = 112,       ///< a zone of frames; takes nothing
     innermost = 255,    ///< nothing is taken while it is held
 };

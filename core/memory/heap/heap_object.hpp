@@ -81,7 +81,8 @@ public:
     AllocatorStatistics statistics() const;
     Result<void> verify();
 
-    /// Gives what the caller's cache holds back to the space, and every idle page to the backing.
+    /// Gives what the caller's cache holds back to the space, and every idle page and what the
+    /// tables have too much to the backing.
     void trim() {
         typename Environment::Scope const scope(m_environment);
         if (Cache* const cache = current()) {
@@ -89,6 +90,7 @@ public:
         }
         Locked const locked(*this);
         m_space.trim(0);
+        m_space.recede();
     }
 
     /// Gives up the caller's cache: a thread ends, a processor goes offline.

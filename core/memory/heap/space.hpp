@@ -84,14 +84,21 @@ public:
         }
         u64 page = find(room);
         if (page == none) {
-            TRY(grow(room, room));
+            if (Result<void> const grown = grow(room, room); !grown) {
+                recede();
+                return grown.error();
+            }
             page = find(room);
             CHECK(page != none);
         }
         Run const hole = tightest(page, room);
         u64 const phase = blocks_phase(alignment);
         u64 const first = align_up(hole.first + phase, alignment) - phase;
-        TRY(occupy(hole, {first, length}));
+        if (Result<void> const done = occupy(hole, {first, length}); !done) {
+            trim(0); // a part of the pages may be there already
+            recede();
+            return done.error();
+        }
         return first;
     }
 
@@ -134,6 +141,11 @@ public:
 
     /// Gives idle pages back until at most `keep` are left; the highest go first. O(pages given).
     void trim(u64 keep);
+
+    /// Lowers the end of the block space to the last page that is accessible, and gives back what
+    /// the tables have beyond it: after growth that failed, or when all that can go shall go.
+    /// O(pages that go).
+    void recede();
 
     bool is_taken(u64 granule) const { return granule < m_top && m_taken.test(granule); }
     /// The end of the free run that begins at `granule`; `granule` itself if it is taken.
@@ -305,6 +317,34 @@ Result<void> Space<Backing>::grow(u64 wanted, u64 least) {
     m_top = end;
     rekey(page_of(start));
     return {};
+}
+
+template<HeapBacking Backing>
+void Space<Backing>::recede() {
+    flush_pending();
+    u64 const before = m_top == 0 ? none : m_taken.previous_set(m_top);
+    u64 const start = before == none ? 0 : before + 1; // of the hole that ends at the top
+    u64 pages = page_of(m_top);
+    while (pages > page_of(align_up(start, page_granules)) && m_holes[pages - 1].committed == 0) {
+        --pages;
+    }
+    u64 const top = pages * page_granules;
+    if (top != m_top) {
+        m_holes.set_key(page_of(start), 0);
+        m_top = top;
+        if (start < top) {
+            rekey(page_of(start));
+        }
+    }
+    for (usize i = 0; i < m_layout.table_count; ++i) {
+        u64 const want = m_top == 0 ? 0 : m_layout.tables[i].bytes_for(m_top);
+        u64 const have = m_table_committed[i];
+        if (want < have) {
+            m_backing.decommit({m_layout.tables[i].offset + want}, {have - want});
+            m_table_bytes -= have - want;
+            m_table_committed[i] = want;
+        }
+    }
 }
 
 template<HeapBacking Backing>

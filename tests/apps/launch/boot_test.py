@@ -21,13 +21,13 @@ import unittest
 
 LAUNCHER = pathlib.Path()
 GUEST = pathlib.Path()
-PATIENCE_S = 60
+PATIENCE_S = 110
 
 
 def command_line(*options: str, machine: str = "microvm") -> list[str]:
     """The launcher's command line, for the test guest unless the options name another image."""
     image = [] if "--image" in options else ["--image", str(GUEST)]
-    limit = [] if "--timeout" in options else ["--timeout", "30"]
+    limit = [] if "--timeout" in options else ["--timeout", "90"]
     return [str(LAUNCHER), *image, "--machine", machine, *limit, *options]
 
 

@@ -214,10 +214,14 @@ TEST(Heap, EveryFreeOfTheSameBlockButOneIsRefused) {
     HeapUnderTest test;
     for (u64 const size : {1, 32, 33, 500, 1024, 1025, 5000, 70'000}) {
         std::byte* const block = test.heap.allocate({size}, {16}).value();
+        std::byte* const fence = test.heap.allocate(1_MiB, 16_B).value(); // behind the block
         EXPECT_TRUE(test.heap.free(block).has_value());
         EXPECT_EQ(test.heap.free(block).error(), Error::invalid_state);
         test.heap.trim(); // back in the space, its page perhaps given back
         EXPECT_EQ(test.heap.free(block).error(), Error::invalid_state);
+        EXPECT_TRUE(test.heap.free(fence).has_value());
+        test.heap.trim(); // and now the heap ends before it
+        EXPECT_EQ(test.heap.free(block).error(), Error::out_of_range);
     }
     expect_empty(test);
 }
@@ -380,6 +384,42 @@ TEST(ListHeap, NoMemoryAtAll) {
     ListHeap heap(arena().first(40));
     EXPECT_EQ(heap.allocate({1}, {1}).error(), Error::out_of_memory);
     EXPECT_TRUE(heap.verify().has_value());
+}
+
+TEST(Heap, ARefusedGiantLeavesNothing) {
+    HeapUnderTest test;
+    std::byte* const block = test.heap.allocate(100_B, 16_B).value();
+    test.heap.trim();
+    Bytes const before = test.backing.committed();
+    test.backing.set_limit(before + 64_KiB);
+    EXPECT_EQ(test.heap.allocate(2_MiB, 16_B).error(), Error::out_of_memory);
+    test.heap.trim();
+    EXPECT_EQ(test.backing.committed(), before);
+    EXPECT_TRUE(test.heap.verify().has_value());
+    EXPECT_TRUE(test.heap.free(block).has_value());
+}
+
+TEST(Heap, TrimGivesTheTablesBack) {
+    HeapUnderTest test;
+    test.heap.free(test.heap.allocate(100_B, 16_B).value()).value();
+    test.heap.trim();
+    Bytes const least = test.backing.committed();
+    std::byte* const low = test.heap.allocate(100_B, 16_B).value();
+    test.heap.trim();
+    Bytes const with_low = test.backing.committed();
+    std::byte* const large = test.heap.allocate(4_MiB, 16_B).value();
+    EXPECT_TRUE(test.backing.committed() > least + 4_MiB);
+    EXPECT_TRUE(test.heap.free(large).has_value());
+    test.heap.trim();
+    EXPECT_TRUE(test.heap.verify().has_value());
+    EXPECT_EQ(test.backing.committed(), with_low);
+    std::byte* const again = test.heap.allocate(3_MiB, 16_B).value();
+    again[0] = std::byte{1};
+    EXPECT_TRUE(test.heap.free(again).has_value());
+    EXPECT_TRUE(test.heap.free(low).has_value());
+    test.heap.trim();
+    EXPECT_EQ(test.backing.committed(), least);
+    EXPECT_TRUE(test.heap.verify().has_value());
 }
 
 } // namespace

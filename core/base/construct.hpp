@@ -6,3 +6,14 @@
 #pragma once
 
 #include <optional>
+
+namespace twofold {
+
+/// Memory at `place` as room for objects of T, none of which need exist. The caller sees to
+/// alignment and size. O(1).
+template<class T>
+T* room_for(void* place) {
+    return static_cast<T*>(place);
+}
+
+} // namespace twofold

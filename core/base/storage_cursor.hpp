@@ -38,7 +38,7 @@ public:
             return Error::no_space;
         }
         auto const bytes = TRY(take_bytes(count * sizeof(T), alignof(T)));
-        std::span<T> const elements(static_cast<T*>(static_cast<void*>(bytes.data())), count);
+        std::span<T> const elements(room_for<T>(bytes.data()), count);
         for (T& element : elements) {
             std::construct_at(&element);
         }

@@ -70,9 +70,9 @@ struct EdgeSite {
 private:
     constexpr EdgeSite(Edge code, u16 which, u32 number) : edge(code), file(which), line(number) {}
     static consteval u16 index_of(std::string_view path) {
-        for (u16 index = 0; index < std::size(edge_files); ++index) {
+        for (usize index = 0; index < std::size(edge_files); ++index) {
             if (path.ends_with(edge_files[index])) {
-                return index;
+                return static_cast<u16>(index);
             }
         }
         detail::this_source_is_missing_in_edge_files();

@@ -33,7 +33,7 @@ public:
     /// Takes as much of `text` as fits; the rest is cut.
     void set_text(std::string_view text) {
         m_length = std::min(text.size(), text_capacity);
-        std::copy_n(text.data(), m_length, m_text);
+        std::copy_n(text.begin(), m_length, m_text);
     }
 
 private:

@@ -13,13 +13,13 @@ Result<T*> allocate_room(A& allocator, u64 count) {
         return Error::out_of_memory;
     }
     std::byte* const room = TRY(allocator.allocate({count * sizeof(T)}, {alignof(T)}));
-    return static_cast<T*>(static_cast<void*>(room));
+    return room_for<T>(room);
 }
 
 /// Gives room back in which no object exists any more. It was this allocator's.
 template<class T, Allocator A>
 void free_room(A& allocator, T* room) {
-    Result<void> const freed = allocator.free(static_cast<std::byte*>(static_cast<void*>(room)));
+    Result<void> const freed = allocator.free(room_for<std::byte>(room));
     CHECK(freed.has_value());
 }
 

@@ -132,10 +132,11 @@ public:
 
 private:
     static constexpr u32 slots = stack_max + 1; ///< so that an index tells the count
+    static constexpr u64 item_count = u64{code_count} * 2 * slots;
     static constexpr unsigned index_bits = 16;
     static constexpr u64 index_mask = (u64{1} << index_bits) - 1;
     static constexpr u64 taken_one = u64{1} << index_bits;
-    static_assert(code_count * 2 * slots < index_mask);
+    static_assert(item_count < index_mask);
 
     struct In {
         Atomic<u32> index; ///< in m_items, behind the block that was put there last
@@ -144,7 +145,7 @@ private:
 
     std::array<Atomic<u64>, code_count> m_out; ///< index likewise, above it how many were taken
     std::array<In, code_count> m_in;
-    std::array<u32, code_count * 2 * slots> m_items;
+    std::array<u32, item_count> m_items;
     Atomic<u64> m_waste; ///< bytes by which blocks exceeded their requests, ever
     Atomic<bool> m_attached;
     u32 m_hand;

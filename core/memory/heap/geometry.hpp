@@ -51,7 +51,7 @@ constexpr u32 bin_of(u64 length) {
         return static_cast<u32>(length);
     }
     unsigned const octave = static_cast<unsigned>(std::bit_width(length)) - 7;
-    return static_cast<u32>(64 * octave + (length >> octave));
+    return static_cast<u32>(u64{64} * octave + (length >> octave));
 }
 
 static_assert(bin_of(63) == 63 && bin_of(64) == 64 && bin_of(127) == 127 && bin_of(128) == 128);

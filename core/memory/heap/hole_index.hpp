@@ -58,7 +58,7 @@ public:
     /// longest hole; `none` if there is none.
     u64 find(u64 length) const {
         u32 bin = bin_of(length);
-        if (length >= 2 * bin_octave) { // the lengths of this bin differ: a few are looked at
+        if (length >= u64{2} * bin_octave) { // the lengths of this bin differ: a few are looked at
             u32 page = m_first[bin];
             for (u32 probe = 0; page != 0 && probe < probes_max; ++probe) {
                 if (m_pages[page - 1].key >= length) {

@@ -16,7 +16,7 @@ inline std::span<std::byte> frame_bytes(PhysAddr frame, Bytes size) {
 /// What lies at the beginning of a frame. The caller vouches that a T does, or is about to. O(1).
 template<class T>
 T* frame_object(PhysAddr frame) {
-    return static_cast<T*>(static_cast<void*>(hal::Memory::linear(frame)));
+    return room_for<T>(hal::Memory::linear(frame));
 }
 
 /// The frame that the object at `pointer`, seen through the linear window, lies in. O(1).

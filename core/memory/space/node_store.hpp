@@ -61,7 +61,7 @@ public:
 
     /// Gives an object of this store back. O(1).
     void destroy(T* object) {
-        auto* const slot = static_cast<Slot*>(static_cast<void*>(object));
+        auto* const slot = room_for<Slot>(object);
         PhysAddr const frame = frame_of(object);
         Slab& slab = *frame_object<Slab>(frame);
         CHECK(slab.used > 0 && m_used > 0);

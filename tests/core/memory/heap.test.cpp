@@ -168,7 +168,7 @@ TEST(Heap, MemoryIsGivenBack) {
         block = test.heap.allocate({12'000}, {16}).value();
     }
     Bytes const full = test.backing.committed();
-    EXPECT_GE(full, Bytes{256 * 12'000});
+    EXPECT_GE(full, Bytes{u64{256} * 12'000});
     for (std::byte* const block : blocks) {
         EXPECT_TRUE(test.heap.free(block).has_value());
     }
@@ -341,14 +341,14 @@ TEST(Heap, ALimitOfMemoryIsReachedAndLeftAgain) {
                 EXPECT_EQ(block.error(), Error::out_of_memory);
                 break;
             }
-            std::memcpy(block.value(), &chain, sizeof(chain));
+            std::memcpy(block.value(), static_cast<void const*>(&chain), sizeof(chain));
             chain = block.value();
             ++count;
         }
         EXPECT_GT(count, 2500u);
         while (chain != nullptr) {
             std::byte* const block = chain;
-            std::memcpy(&chain, block, sizeof(chain));
+            std::memcpy(static_cast<void*>(&chain), block, sizeof(chain));
             EXPECT_TRUE(test.heap.free(block).has_value());
         }
         EXPECT_TRUE(test.heap.verify().has_value());

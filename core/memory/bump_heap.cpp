@@ -1,5 +1,6 @@
 // The bump allocator.
 #include "core/memory/bump_heap.hpp"
+#include "core/memory/resize.hpp"
 
 #include <algorithm>
 
@@ -76,17 +77,7 @@ Result<Bytes> BumpHeap::usable_size(std::byte* block) {
 }
 
 Result<std::byte*> BumpHeap::resize(std::byte* block, Bytes size, Bytes alignment) {
-    if (size.value == 0 || !is_power_of_two(alignment.value)) {
-        return Error::invalid_argument;
-    }
-    Bytes const usable = TRY(usable_size(block));
-    if (size <= usable && is_aligned(heap::address_of(block), alignment.value)) {
-        return block;
-    }
-    std::byte* const moved = TRY(allocate(size, alignment));
-    std::memcpy(moved, block, std::min(size, usable).value);
-    TRY(free(block));
-    return moved;
+    return resize_by_moving(*this, block, size, alignment);
 }
 
 AllocatorStatistics BumpHeap::statistics() const {

@@ -94,6 +94,14 @@ def rebuild_unchanged(build: pathlib.Path) -> float:
     return duration(["cmake", "--build", str(build)])
 
 
+def fresh_test() -> float | None:
+    """Milliseconds that the last `./twofold test` from a fresh clone took, if there was one."""
+    try:
+        return float((ROOT / "build" / "bench" / "fresh_test_ms").read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
     """Every benchmark of this program, by name."""
     host = build / "apps" / "host" / "twofold-host"
@@ -106,6 +114,10 @@ def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
         "one_file_to_tests/ours": lambda: touch_then_test(build),
         "noop_rebuild/ours": lambda: rebuild_unchanged(build),
     }
+    if (fresh := fresh_test()) is not None:
+        found["fresh_test_run/ours"] = lambda: fresh
+    else:
+        print("boot: without fresh_test_run: './twofold test' has not run in a fresh clone here", file=sys.stderr)
     try:
         kernel, initramfs = linux_guest.prepare(ROOT / "build" / "bench" / "linux")
         linux = linux_guest.command(kernel, initramfs, QEMU_MICROVM)

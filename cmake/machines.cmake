@@ -7,6 +7,10 @@ target_compile_options(warnings INTERFACE -Wall -Wextra -Wshadow -Wcast-align
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wunused -Wmissing-declarations -Werror
     $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
     $<$<CXX_COMPILER_ID:Clang>:-Werror=thread-safety>)
+if(CMAKE_UNITY_BUILD)
+    # Sources compiled as one see each other's file-local names; the preset release looks for real shadows.
+    target_compile_options(warnings INTERFACE -Wno-shadow)
+endif()
 
 # What kernel code is compiled with on every machine: freestanding, no exceptions, no RTTI, no red
 # zone, frame pointers, no vector or floating-point register.
@@ -23,7 +27,9 @@ target_compile_options(kernel_code INTERFACE
     $<$<COMPILE_LANGUAGE:C,CXX>:-fno-omit-frame-pointer>
     $<$<COMPILE_LANGUAGE:C,CXX>:-fno-optimize-sibling-calls>
     $<$<COMPILE_LANGUAGE:C,CXX>:-fno-strict-aliasing>
-    $<$<COMPILE_LANGUAGE:C,CXX>:-fstack-protector-strong>)
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fstack-protector-strong>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-ffunction-sections>
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fdata-sections>)
 if(NOT TWOFOLD_CHECKS)
     target_compile_definitions(kernel_code INTERFACE TWOFOLD_WITHOUT_CHECKS)
 endif()
@@ -62,9 +68,7 @@ target_compile_options(machine_metal INTERFACE
     $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard=tls>
     $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard-reg=gs>
     $<$<COMPILE_LANGUAGE:C,CXX>:-mstack-protector-guard-offset=40>
-    $<$<COMPILE_LANGUAGE:C,CXX>:-fno-asynchronous-unwind-tables>
-    $<$<COMPILE_LANGUAGE:C,CXX>:-ffunction-sections>
-    $<$<COMPILE_LANGUAGE:C,CXX>:-fdata-sections>)
+    $<$<COMPILE_LANGUAGE:C,CXX>:-fno-asynchronous-unwind-tables>)
 
 # exemplar: declarations only. Proves that core/ compiles for an architecture it has never met.
 add_library(machine_exemplar INTERFACE)

@@ -12,6 +12,8 @@ function(twofold_room name)
     if("host" IN_LIST TWOFOLD_MACHINES)
         add_library(${name}_host_archive STATIC EXCLUDE_FROM_ALL $<TARGET_OBJECTS:${name}_host>)
         set_target_properties(${name}_host_archive PROPERTIES LINKER_LANGUAGE CXX)
+        # A part of a room needs what it uses alone, however the room's sources were joined for the compiler.
+        target_link_options(${name}_host_archive INTERFACE -Wl,--gc-sections)
     endif()
 endfunction()
 

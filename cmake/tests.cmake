@@ -43,11 +43,12 @@ function(twofold_thread_test name)
         list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/core/${room}/)
         list(APPEND room_sources ${sources})
     endforeach()
-    # An archive: what the test does not use needs no machine.
+    # An archive of single sources: what the test does not use needs no machine.
     add_library(test_${name}_rooms STATIC ${room_sources} ${CMAKE_SOURCE_DIR}/tools/package/check_failed.cpp)
     add_executable(test_${name} ${test_SOURCES})
     target_link_libraries(test_${name} PRIVATE test_${name}_rooms GTest::gtest GTest::gtest_main)
     target_link_options(test_${name} PRIVATE -fsanitize=thread)
+    set_target_properties(test_${name}_rooms PROPERTIES UNITY_BUILD OFF)
     foreach(part IN ITEMS test_${name} test_${name}_rooms)
         target_link_libraries(${part} PRIVATE host_program)
         target_include_directories(${part} PRIVATE

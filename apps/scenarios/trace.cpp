@@ -95,14 +95,14 @@ void record_log(Recorder& record) {
     record.text("log: unknown level", level_name(static_cast<LogLevel>(9)));
 }
 
-void record_frames(Recorder& record) {
-    Record frame(RecordType::value);
+void record_encoder(Recorder& record) {
+    trace::Record frame(RecordType::value);
     auto const bytes = frame.number(0x0123456789abcdef).integer(-5).text("payload").finish();
     record.text("frame: bytes", text_of_bytes(bytes));
-    Record empty(RecordType::exit);
+    trace::Record empty(RecordType::exit);
     record.text("frame: empty", text_of_bytes(empty.finish()));
     char filler[1200] = {};
-    Record full(RecordType::panic);
+    trace::Record full(RecordType::panic);
     record.number("frame: longest", full.text({filler, sizeof(filler)}).finish().size());
 }
 
@@ -120,7 +120,7 @@ void trace(Recorder& record, twofold::boot::Kernel& kernel) {
     record_slot_ring(record);
     record_events(record);
     record_log(record);
-    record_frames(record);
+    record_encoder(record);
     record_symbols(record, kernel);
 }
 

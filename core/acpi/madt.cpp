@@ -8,7 +8,7 @@ namespace {
 constexpr usize madt_records = 44;
 constexpr u32 flag_legacy_controllers = 1;
 
-constexpr u32 flag_enabled = 1;
+constexpr u32 madt_enabled = 1;
 constexpr u32 flag_online_capable = 2;
 
 /// Refuses a record that is shorter than its type demands; longer ones may come from later
@@ -50,7 +50,7 @@ Result<Processor> read_local_apic(TableBytes record) {
     return Processor{
         .acpi_id = TRY(fields.peek_at<u8>(2)),
         .apic_id = TRY(fields.peek_at<u8>(3)),
-        .enabled = (flags & flag_enabled) != 0,
+        .enabled = (flags & madt_enabled) != 0,
         .online_capable = (flags & flag_online_capable) != 0,
         .x2apic = false};
 }
@@ -61,7 +61,7 @@ Result<Processor> read_x2apic(TableBytes record) {
     return Processor{
         .acpi_id = TRY(fields.peek_at<u32>(12)),
         .apic_id = TRY(fields.peek_at<u32>(4)),
-        .enabled = (flags & flag_enabled) != 0,
+        .enabled = (flags & madt_enabled) != 0,
         .online_capable = (flags & flag_online_capable) != 0,
         .x2apic = true};
 }

@@ -6,9 +6,9 @@ namespace twofold::acpi {
 namespace {
 
 constexpr usize srat_records = 48;
-constexpr u32 flag_enabled = 1;
-constexpr u32 flag_hot_pluggable = 2;
-constexpr u32 flag_non_volatile = 4;
+constexpr u32 srat_enabled = 1;
+constexpr u32 srat_hot_pluggable = 2;
+constexpr u32 srat_non_volatile = 4;
 
 /// Ranges seen so far, to find those that two domains claim.
 using Ranges = FixedVector<MemoryAffinity, memory_affinity_count_max>;
@@ -33,7 +33,7 @@ Result<std::optional<ProcessorAffinity>> read_local_apic_affinity(TableBytes rec
         return Error::corrupted;
     }
     ByteReader const fields(record);
-    if ((TRY(fields.peek_at<u32>(4)) & flag_enabled) == 0) {
+    if ((TRY(fields.peek_at<u32>(4)) & srat_enabled) == 0) {
         return std::optional<ProcessorAffinity>{};
     }
     u32 const high = TRY(fields.peek_at<u32>(8)) >> 8; // bytes 9 to 11
@@ -46,7 +46,7 @@ Result<std::optional<ProcessorAffinity>> read_x2apic_affinity(TableBytes record)
         return Error::corrupted;
     }
     ByteReader const fields(record);
-    if ((TRY(fields.peek_at<u32>(12)) & flag_enabled) == 0) {
+    if ((TRY(fields.peek_at<u32>(12)) & srat_enabled) == 0) {
         return std::optional<ProcessorAffinity>{};
     }
     return std::optional(ProcessorAffinity{
@@ -62,7 +62,7 @@ Result<std::optional<MemoryAffinity>> read_memory_affinity(TableBytes record) {
     u32 const flags = TRY(fields.peek_at<u32>(28));
     u64 const base = TRY(fields.peek_at<u64>(8));
     u64 const size = TRY(fields.peek_at<u64>(16));
-    if ((flags & flag_enabled) == 0 || size == 0) { // firmware leaves spare records empty
+    if ((flags & srat_enabled) == 0 || size == 0) { // firmware leaves spare records empty
         return std::optional<MemoryAffinity>{};
     }
     if (base >= limit || size > limit - base) {
@@ -72,8 +72,8 @@ Result<std::optional<MemoryAffinity>> read_memory_affinity(TableBytes record) {
         .base = {base},
         .size = {size},
         .domain = TRY(fields.peek_at<u32>(2)),
-        .hot_pluggable = (flags & flag_hot_pluggable) != 0,
-        .non_volatile = (flags & flag_non_volatile) != 0});
+        .hot_pluggable = (flags & srat_hot_pluggable) != 0,
+        .non_volatile = (flags & srat_non_volatile) != 0});
 }
 
 } // namespace detail

@@ -16,7 +16,7 @@ namespace twofold::boot {
 namespace {
 
 constexpr Column help_columns[] = {{"command", 10}, {"arguments", 12}, {"summary", 0}};
-constexpr Column range_columns[] = {{"start", 18}, {"end", 18}, {"KiB", 10}, {"kind", 0}};
+constexpr Column map_columns[] = {{"start", 18}, {"end", 18}, {"KiB", 10}, {"kind", 0}};
 constexpr Column window_columns[] = {{"window", 8}, {"start", 18}, {"end", 18}, {"MiB", 0}};
 constexpr Column cpu_columns[] = {{"property", 10}, {"value", 0}};
 constexpr Column log_columns[] = {{"cycle", 14}, {"cpu", 3}, {"level", 7}, {"message", 0}};
@@ -49,7 +49,7 @@ u8 version(CommandContext& context) {
 
 u8 memmap(CommandContext& context) {
     Kernel const& kernel = context.kernel;
-    context.out.table(range_columns);
+    context.out.table(map_columns);
     Bytes usable{};
     for (auto const& range : kernel.memory_map.ranges()) {
         context.out.row(
@@ -152,7 +152,7 @@ u8 halt(CommandContext& context) {
     context.kernel.power_off(static_cast<u8>(outcome));
 }
 
-constexpr Command commands[] = {
+constexpr Command basic_table[] = {
     {"help", "[COMMAND]", "lists the commands", 1, help},
     {"version", "", "tells version, machine and build", 0, version},
     {"memmap", "", "shows physical memory and the kernel's windows", 0, memmap},
@@ -172,7 +172,7 @@ constexpr Command commands[] = {
 } // namespace
 
 std::span<Command const> basic_commands() {
-    return commands;
+    return basic_table;
 }
 
 } // namespace twofold::boot

@@ -8,8 +8,8 @@ namespace twofold::boot {
 
 namespace {
 
-constexpr Column columns[] = {{"table", 5}, {"address", 18}, {"bytes", 6},
-                              {"rev", 3},   {"oem", 6},      {"content", 0}};
+constexpr Column acpi_columns[] = {{"table", 5}, {"address", 18}, {"bytes", 6},
+                                   {"rev", 3},   {"oem", 6},      {"content", 0}};
 
 /// Physical memory through the linear window. The machine maps what the tables lie in; whether it
 /// did is tried page by page, because the addresses come from the tables themselves.
@@ -145,7 +145,7 @@ u8 show_firmware_tables(CommandContext& context) {
         return status::success;
     }
     acpi::Tables const& tables = *context.kernel.acpi_tables;
-    context.out.table(columns);
+    context.out.table(acpi_columns);
     for (usize i = 0; i < tables.count(); ++i) {
         auto const info = tables.info(i);
         if (!info) {

@@ -21,7 +21,7 @@ constexpr Column zone_columns[] = {{"zone", 12}, {"node", 4},  {"start", 18}, {"
 constexpr Column order_columns[] = {
     {"order", 5}, {"KiB", 8}, {"free blocks", 11}, {"unusable %", 10}};
 constexpr Column magazine_columns[] = {{"magazine of", 11}, {"node", 4}, {"frames", 6}};
-constexpr Column count_columns[] = {{"count", 24}, {"value", 12}};
+constexpr Column frame_columns[] = {{"count", 24}, {"value", 12}};
 
 /// What the firmware says about nodes, its domains numbered densely in the order they appear.
 struct Nodes {
@@ -203,7 +203,7 @@ u8 show_frames(CommandContext& context) {
             {format_to(std::span(storage), "{}", CpuId{cpu}).text, frames.node_of({cpu}),
              frames.cached_on({cpu})});
     }
-    context.out.table(count_columns);
+    context.out.table(frame_columns);
     context.out.row({"allocations", total.allocations});
     context.out.row({"frees", total.frees});
     context.out.row({"failures", total.failures});

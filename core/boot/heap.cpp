@@ -10,7 +10,7 @@ namespace {
 
 using memory::KernelHeapEnvironment;
 
-constexpr Column columns[] = {{"of the heap", 22}, {"bytes", 14}};
+constexpr Column heap_columns[] = {{"of the heap", 22}, {"bytes", 14}};
 
 /// The first light of a heap: one object and one list, gone again.
 Result<void> try_heap(memory::KernelHeap& heap) {
@@ -47,7 +47,7 @@ Result<void> open_heap(Kernel& kernel) {
 u8 show_heap(CommandContext& context) {
     memory::KernelHeap& heap = *context.kernel.heap;
     memory::AllocatorStatistics const seen = heap.statistics();
-    context.out.table(columns);
+    context.out.table(heap_columns);
     context.out.row({"window", context.kernel.space->heap().size});
     context.out.row({"committed", seen.committed});
     context.out.row({"in blocks", seen.reserved});

@@ -53,7 +53,7 @@ u8 run_scenario(CommandContext& context) {
     return status::failure;
 }
 
-constexpr Command commands[] = {
+constexpr Command scenario_table[] = {
     {"scenarios", "", "lists the scenarios, one a line", 0, list_scenarios},
     {"scenario", "NAME", "runs a scenario and records its values", 1, run_scenario},
 };
@@ -61,7 +61,7 @@ constexpr Command commands[] = {
 } // namespace
 
 std::span<Command const> scenario_commands() {
-    return commands;
+    return scenario_table;
 }
 
 } // namespace twofold::boot

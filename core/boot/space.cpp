@@ -13,7 +13,7 @@ using memory::SharedFrames;
 
 constexpr Column range_columns[] = {{"start", 18}, {"end", 18}, {"KiB", 12},
                                     {"rights", 6}, {"kind", 7}, {"name", 0}};
-constexpr Column count_columns[] = {{"of the kernel's space", 24}, {"count", 0}};
+constexpr Column space_columns[] = {{"of the kernel's space", 24}, {"count", 0}};
 
 /// One count for every frame that can ever be given out.
 Result<std::span<SharedFrames::Count>> make_counts(memory::BuddyFrames& source) {
@@ -54,7 +54,7 @@ u8 show_kernel_space(CommandContext& context) {
         return status::failure;
     }
     memory::SpaceStatistics const& seen = space.statistics();
-    context.out.table(count_columns);
+    context.out.table(space_columns);
     context.out.row({"ranges", census.value().ranges});
     context.out.row({"pages of 4 KiB mapped", census.value().pages});
     context.out.row({"larger pages", census.value().large_pages});

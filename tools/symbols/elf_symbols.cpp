@@ -27,14 +27,13 @@ T structure_at(std::span<std::byte const> file, std::uint64_t offset, char const
 
 std::string
 text_at(std::span<std::byte const> file, Elf64_Shdr const& strings, std::uint64_t offset) {
-    std::string text;
-    while (offset < strings.sh_size) {
-        auto const letter = structure_at<char>(file, strings.sh_offset + offset, "string table");
-        if (letter == '\0') {
-            return text;
+    if (strings.sh_offset <= file.size() && offset < strings.sh_size &&
+        strings.sh_size <= file.size() - strings.sh_offset) {
+        std::string_view const names(
+            reinterpret_cast<char const*>(file.data()) + strings.sh_offset, strings.sh_size);
+        if (auto const end = names.find('\0', offset); end != names.npos) {
+            return std::string(names.substr(offset, end - offset));
         }
-        text += letter;
-        ++offset;
     }
     throw BadImage("a symbol's name runs out of the string table");
 }
@@ -70,8 +69,10 @@ void take_symbols(
         auto const offset = static_cast<std::uint32_t>(symbol.st_value - base);
         auto const size =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(symbol.st_size, UINT32_MAX));
-        functions.try_emplace(
-            offset, Function{offset, size, readable_name(text_at(file, strings, symbol.st_name))});
+        auto const [place, is_new] = functions.try_emplace(offset, Function{offset, size, {}});
+        if (is_new) {
+            place->second.name = readable_name(text_at(file, strings, symbol.st_name));
+        }
     }
 }
 
@@ -152,9 +153,8 @@ std::vector<std::byte> encode_table(std::vector<Function> const& functions) {
         auto const [place, is_new] =
             known.try_emplace(function.name, static_cast<std::uint32_t>(names.size()));
         if (is_new) {
-            for (char const letter : function.name) {
-                names.push_back(static_cast<std::byte>(letter));
-            }
+            auto const letters = std::as_bytes(std::span(function.name));
+            names.insert(names.end(), letters.begin(), letters.end());
             names.push_back(std::byte{0});
         }
         put(entries, function.offset);

@@ -11,7 +11,6 @@ namespace twofold::memory {
 
 namespace {
 
-constexpr FrameNumber mebibyte_end = (u64{1} << 20) / page_size.value;
 
 /// The lowest piece of `frames` frames that lies in no zone below 1 MiB, if there is one.
 std::optional<FrameNumber>

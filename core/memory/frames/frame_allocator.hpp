@@ -17,6 +17,8 @@ inline constexpr unsigned order_count = max_order + 1;
 
 /// The number of a frame: its physical address by the page size.
 using FrameNumber = u64;
+/// Where the first mebibyte ends, which early devices alone can reach.
+inline constexpr FrameNumber mebibyte_end = (u64{1} << 20) / page_size.value;
 constexpr FrameNumber frame_of(PhysAddr address) {
     return address.value / page_size.value;
 }

@@ -8,7 +8,6 @@ namespace twofold::memory {
 
 namespace {
 
-constexpr FrameNumber mebibyte_end = (u64{1} << 20) / page_size.value;
 constexpr FrameNumber gib4_end = (u64{4} << 30) / page_size.value;
 
 ZoneReach reach_of(FrameNumber frame) {

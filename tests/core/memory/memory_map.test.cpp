@@ -1,5 +1,5 @@
 // The normalised memory map: its edges by hand, and random reports against a model that knows one
-// kind for each page.
+// kind for each frame.
 #include "core/memory/memory.hpp"
 #include "tests/support/test.hpp"
 
@@ -9,7 +9,7 @@ namespace {
 using hal::MemoryKind;
 using hal::MemoryRange;
 
-constexpr u64 page = page_size.value;
+constexpr u64 frame = page_size.value;
 
 std::span<MemoryRange const> ranges_of(Result<MemoryMap> const& map) {
     return map.value().ranges();
@@ -94,14 +94,14 @@ TEST(MemoryMap, TheStricterKindWinsOverlaps) {
 
 TEST(MemoryMap, EndOfTheAddressSpace) {
     constexpr u64 end = MemoryMap::address_end;
-    EXPECT_TRUE(becomes({{{end}, {page}, MemoryKind::usable}}, {}));
-    EXPECT_TRUE(becomes({{{UINT64_MAX - page}, {page}, MemoryKind::reserved}}, {}));
-    for (u64 const size : {2 * page, end, UINT64_MAX - end, UINT64_MAX}) { // some wrap past 2^64
+    EXPECT_TRUE(becomes({{{end}, {frame}, MemoryKind::usable}}, {}));
+    EXPECT_TRUE(becomes({{{UINT64_MAX - frame}, {frame}, MemoryKind::reserved}}, {}));
+    for (u64 const size : {2 * frame, end, UINT64_MAX - end, UINT64_MAX}) { // some wrap past 2^64
         EXPECT_TRUE(becomes(
-            {{{end - page}, {size}, MemoryKind::usable}},
-            {{{end - page}, {page}, MemoryKind::usable}}));
+            {{{end - frame}, {size}, MemoryKind::usable}},
+            {{{end - frame}, {frame}, MemoryKind::usable}}));
         EXPECT_TRUE(becomes(
-            {{{end - 1}, {size}, MemoryKind::bad}}, {{{end - page}, {page}, MemoryKind::bad}}));
+            {{{end - 1}, {size}, MemoryKind::bad}}, {{{end - frame}, {frame}, MemoryKind::bad}}));
     }
     EXPECT_TRUE(
         becomes({{{0}, {UINT64_MAX}, MemoryKind::usable}}, {{{0}, {end}, MemoryKind::usable}}));
@@ -111,7 +111,7 @@ TEST(MemoryMap, EndOfTheAddressSpace) {
 TEST(MemoryMap, MoreThanTheCapacity) {
     MemoryRange reported[MemoryMap::ranges_max + 1];
     for (usize i = 0; i < std::size(reported); ++i) {
-        reported[i] = {{2 * i * page}, {page}, MemoryKind::usable};
+        reported[i] = {{2 * i * frame}, {frame}, MemoryKind::usable};
     }
     std::span const all(reported);
     Result<MemoryMap> const full = MemoryMap::create(all.first(MemoryMap::ranges_max));
@@ -120,10 +120,10 @@ TEST(MemoryMap, MoreThanTheCapacity) {
     EXPECT_EQ(MemoryMap::create(all).error(), Error::no_space);
     // Few enough in the report, but cut into too many pieces: holes in one large range.
     for (usize i = 0; i < MemoryMap::ranges_max - 1; ++i) {
-        reported[i] = {{(2 * i + 1) * page}, {page}, MemoryKind::reserved};
+        reported[i] = {{(2 * i + 1) * frame}, {frame}, MemoryKind::reserved};
     }
     reported[MemoryMap::ranges_max - 1] = {
-        {0}, {4 * MemoryMap::ranges_max * page}, MemoryKind::usable};
+        {0}, {4 * MemoryMap::ranges_max * frame}, MemoryKind::usable};
     EXPECT_EQ(MemoryMap::create(all.first(MemoryMap::ranges_max)).error(), Error::no_space);
 }
 
@@ -136,7 +136,7 @@ TEST(MemoryMap, EveryKindHasAName) {
     }
 }
 
-/// One kind, or none, for each page of a small window of physical memory.
+/// One kind, or none, for each frame of a small window of physical memory.
 struct PageModel {
     static constexpr usize pages = 64;
 
@@ -147,11 +147,11 @@ struct PageModel {
 
     void add(MemoryRange const& range) {
         for (usize i = 0; i < pages; ++i) {
-            u64 const first = base + i * page;
+            u64 const first = base + i * frame;
             u64 const start = range.base.value;
             u64 const end = start + range.size.value; // no case of the generator wraps
-            bool const touched = start < first + page && end > first && start < end;
-            bool const covered = start <= first && end >= first + page;
+            bool const touched = start < first + frame && end > first && start < end;
+            bool const covered = start <= first && end >= first + frame;
             bool const counts = range.kind == MemoryKind::usable ? covered : touched;
             if (counts && (!present[i] || strictness(range.kind) > strictness(kinds[i]))) {
                 present[i] = true;
@@ -165,12 +165,12 @@ struct PageModel {
     MemoryKind kinds[pages] = {};
 };
 
-/// Whether `map` says of every page of the window what `model` says, and nothing of others.
+/// Whether `map` says of every frame of the window what `model` says, and nothing of others.
 bool agrees(MemoryMap const& map, PageModel const& model) {
     usize described = 0;
     for (MemoryRange const& range : map.ranges()) {
-        for (u64 at = range.base.value; at < range.base.value + range.size.value; at += page) {
-            u64 const index = (at - model.base) / page;
+        for (u64 at = range.base.value; at < range.base.value + range.size.value; at += frame) {
+            u64 const index = (at - model.base) / frame;
             if (at < model.base || index >= PageModel::pages || !model.present[index] ||
                 model.kinds[index] != range.kind) {
                 return false;
@@ -189,7 +189,7 @@ bool well_formed(MemoryMap const& map) {
     MemoryRange const* previous = nullptr;
     for (MemoryRange const& range : map.ranges()) {
         bool const whole = is_aligned(range.base, page_size) &&
-                           is_aligned(range.size.value, page) && range.size.value > 0 &&
+                           is_aligned(range.size.value, frame) && range.size.value > 0 &&
                            range.base.value + range.size.value <= MemoryMap::address_end;
         if (!whole) {
             return false;
@@ -209,12 +209,12 @@ bool well_formed(MemoryMap const& map) {
 
 /// A range of random kind that starts in the window; half of them aligned.
 MemoryRange random_range(Random& random, u64 base) {
-    constexpr u64 window = PageModel::pages * page;
+    constexpr u64 window = PageModel::pages * frame;
     u64 start = random.below(window);
     u64 size = random.below(1 + random.below(window - start));
     if (random.below(2) == 0) {
-        start = align_down(start, page);
-        size = align_down(size, page);
+        start = align_down(start, frame);
+        size = align_down(size, frame);
     }
     return {{base + start}, {size}, static_cast<MemoryKind>(random.below(hal::memory_kind_count))};
 }
@@ -225,7 +225,7 @@ TEST(MemoryMap, RandomReportsAgreeWithAModelOfPages) {
     Random random(0x5EED);
     for (int round = 0; round < rounds; ++round) {
         // At the bottom, in the middle, or up against the end of the address space.
-        constexpr u64 window = PageModel::pages * page;
+        constexpr u64 window = PageModel::pages * frame;
         u64 const bases[] = {0, u64{1} << 40, MemoryMap::address_end - window};
         PageModel model{.base = bases[random.below(3)]};
         FixedVector<MemoryRange, reported_max> reported;

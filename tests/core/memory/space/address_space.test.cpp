@@ -10,6 +10,8 @@ using memory::MemoryObject;
 using memory::PageAccess;
 using memory::RangeKind;
 using memory::Sharing;
+using test::get;
+using test::put;
 using test::TestFrames;
 
 namespace {
@@ -26,14 +28,6 @@ struct Fixture : TestFrames {
     AddressSpace& space = made.value();
 };
 
-Result<void> put(AddressSpace& space, VirtAddr address, u64 value) {
-    return space.copy_to(address, std::as_bytes(std::span(&value, 1)));
-}
-Result<u64> get(AddressSpace& space, VirtAddr address) {
-    u64 value = 0;
-    TRY(space.copy_from(std::as_writable_bytes(std::span(&value, 1)), address));
-    return value;
-}
 bool is_sound(AddressSpace& space) {
     return space.check().has_value();
 }

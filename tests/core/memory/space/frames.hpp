@@ -1,4 +1,5 @@
-// Frames for tests of address spaces: the kernel's own, counted, and refused on demand.
+// For tests of address spaces: the kernel's own frames, counted, and refused on demand; a value put
+// into a space and got from it.
 #pragma once
 
 #include "core/boot/boot.hpp"
@@ -55,5 +56,15 @@ struct TestFrames {
         EXPECT_EQ(source.out(), 0u);
     }
 };
+
+/// A value written to a space, and read from it, as the processor would.
+inline Result<void> put(memory::AddressSpace& space, VirtAddr address, u64 value) {
+    return space.copy_to(address, std::as_bytes(std::span(&value, 1)));
+}
+inline Result<u64> get(memory::AddressSpace& space, VirtAddr address) {
+    u64 value = 0;
+    TRY(space.copy_from(std::as_writable_bytes(std::span(&value, 1)), address));
+    return value;
+}
 
 } // namespace twofold::test

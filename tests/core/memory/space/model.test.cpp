@@ -10,6 +10,7 @@ using namespace twofold;
 using namespace twofold::literals;
 using memory::AddressSpace;
 using memory::PageAccess;
+using test::get;
 using test::TestFrames;
 
 namespace {
@@ -171,12 +172,6 @@ void fill_object(TestFrames& test, memory::MemoryObject& object) {
 
 u64 operations() {
     return boot::current_kernel().boot_info.machine == "metal" ? 100'000 : 300'000;
-}
-
-Result<u64> get(AddressSpace& space, VirtAddr address) {
-    u64 value = 0;
-    TRY(space.copy_from(std::as_writable_bytes(std::span(&value, 1)), address));
-    return value;
 }
 
 } // namespace

@@ -139,12 +139,16 @@ Result<FrameNumber> BuddyFrames::take(FrameRequest const& request) {
     if (request.at) {
         return take_there(request);
     }
-    if (order_for(request.pages, request.alignment) <= max_order) {
-        if (auto const block = take_block(request, request.pages)) {
+    if (!std::has_single_bit(request.pages)) {
+        if (auto const run = take_run(request, RunSearch::lowest)) {
+            return run;
+        }
+    } else if (order_for(request.pages, request.alignment) <= max_order) {
+        if (auto const block = take_block(request)) {
             return block;
         }
     }
-    return take_run(request);
+    return take_run(request, RunSearch::any);
 }
 
 /// Offers zones to `attempt` in the order of preference until it succeeds: the running processor's
@@ -172,26 +176,27 @@ Result<FrameNumber> BuddyFrames::from_zones(std::optional<u32> only, Attempt&& a
     return Error::out_of_memory;
 }
 
-Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request, u64 pages) {
-    unsigned const order = order_for(pages, request.alignment);
+Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request) {
+    unsigned const order = order_for(request.pages, request.alignment);
     FrameNumber const limit = frame_of(request.limit);
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
         sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
         FrameNumber const block = TRY(zone.take(order, limit));
-        zone.put_range(block + pages, block + (u64{1} << order));
-        zone.mark_allocated(block, block + pages);
+        zone.put_range(block + request.pages, block + (u64{1} << order));
+        zone.mark_allocated(block, block + request.pages);
         return block;
     });
 }
 
-Result<FrameNumber> BuddyFrames::take_run(FrameRequest const& request) {
-    u64 const alignment = request.alignment.value / page_size.value;
-    FrameNumber const limit = frame_of(request.limit);
+Result<FrameNumber> BuddyFrames::take_run(FrameRequest const& request, RunSearch search) {
+    BuddyZone::RunShape const run{
+        request.pages, request.alignment / page_size, frame_of(request.limit)};
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
         sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
-        FrameNumber const begin = TRY(zone.find_run(request.pages, alignment, limit));
-        TRY(zone.take_at(begin, begin + request.pages));
-        zone.mark_allocated(begin, begin + request.pages);
+        FrameNumber const begin =
+            TRY(search == RunSearch::lowest ? zone.find_low_run(run) : zone.find_run(run));
+        TRY(zone.take_at(begin, begin + run.pages));
+        zone.mark_allocated(begin, begin + run.pages);
         return begin;
     });
 }

@@ -67,8 +67,10 @@ private:
 
     template<class Attempt>
     Result<FrameNumber> from_zones(std::optional<u32> only, Attempt&& attempt);
-    Result<FrameNumber> take_block(FrameRequest const& request, u64 pages);
-    Result<FrameNumber> take_run(FrameRequest const& request);
+    enum class RunSearch : u8 { lowest, any };
+
+    Result<FrameNumber> take_block(FrameRequest const& request);
+    Result<FrameNumber> take_run(FrameRequest const& request, RunSearch search);
     Result<FrameNumber> take_there(FrameRequest const& request);
     Result<FrameNumber> take(FrameRequest const& request);
     // Out of line, so that what runs for every frame stays short.

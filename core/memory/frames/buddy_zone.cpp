@@ -142,26 +142,51 @@ FrameNumber BuddyZone::run_end(FrameNumber block, u64 frames_enough) const {
     return end;
 }
 
-Result<FrameNumber> BuddyZone::find_run(u64 pages, u64 alignment, FrameNumber limit) const {
-    // 2^k frames side by side hold a whole block of order k - 1 at least; so do more of them.
+std::optional<FrameNumber> BuddyZone::run_around(FrameNumber block, RunShape const& run) const {
+    u64 const enough = run.pages + run.alignment;
+    FrameNumber const end = std::min(run_end(block, enough), run.limit);
+    FrameNumber const begin = align_up(run_start(block, enough), run.alignment);
+    bool const fits = begin < end && end - begin >= run.pages;
+    return fits ? std::optional(begin) : std::nullopt;
+}
+
+/// The order of the largest block that any run of so many frames is sure to hold: 2^k frames side
+/// by side hold a whole block of order k - 1, and so do more of them.
+static unsigned least_order_of(u64 pages) {
     unsigned const width = static_cast<unsigned>(std::bit_width(pages));
-    unsigned const least = std::min(width < 2 ? 0 : width - 2, max_order);
-    u64 const enough = pages + alignment;
+    return std::min(width < 2 ? 0 : width - 2, max_order);
+}
+
+Result<FrameNumber> BuddyZone::find_run(RunShape const& run) const {
     unsigned candidates = 0;
-    for (unsigned order = least; order < order_count; ++order) {
+    for (unsigned order = least_order_of(run.pages); order < order_count; ++order) {
         for (auto index = m_free[order].next(0); index; index = m_free[order].next(*index + 1)) {
             if (++candidates > candidates_max) {
                 return Error::out_of_memory;
             }
-            FrameNumber const block = block_frame(*index, order);
-            FrameNumber const end = std::min(run_end(block, enough), limit);
-            FrameNumber const begin = align_up(run_start(block, enough), alignment);
-            if (begin < end && end - begin >= pages) {
-                return begin;
+            if (auto const begin = run_around(block_frame(*index, order), run)) {
+                return *begin;
             }
         }
     }
     return Error::out_of_memory;
+}
+
+Result<FrameNumber> BuddyZone::find_low_run(RunShape const& run) const {
+    unsigned const least = least_order_of(run.pages);
+    std::optional<FrameNumber> lowest;
+    for (u32 orders = m_orders >> least << least; orders != 0; orders &= orders - 1) {
+        auto const order = static_cast<unsigned>(std::countr_zero(orders));
+        auto index = m_free[order].next(0);
+        for (unsigned i = 0; i < low_candidates && index; ++i) {
+            auto const begin = run_around(block_frame(*index, order), run);
+            if (begin && (!lowest || *begin < *lowest)) {
+                lowest = begin;
+            }
+            index = m_free[order].next(*index + 1);
+        }
+    }
+    return lowest ? Result<FrameNumber>(*lowest) : Error::out_of_memory;
 }
 
 void BuddyZone::put(FrameNumber block, unsigned order) {

@@ -74,12 +74,22 @@ public:
     /// Takes the frames [begin, end), all of them free. Error::busy if one is not, out_of_range if
     /// one is reserved. O(orders) for each block that they lie in.
     Result<void> take_at(FrameNumber begin, FrameNumber end) REQUIRES(m_lock);
-    /// Finds `pages` free frames side by side at a multiple of `alignment` frames, ending at
-    /// `limit` or below, where no single block is large enough; takes none. Looks at
+    /// What a run of frames must be: so long, at a multiple of `alignment` frames, at an end of
+    /// `limit` or below.
+    struct RunShape {
+        u64 pages;
+        u64 alignment;
+        FrameNumber limit;
+    };
+    /// Finds free frames side by side where no single block is large enough; takes none. Looks at
     /// `candidates_max` large blocks at most. Error::out_of_memory.
-    Result<FrameNumber> find_run(u64 pages, u64 alignment, FrameNumber limit) const
-        REQUIRES(m_lock);
+    Result<FrameNumber> find_run(RunShape const& run) const REQUIRES(m_lock);
     static constexpr unsigned candidates_max = 4096;
+    /// The lowest of the runs that lie around the two lowest free blocks of each order; takes none.
+    /// So the odd rest that one run left behind begins the next one, however they are aligned.
+    /// Error::out_of_memory: there may be others. O(orders), each with O(orders) steps.
+    Result<FrameNumber> find_low_run(RunShape const& run) const REQUIRES(m_lock);
+    static constexpr unsigned low_candidates = 2;
 
     /// Makes a block of frames in no block free, and joins it with its buddies. O(orders).
     void put(FrameNumber block, unsigned order) REQUIRES(m_lock);
@@ -131,6 +141,7 @@ private:
     void split(FrameNumber block, unsigned from, unsigned to) REQUIRES(m_lock);
     FrameNumber run_start(FrameNumber block, u64 frames_enough) const;
     FrameNumber run_end(FrameNumber block, u64 frames_enough) const;
+    std::optional<FrameNumber> run_around(FrameNumber block, RunShape const& run) const;
     std::string_view block_defect(FrameNumber frame, FrameState state) const REQUIRES(m_lock);
 
     FrameNumber const m_first;

@@ -111,6 +111,30 @@ FRAME_TEST(AnyNumberOfPages) {
     EXPECT_TRUE(has_blocks_of(frames, before));
 }
 
+FRAME_TEST(OddRunsLieSideBySide) {
+    Arena const arena;
+    F& frames = make_frames<F>({arena.whole()});
+    FrameStatistics const before = frames.statistics();
+    constexpr u64 pages = 33; // next to nothing of a block of 64
+    constexpr u64 runs = 40;
+    PhysAddr starts[runs];
+    PhysAddr end{0};
+    for (PhysAddr& start : starts) {
+        start = frames.allocate({.pages = pages}).value();
+        end = std::max(end, start + page_size * pages);
+    }
+    // What the tables leave of the arena's first block may not take a run, and no more is lost.
+    EXPECT_LE(end - starts[0], page_size * (pages * runs + 2 * pages));
+    // Where a run was given back in the middle, the next one goes.
+    frames.free_pages(starts[20], pages).value();
+    EXPECT_EQ(frames.allocate({.pages = pages}).value(), starts[20]);
+    for (PhysAddr const start : starts) {
+        frames.free_pages(start, pages).value();
+    }
+    EXPECT_TRUE(is_whole(frames, before.frames));
+    EXPECT_TRUE(has_blocks_of(frames, before));
+}
+
 FRAME_TEST(MoreThanAnySingleBlockHolds) {
     Arena const arena;
     F& frames = make_frames<F>({arena.whole()});

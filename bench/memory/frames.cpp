@@ -9,6 +9,7 @@
 // E. Petrank, "Space overhead bounds for dynamic memory management with partial compaction",
 // POPL 2011, section 2.2) and D. Knuth's simulation of random sizes and lifetimes ("The art of
 // computer programming", volume 1, section 2.5).
+#include "bench/support/instructions.hpp"
 #include "core/memory/memory.hpp"
 #include "tests/support/processor.hpp"
 #include "tests/support/sparse_memory.hpp"
@@ -59,21 +60,22 @@ void hot(benchmark::State& state) {
     }
 }
 
+/// Leaves one free block of `order` and nothing else.
+template<class F>
+void leave_one_block(F& frames, unsigned order) {
+    PhysAddr const block = frames.allocate(order).value();
+    for (unsigned rest = max_order + 1; rest > 0; --rest) {
+        while (frames.allocate(rest - 1)) {
+        }
+    }
+    frames.free(block, order).value();
+}
+
 template<class F>
 void split_and_join(benchmark::State& state) {
     Bench<F> bench(2_GiB);
     F& frames = bench.frames();
-    // What is left is one block of the largest order.
-    std::vector<PhysAddr> rest;
-    PhysAddr const block = frames.allocate(max_order).value();
-    for (unsigned order = max_order; order > 0; --order) {
-        while (auto const piece = frames.allocate(order - 1)) {
-            rest.push_back(piece.value());
-        }
-    }
-    if (!frames.free(block, max_order)) {
-        state.SkipWithError("the block was refused");
-    }
+    leave_one_block(frames, max_order);
     for (auto _ : state) {
         auto const pair = frames.allocate(1);
         benchmark::DoNotOptimize(pair);
@@ -85,6 +87,33 @@ void split_and_join(benchmark::State& state) {
     if (frames.statistics().free_blocks[max_order] != 1) {
         state.SkipWithError("the block is not whole again");
     }
+}
+
+/// The instructions of the longest way of a block of order 1: cut from, and joined to, a block of 2^order
+/// frames that is all there is.
+template<unsigned order>
+void worst_case(benchmark::State& state) {
+    Bench<BuddyFrames> bench(2_GiB);
+    BuddyFrames& frames = bench.frames();
+    leave_one_block(frames, order);
+    double allocated = 0;
+    double freed = 0;
+    for (auto _ : state) {
+        try {
+            allocated = static_cast<double>(
+                bench::count_instructions([&] { frames.allocate(1).value(); }));
+            PhysAddr const pair = frames.allocate(1).value();
+            freed = static_cast<double>(
+                bench::count_instructions([&] { frames.free(pair, 1).value(); }));
+            frames.free(pair, 1).value();
+        } catch (std::runtime_error const& problem) {
+            state.SkipWithError(problem.what());
+            break;
+        }
+    }
+    state.counters["instructions"] = std::max(allocated, freed);
+    state.counters["allocate"] = allocated;
+    state.counters["free"] = freed;
 }
 
 /// Pieces that are alive, and the highest frame that was ever used.
@@ -281,6 +310,8 @@ BENCHMARK(hot<BuddyFrames>)->Name("frame_hot_beside_bitmap/ours");
 BENCHMARK(hot<BitmapFrames>)->Name("frame_hot_beside_bitmap/bitmap");
 BENCHMARK(split_and_join<BuddyFrames>)->Name("frame_split_and_join/ours");
 BENCHMARK(split_and_join<BitmapFrames>)->Name("frame_split_and_join/bitmap");
+BENCHMARK(worst_case<max_order>)->Name("frame_worst_case/ours")->Iterations(1);
+BENCHMARK(worst_case<9>)->Name("frame_worst_case_order_9/ours")->Iterations(1);
 BENCHMARK(robson<BuddyFrames>)->Name("frame_space_robson/ours")->Iterations(1);
 BENCHMARK(robson<BitmapFrames>)->Name("frame_space_robson/bitmap")->Iterations(1);
 BENCHMARK(random_lifetimes<BuddyFrames>)->Name("frame_utilisation/ours")->Iterations(1);

@@ -89,8 +89,8 @@ void split_and_join(benchmark::State& state) {
     }
 }
 
-/// The instructions of the longest way of a block of order 1: cut from, and joined to, a block of 2^order
-/// frames that is all there is.
+/// The instructions of the longest way of a block of order 1: cut from, and joined to, a block of
+/// 2^order frames that is all there is.
 template<unsigned order>
 void worst_case(benchmark::State& state) {
     Bench<BuddyFrames> bench(2_GiB);
@@ -100,8 +100,8 @@ void worst_case(benchmark::State& state) {
     double freed = 0;
     for (auto _ : state) {
         try {
-            allocated = static_cast<double>(
-                bench::count_instructions([&] { frames.allocate(1).value(); }));
+            allocated =
+                static_cast<double>(bench::count_instructions([&] { frames.allocate(1).value(); }));
             PhysAddr const pair = frames.allocate(1).value();
             freed = static_cast<double>(
                 bench::count_instructions([&] { frames.free(pair, 1).value(); }));

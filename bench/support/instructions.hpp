@@ -1,4 +1,5 @@
-// How many instructions a piece of code takes, exactly: a child of this process runs it step by step.
+// How many instructions a piece of code takes, exactly: a child of this process runs it step by
+// step.
 #pragma once
 
 #include <sys/ptrace.h>
@@ -53,9 +54,9 @@ unsigned long count_between_stops(Code&& code) {
 
 } // namespace detail
 
-/// The user-mode instructions of one call of `code` in a copy of this process; a system call counts as
-/// one. What the code changes is lost with the copy. Throws std::runtime_error where the host does not
-/// allow to single-step.
+/// The user-mode instructions of one call of `code` in a copy of this process; a system call counts
+/// as one. What the code changes is lost with the copy. Throws std::runtime_error where the host
+/// does not allow to single-step.
 template<class Code>
 unsigned long count_instructions(Code&& code) {
     return detail::count_between_stops(code) - detail::count_between_stops([] {});

@@ -29,10 +29,12 @@ std::string
 text_at(std::span<std::byte const> file, Elf64_Shdr const& strings, std::uint64_t offset) {
     if (strings.sh_offset <= file.size() && offset < strings.sh_size &&
         strings.sh_size <= file.size() - strings.sh_offset) {
-        std::string_view const names(
-            reinterpret_cast<char const*>(file.data()) + strings.sh_offset, strings.sh_size);
-        if (auto const end = names.find('\0', offset); end != names.npos) {
-            return std::string(names.substr(offset, end - offset));
+        auto const names = file.subspan(strings.sh_offset, strings.sh_size).subspan(offset);
+        auto const end = std::ranges::find(names, std::byte{0});
+        if (end != names.end()) {
+            std::string text(static_cast<std::size_t>(end - names.begin()), '\0');
+            std::memcpy(text.data(), names.data(), text.size());
+            return text;
         }
     }
     throw BadImage("a symbol's name runs out of the string table");

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -23,8 +24,10 @@ std::vector<std::byte> read_file(std::string const& path) {
 }
 
 void write_file(std::string const& path, std::vector<std::byte> const& bytes) {
+    std::string letters(bytes.size(), '\0'); // written as one block, as it is read
+    std::memcpy(letters.data(), bytes.data(), bytes.size());
     std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out.write(reinterpret_cast<char const*>(bytes.data()), std::ssize(bytes));
+    out.write(letters.data(), std::ssize(letters));
     out.close();
     if (!out) {
         throw std::runtime_error("the file cannot be written (is the disk full?)");

@@ -11,7 +11,6 @@ namespace twofold::memory {
 
 namespace {
 
-
 /// The lowest piece of `frames` frames that lies in no zone below 1 MiB, if there is one.
 std::optional<FrameNumber>
 find_piece(FrameConfig const& config, ZonePlans const& plans, u64 frames) {

@@ -281,7 +281,11 @@ Payload load_payload() {
     PhysAddr const at{reinterpret_cast<u64>(stub_end)};
     Result<Payload> payload = verify_payload({identity(at), largest_payload});
     if (!payload) {
-        give_up("the image is corrupt", error_name(payload.error()));
+        bool const foreign = payload.error() == Error::not_supported;
+        give_up(
+            "the image is corrupt", foreign
+                                        ? "what it carries is of another version; build it again"
+                                        : "its checksum is wrong; build or copy it again");
     }
     return payload.value();
 }

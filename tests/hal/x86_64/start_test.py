@@ -63,17 +63,17 @@ class Start(unittest.TestCase):
             def flip(image, payload, at=at):
                 image[payload + at] ^= 0x10
             with self.subTest(at=at):
-                self.assert_refused(self.damaged(flip), "the image is corrupt: corrupted")
+                self.assert_refused(self.damaged(flip), "the image is corrupt: its checksum is wrong; build or copy it again")
 
     def test_a_foreign_payload_is_refused(self):
         def rename(image, payload):
             image[payload] ^= 0xff
-        self.assert_refused(self.damaged(rename), "the image is corrupt: not_supported")
+        self.assert_refused(self.damaged(rename), "the image is corrupt: what it carries is of another version; build it again")
 
     def test_an_absurd_size_is_refused(self):
         def grow(image, payload):
             struct.pack_into("<I", image, payload + 16, 0xffff_fff0)
-        self.assert_refused(self.damaged(grow), "the image is corrupt: corrupted")
+        self.assert_refused(self.damaged(grow), "the image is corrupt: its checksum is wrong; build or copy it again")
 
     def test_a_truncated_file_never_starts(self):
         with tempfile.NamedTemporaryFile(suffix=".elf") as file:

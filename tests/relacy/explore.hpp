@@ -16,6 +16,18 @@ struct NamedSite {
     OrderSite site;
 };
 
+/// An iteration begins without atomics, whatever became of the one before.
+struct FreshAtomics {
+    FreshAtomics() { ModelledAtomics::forget_all(); }
+};
+template<class Suite>
+struct Iteration : FreshAtomics, Suite {
+    void after() {
+        Suite::after();
+        ModelledAtomics::destroy_all();
+    }
+};
+
 /// Runs `Suite`, a Relacy test suite, as `arguments` ask. Status 64 for wrong use.
 template<class Suite>
 int explore(std::initializer_list<NamedSite> sites, int count, char const* const* arguments) {
@@ -35,7 +47,7 @@ int explore(std::initializer_list<NamedSite> sites, int count, char const* const
     rl::test_params parameters;
     parameters.iteration_count = 20000;
     parameters.search_type = rl::random_scheduler_type;
-    return rl::simulate<Suite>(parameters) ? 0 : 1;
+    return rl::simulate<Iteration<Suite>>(parameters) ? 0 : 1;
 }
 
 } // namespace twofold::relacy

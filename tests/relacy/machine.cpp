@@ -14,6 +14,14 @@ void* hal::Cpu::per_cpu() {
     return nullptr;
 }
 
+hal::CpuId hal::Cpu::id() {
+    return {rl::thread_index()};
+}
+
+twofold::u64 hal::Cpu::cycle_counter() {
+    return 0;
+}
+
 hal::InterruptState hal::Interrupt::disable() {
     return InterruptState::disabled;
 }

@@ -6,7 +6,8 @@
 namespace twofold::memory {
 
 Bytes BuddyZone::storage_for(ZonePlan const& plan) {
-    u64 total = sizeof(BuddyZone) + alignof(BuddyZone) + (plan.end - plan.first);
+    u64 total = sizeof(BuddyZone) + alignof(BuddyZone);
+    total += (plan.end - plan.first) * sizeof(Atomic<u8>);
     for (unsigned order = 0; order < order_count; ++order) {
         u64 const blocks = ((plan.end - 1) >> order) - (plan.first >> order) + 1;
         total += BitTree::words_for(blocks) * sizeof(u64);

@@ -37,6 +37,8 @@ def payload_offset(image):
     count, = struct.unpack_from("<H", image, 56)
     return struct.unpack_from("<Q", image, table + (count - 1) * 56 + 8)[0]
 
+CHECKSUM = "the image is corrupt: its checksum is wrong; build or copy it again"
+
 
 class Start(unittest.TestCase):
     def damaged(self, change):
@@ -63,17 +65,19 @@ class Start(unittest.TestCase):
             def flip(image, payload, at=at):
                 image[payload + at] ^= 0x10
             with self.subTest(at=at):
-                self.assert_refused(self.damaged(flip), "the image is corrupt: its checksum is wrong; build or copy it again")
+                self.assert_refused(self.damaged(flip), CHECKSUM)
 
     def test_a_foreign_payload_is_refused(self):
         def rename(image, payload):
             image[payload] ^= 0xff
-        self.assert_refused(self.damaged(rename), "the image is corrupt: what it carries is of another version; build it again")
+        self.assert_refused(
+            self.damaged(rename), "the image is corrupt: what it carries is of another version; build it again"
+        )
 
     def test_an_absurd_size_is_refused(self):
         def grow(image, payload):
             struct.pack_into("<I", image, payload + 16, 0xffff_fff0)
-        self.assert_refused(self.damaged(grow), "the image is corrupt: its checksum is wrong; build or copy it again")
+        self.assert_refused(self.damaged(grow), CHECKSUM)
 
     def test_a_truncated_file_never_starts(self):
         with tempfile.NamedTemporaryFile(suffix=".elf") as file:

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cstddef>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 
@@ -44,24 +46,66 @@ inline MemoryOrder numbered(OrderSite site, MemoryOrder order) {
     return site == weakened ? relaxed : order;
 }
 
+/// The model's atomics of one iteration. In the kernel nobody has to destroy an Atomic, but Relacy
+/// asks for each of its own at the end.
+class ModelledAtomics {
+public:
+    using Destroy = void (*)(void*);
+
+    static void add(void* atomic, Destroy destroy) {
+        if (count == capacity) {
+            rl::ctx().fail_test(
+                "more atomics than an iteration may have", rl::test_result_user_assert_failed,
+                RL_INFO);
+        }
+        entries[count++] = {atomic, destroy};
+    }
+    static void forget_all() { count = 0; }
+    static void destroy_all() {
+        while (count > 0) {
+            --count;
+            entries[count].destroy(entries[count].atomic);
+        }
+    }
+
+private:
+    struct Entry {
+        void* atomic;
+        Destroy destroy;
+    };
+    static constexpr std::size_t capacity = 4096;
+    static inline Entry entries[capacity]; // Relacy counts what is allocated
+    static inline std::size_t count = 0;
+};
+
 template<class T>
 class Atomic {
 public:
-    Atomic() : m_value(T{}) {}
-    explicit Atomic(T value) : m_value(value) {}
+    Atomic() : Atomic(T{}) {}
+    explicit Atomic(T value) {
+        ::new (static_cast<void*>(m_room)) rl::atomic<T>(value);
+        ModelledAtomics::add(
+            m_room, [](void* room) { static_cast<rl::atomic<T>*>(room)->~atomic(); });
+    }
+    Atomic(Atomic const&) = delete;
+    Atomic& operator=(Atomic const&) = delete;
 
-    T load(MemoryOrder order) const { return m_value.load(order, RL_INFO); }
-    void store(T value, MemoryOrder order) { m_value.store(value, order, RL_INFO); }
+    T load(MemoryOrder order) const { return model().load(order, RL_INFO); }
+    void store(T value, MemoryOrder order) { model().store(value, order, RL_INFO); }
     T fetch_add(T value, MemoryOrder order) {
-        return m_value.rmw(rl::rmw_type_t<rl::rmw_type_add>(), value, order, RL_INFO);
+        return model().rmw(rl::rmw_type_t<rl::rmw_type_add>(), value, order, RL_INFO);
     }
     bool compare_exchange(T& expected, T desired, MemoryOrder success, MemoryOrder failure) {
-        return m_value.compare_exchange(
+        return model().compare_exchange(
             rl::bool_t<false>(), expected, desired, success, failure, RL_INFO);
     }
 
 private:
-    rl::atomic<T> m_value;
+    rl::atomic<T>& model() const {
+        return *std::launder(static_cast<rl::atomic<T>*>(static_cast<void*>(m_room)));
+    }
+
+    alignas(rl::atomic<T>) mutable std::byte m_room[sizeof(rl::atomic<T>)];
 };
 
 /// A fence that orders nothing is none.

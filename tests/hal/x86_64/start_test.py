@@ -17,6 +17,7 @@ IMAGE = pathlib.Path(sys.argv.pop(1))
 COULD_NOT_START = 71
 PANIC = 70
 LIMIT_SECONDS = 60
+CHECKSUM = "the image is corrupt: its checksum is wrong; build or copy it again"
 
 
 def start(image, command_line="", *options):
@@ -36,9 +37,6 @@ def payload_offset(image):
     table, = struct.unpack_from("<Q", image, 32)
     count, = struct.unpack_from("<H", image, 56)
     return struct.unpack_from("<Q", image, table + (count - 1) * 56 + 8)[0]
-
-CHECKSUM = "the image is corrupt: its checksum is wrong; build or copy it again"
-
 
 class Start(unittest.TestCase):
     def damaged(self, change):

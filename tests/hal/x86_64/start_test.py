@@ -38,6 +38,7 @@ def payload_offset(image):
     count, = struct.unpack_from("<H", image, 56)
     return struct.unpack_from("<Q", image, table + (count - 1) * 56 + 8)[0]
 
+
 class Start(unittest.TestCase):
     def damaged(self, change):
         image = bytearray(IMAGE.read_bytes())

@@ -120,8 +120,7 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
             wait_for_input(console, run.timeout_s.has_value(), idle_after_end);
             break;
         case Stop::Kind::reset:
-            machine.reset();
-            break;
+            return static_cast<int>(Status::success); // a run ends where its machine starts anew
         case Stop::Kind::exited:
             return report_exit(console, stop.status);
         case Stop::Kind::crashed:

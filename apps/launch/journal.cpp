@@ -79,6 +79,9 @@ void Journal::note(Record const& record) {
     case RecordType::exit:
         exit_status = record.signed_number(0);
         break;
+    case RecordType::reset:
+        resets = true;
+        break;
     case RecordType::test_failure:
     case RecordType::value:
     case RecordType::tests:
@@ -127,6 +130,9 @@ Verdict judge(
         return {
             static_cast<int>(Status::panic),
             "the machine died while the kernel reported a panic: " + *journal.panic};
+    }
+    if (reason == "guest-reset" && journal.resets) {
+        return {static_cast<int>(Status::success), {}};
     }
     if (reason == "guest-reset") {
         return dead(fmt::format(

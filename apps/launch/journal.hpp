@@ -24,6 +24,7 @@ struct Journal {
     std::optional<std::string> last_command; ///< the latest command that ended
     std::optional<std::string> panic;
     std::optional<i64> exit_status;
+    bool resets = false; ///< the kernel said that it starts the machine anew
 
     /// One line: how far the run came.
     std::string progress() const;

@@ -39,6 +39,7 @@ constexpr RecordSchema schemas[] = {
     {RecordType::panic, "panic", panic_fields},
     {RecordType::exit, "exit", exit_fields},
     {RecordType::tests, "tests", tests_fields},
+    {RecordType::reset, "reset", {}},
 };
 
 constexpr bool schemas_are_indexed_by_type() {

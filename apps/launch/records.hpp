@@ -34,6 +34,7 @@ enum class RecordType : u8 {
     panic = 9,
     exit = 10,
     tests = 11,
+    reset = 12,
 };
 
 using RecordField = std::variant<u64, i64, std::string>;

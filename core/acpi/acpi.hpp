@@ -14,5 +14,6 @@
 
 #include "core/acpi/madt.hpp"
 #include "core/acpi/platform.hpp"
+#include "core/acpi/sleep.hpp"
 #include "core/acpi/srat.hpp"
 #include "core/acpi/tables.hpp"

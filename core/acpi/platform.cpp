@@ -46,6 +46,7 @@ constexpr usize fadt_reset_value = 128;
 constexpr usize fadt_x_dsdt = 140;
 constexpr usize fadt_x_pm1a_control = 172;
 constexpr usize fadt_x_pm1b_control = 184;
+constexpr usize fadt_sleep_control = 244;
 constexpr u32 flag_reset_register = 1u << 10;
 constexpr u32 flag_hardware_reduced = 1u << 20;
 
@@ -139,11 +140,18 @@ Result<Fadt> parse_fadt(TableBytes table) {
         .pm1a_control = TRY(read_pm1_control(table, fadt_x_pm1a_control, fadt_pm1a_control)),
         .pm1b_control = TRY(read_pm1_control(table, fadt_x_pm1b_control, fadt_pm1b_control)),
         .hardware_reduced = (flags & flag_hardware_reduced) != 0,
+        .sleep_control = {},
         .reset_register = {},
         .reset_value = 0};
     if (reaches(table, fadt_x_dsdt, sizeof(u64))) {
         u64 const extended = TRY(fields.peek_at<u64>(fadt_x_dsdt));
         fadt.dsdt = extended != 0 ? PhysAddr{extended} : fadt.dsdt;
+    }
+    if (fadt.hardware_reduced && reaches(table, fadt_sleep_control, generic_address_size)) {
+        GenericAddress const sleep = TRY(read_generic_address(table, fadt_sleep_control));
+        if (sleep.address != 0) {
+            fadt.sleep_control = sleep;
+        }
     }
     if ((flags & flag_reset_register) != 0 && reaches(table, fadt_reset_value, 1)) {
         GenericAddress const reset = TRY(read_generic_address(table, fadt_reset_register));

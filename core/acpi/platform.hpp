@@ -59,6 +59,8 @@ struct Fadt {
     GenericAddress pm1a_control;
     GenericAddress pm1b_control;
     bool hardware_reduced; ///< there are no fixed registers at all
+    std::optional<GenericAddress>
+        sleep_control; ///< of a hardware-reduced machine (section 4.8.3.7)
     std::optional<GenericAddress> reset_register;
     u8 reset_value;
 };

@@ -152,6 +152,11 @@ u8 halt(CommandContext& context) {
     context.kernel.power_off(static_cast<u8>(outcome));
 }
 
+u8 reset(CommandContext& context) {
+    context.out.end(status::success);
+    context.kernel.reset();
+}
+
 constexpr Command basic_table[] = {
     {"help", "[COMMAND]", "lists the commands", 1, help},
     {"version", "", "tells version, machine and build", 0, version},
@@ -167,6 +172,7 @@ constexpr Command basic_table[] = {
     {"panic", "[CAUSE]", "ends the run as a broken invariant would", 1, panic_command},
     {"fault", "[KIND]", "provokes a fault: read write execute null divide opcode stack", 1, fault},
     {"halt", "[STATUS]", "powers off", 1, halt},
+    {"reset", "", "starts the machine anew; a run ends with it", 0, reset},
 };
 
 } // namespace

@@ -121,13 +121,17 @@ void describe(Text& text, acpi::Tables const& tables, acpi::Signature signature)
 
 } // namespace
 
+acpi::PhysicalReader firmware_reader() {
+    return {nullptr, read_physical};
+}
+
 Result<void> open_firmware_tables(Kernel& kernel) {
     using trace::LogLevel;
     if (!kernel.boot_info.rsdp) {
         kernel.log(LogLevel::info, "the machine has no ACPI tables");
         return {};
     }
-    auto const tables = acpi::Tables::open({nullptr, read_physical}, *kernel.boot_info.rsdp);
+    auto const tables = acpi::Tables::open(firmware_reader(), *kernel.boot_info.rsdp);
     if (!tables) {
         kernel.log(
             LogLevel::warning, "the ACPI tables at {} are not used: {}", *kernel.boot_info.rsdp,

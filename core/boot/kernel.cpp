@@ -2,6 +2,7 @@
 #include "core/boot/kernel.hpp"
 
 #include "core/boot/console.hpp"
+#include "core/boot/firmware.hpp"
 #include "core/boot/panic.hpp"
 #include "hal/console.hpp"
 #include "hal/cpu.hpp"
@@ -48,7 +49,15 @@ void Kernel::send(Record& record) {
 void Kernel::power_off(u8 status) {
     Record record(RecordType::exit);
     send(record.integer(status));
+    adopt_power_plan(*this);
     hal::Power::exit(status);
+}
+
+void Kernel::reset() {
+    Record record(RecordType::reset);
+    send(record);
+    adopt_power_plan(*this);
+    hal::Power::reset();
 }
 
 void Kernel::run() {

@@ -55,6 +55,8 @@ public:
     void send(trace::Record& record);
     /// Ends the run with `status`.
     [[noreturn]] void power_off(u8 status);
+    /// Starts the machine anew; the run of a machine that somebody started ends with that.
+    [[noreturn]] void reset();
 
     hal::BootInfo const boot_info;
     Options const options;

@@ -26,6 +26,7 @@ enum class RecordType : u8 {
     panic = 9,        ///< s text
     exit = 10,        ///< i status
     tests = 11,       ///< u passed, u failed, u skipped
+    reset = 12,       ///< the machine is about to be started anew
 };
 
 /// One frame in the making. Text that does not fit any more is cut; numbers must fit.

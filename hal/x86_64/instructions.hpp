@@ -24,6 +24,16 @@ inline u8 read_port(u16 port) {
     asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port) : "memory");
     return value;
 }
+inline u16 read_port_16(u16 port) {
+    u16 value;
+    asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
+inline u32 read_port_32(u16 port) {
+    u32 value;
+    asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port) : "memory");
+    return value;
+}
 
 /// Writes `count` bytes from `bytes` to `port`, one after the other. O(count).
 inline void write_port_bytes(u16 port, void const* bytes, usize count) {

@@ -1,7 +1,7 @@
 // The end of a run.
 #pragma once
 
-#include "core/base/base.hpp"
+#include "hal/power_types.hpp"
 
 #include <concepts>
 
@@ -9,10 +9,11 @@
 
 namespace hal {
 
-using namespace twofold;
-
 template<class P>
-concept PowerContract = requires(u8 status) {
+concept PowerContract = requires(u8 status, PowerPlan const& plan) {
+    /// Tells the machine what its firmware's tables say. Once, before other processors run; a
+    /// machine with a door of its own may do without. O(1).
+    { P::adopt(plan) } -> std::same_as<void>;
     /// Ends the run with `status` (0: success). Never returns. Any context.
     { P::exit(status) } -> std::same_as<void>;
     /// Starts the machine anew. Never returns. Any context.

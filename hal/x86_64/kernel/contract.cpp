@@ -76,33 +76,4 @@ void Entropy::fill(std::span<std::byte> bytes) {
     }
 }
 
-void Power::exit(u8 status) {
-    metal::machine().serial.drain();
-    metal::debug_exit(status);
-}
-
-void Power::reset() {
-    constexpr u16 keyboard_controller = 0x64;
-    constexpr u8 pulse_reset = 0xfe;
-    constexpr unsigned most_polls = 100'000;
-    constexpr u8 input_full = 2;
-    for (unsigned poll = 0; poll < most_polls; ++poll) {
-        if ((metal::read_port(keyboard_controller) & input_full) == 0) {
-            break;
-        }
-    }
-    metal::write_port(keyboard_controller, pulse_reset);
-    for (unsigned poll = 0; poll < most_polls; ++poll) {
-        Cpu::pause();
-    }
-    // No interrupt table: the breakpoint cannot be delivered, nor the fault that follows, nor the
-    // third.
-    struct [[gnu::packed]] {
-        u16 limit;
-        u64 base;
-    } const nothing{};
-    asm volatile("lidt %0\n\tint3" : : "m"(nothing));
-    metal::stop();
-}
-
 } // namespace hal

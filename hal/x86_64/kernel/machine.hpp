@@ -1,6 +1,7 @@
 // What the parts of the metal machine share behind the contract.
 #pragma once
 
+#include "hal/power_types.hpp"
 #include "hal/x86_64/cpu_block.hpp"
 #include "hal/x86_64/handover.hpp"
 #include "hal/x86_64/serial.hpp"
@@ -13,6 +14,7 @@ struct Machine {
     Handover const* handover = nullptr;
     SerialPort serial{};
     CpuBlock boot_processor{};
+    hal::PowerPlan power{};
 };
 Machine& machine();
 

@@ -362,6 +362,7 @@ void give_up(std::string_view reason, std::string_view detail) {
     serial.write("\n");
     serial.drain();
     debug_exit(status_machine_crashed);
+    stop();
 }
 
 } // namespace metal

@@ -68,6 +68,7 @@ class Endings(HostTest):
         self.expect(done, 0)
         self.assertTrue(done.stdout.startswith("Twofold "), done.stdout)
         self.expect(host("--command", "halt 5"), 5)
+        self.expect(host("--command", "reset; halt 5"), 0)
         self.expect(host("--command", "no-such-command"), UNKNOWN_COMMAND)
 
     def test_piped_commands_end_with_the_input(self) -> None:

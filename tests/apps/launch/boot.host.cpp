@@ -228,6 +228,14 @@ TEST(Judge, CallsEverythingElseACrash) {
     EXPECT_EQ(judge(journal, {false, 0}, "guest-reset", "").status, 70);
 }
 
+TEST(Judge, LetsAKernelStartItsMachineAnew) {
+    Journal journal;
+    journal.said_hello = true;
+    journal.resets = true;
+    EXPECT_EQ(judge(journal, {false, 0}, "guest-reset", "").status, 0);
+    EXPECT_EQ(judge(journal, {false, 0}, "guest-shutdown", "").status, 71);
+}
+
 TEST(Judge, TellsARefusalFromACrash) {
     Journal const journal;
     Verdict const refused =

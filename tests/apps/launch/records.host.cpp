@@ -36,7 +36,7 @@ std::string one_of_each() {
            frame(7, Payload().s("Suite.Name").s("failed").u(99).s("")) +
            frame(8, Payload().s("base").s("align").s(std::string_view("\0\xFF\n", 3))) +
            frame(9, Payload().s("it \"broke\"\nhere")) + frame(10, Payload().i(70)) +
-           frame(11, Payload().u(3).u(1).u(0));
+           frame(11, Payload().u(3).u(1).u(0)) + frame(12, Payload());
 }
 
 std::vector<std::string> const one_of_each_json = {
@@ -53,6 +53,7 @@ std::vector<std::string> const one_of_each_json = {
     R"({"type":"panic","text":"it \"broke\"\nhere"})",
     R"({"type":"exit","status":70})",
     R"({"type":"tests","passed":3,"failed":1,"skipped":0})",
+    R"({"type":"reset"})",
 };
 
 } // namespace

@@ -55,6 +55,11 @@ void parse_table(unsigned choice, TableBytes table, Sum& sum) {
             sum.add(hpet.value().address.value);
         }
         break;
+    case 5:
+        if (auto const types = find_soft_off(table)) {
+            sum.add(types.value().pm1a + u64{types.value().pm1b});
+        }
+        break;
     default:
         if (auto const fadt = parse_fadt(table)) {
             sum.add(fadt.value().dsdt.value + fadt.value().pm1a_control.address);
@@ -93,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     }
     auto const bytes = std::as_bytes(std::span(data, size)).subspan(1);
     acpi::Sum sum;
-    if (data[0] < 5) {
+    if (data[0] < 6) {
         acpi::parse_table(data[0], bytes, sum);
     } else {
         acpi::read_memory(bytes, sum);

@@ -271,5 +271,50 @@ TEST(AcpiFadt, ExtendedFieldsComeFirst) {
     EXPECT_EQ(parse_fadt(table).error(), Error::corrupted);
 }
 
+TEST(AcpiSleep, TheTypesOfSoftOff) {
+    struct Case {
+        std::initializer_list<u8> code;
+        int a, b; ///< -1: refused
+    };
+    // Name, package, its length, how many elements, then these.
+    Case const cases[] = {
+        {{0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x00, 0x00, 0x00, 0x00}, 0, 0},
+        {{0x08, '\\', '_', 'S', '5', '_', 0x12, 0x07, 0x02, 0x0a, 0x05, 0x01}, 5, 1},
+        {{0x08, '_', 'S', '5', '_', 0x12, 0x46, 0x01, 0x02, 0x0b, 0x07, 0x00, 0x0c, 3, 0, 0, 0},
+         7,
+         3},
+        {{0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x01, 0x0a, 0x06}, 6, 6}, // one for both
+        {{0x08, 0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x02, 0x01, 0x01}, 1, 1},
+        {{0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x02, 0x0a, 0x08, 0x00}, -1, -1}, // four bits
+        {{0x08, '_', 'S', '5', '_', 0x12, 0x02, 0x00}, -1, -1},                   // no element
+        {{0x08, '_', 'S', '5', '_', 0x0a, 0x05}, -1, -1},                         // no package
+        {{0x08, '_', 'S', '5', '_', 0x12, 0xc6}, -1, -1},                         // cut short
+        {{0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x02, 0x0d, 'x', 0x00}, -1, -1},  // a text
+    };
+    for (Case const& item : cases) {
+        PhysicalMemory memory;
+        PhysAddr const start = memory.begin("DSDT");
+        for (u8 const byte : item.code) {
+            memory.put<u8>(byte);
+        }
+        auto const types = find_soft_off(memory.end(start));
+        if (item.a < 0) {
+            EXPECT_EQ(types.error(), Error::corrupted);
+        } else {
+            ASSERT_TRUE(types.has_value());
+            EXPECT_EQ(types.value().pm1a, item.a);
+            EXPECT_EQ(types.value().pm1b, item.b);
+        }
+    }
+}
+
+TEST(AcpiSleep, ATableWithoutIt) {
+    PhysicalMemory memory;
+    PhysAddr const start = memory.begin("DSDT");
+    memory.put<u8>(0x08).put_text("_S3_").put<u8>(0x12).put<u8>(0x08).put_text("_S5");
+    EXPECT_EQ(find_soft_off(memory.end(start)).error(), Error::not_found);
+    EXPECT_EQ(find_soft_off({}).error(), Error::corrupted);
+}
+
 } // namespace
 } // namespace twofold::acpi

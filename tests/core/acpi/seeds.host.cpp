@@ -56,6 +56,11 @@ int main(int count, char** arguments) {
     }
     std::vector<std::byte> const fadt(244);
     sound = sound && write_seed(folder / "fadt", 4, fadt);
+    std::vector<std::byte> dsdt(acpi::table_header_size);
+    for (u8 const byte : {0x08, 0x5f, 0x53, 0x35, 0x5f, 0x12, 0x06, 0x04, 0x0a, 0x05, 0x01, 0x00}) {
+        dsdt.push_back(std::byte{byte}); // Name (_S5_, Package (4) { 5, 1, 0,
+    }
+    sound = sound && write_seed(folder / "dsdt", 5, dsdt);
     config.extended = false;
     sound =
         sound && write_seed(folder / "rsdt", whole_memory, hosted::build_acpi_tables(base, config));

@@ -32,6 +32,18 @@ def start(image, command_line="", *options):
     return status, result.stdout.decode(errors="replace"), result.stderr.decode()
 
 
+def start_without_exit_device(machine, command, *options):
+    """Runs `command` on a machine whose only ways to end are those that its firmware describes: the
+    emulator's exit status, and what it logged of faults and resets."""
+    with tempfile.NamedTemporaryFile() as log:
+        result = subprocess.run(
+            ["qemu-system-x86_64", "-machine", machine, "-accel", "tcg", "-cpu", "max", "-m", "64M", "-nodefaults",
+             "-display", "none", "-no-reboot", "-serial", "null", "-d", "int,cpu_reset", "-D", log.name,
+             "-kernel", str(IMAGE), "-append", f"command={command}", *options],
+            stdin=subprocess.DEVNULL, timeout=LIMIT_SECONDS, check=False)
+        return result.returncode, pathlib.Path(log.name).read_text()
+
+
 def payload_offset(image):
     """Where the last loadable segment, the payload, begins in the file."""
     table, = struct.unpack_from("<Q", image, 32)
@@ -117,6 +129,15 @@ class Start(unittest.TestCase):
         self.assertEqual(status, PANIC)
         self.assertIn("#DF double fault (the stack is exhausted)", console)
         self.assertIn("registers:", console)
+
+    def test_firmware_switches_the_machine_off_and_starts_it_anew(self):
+        # Without a keyboard controller a reset is the register's, or a triple fault, which is logged.
+        for machine in ("q35,i8042=off", "microvm,isa-serial=on"):
+            for command in ("halt", "reset"):
+                with self.subTest(machine=machine, command=command):
+                    status, log = start_without_exit_device(machine, command)
+                    self.assertEqual(status, 0)
+                    self.assertNotIn("Triple fault", log)
 
     def test_a_panic_shows_the_edges(self):
         status, console, _ = start(IMAGE, "command='fault read'")

@@ -1,13 +1,12 @@
 // The exemplar machine: the contract as bare declarations. Compiled, never linked.
 #pragma once
 
-#include "core/base/base.hpp"
+#include "hal/power_types.hpp"
 
 namespace hal {
 
-using namespace twofold;
-
 struct Power {
+    static void adopt(PowerPlan const& plan);
     [[noreturn]] static void exit(u8 status);
     [[noreturn]] static void reset();
 };

@@ -1,6 +1,7 @@
 // base: the ground that every room stands on. Pure: no machine, no state, no allocation.
 #pragma once
 
+#include "core/base/address_sanitizer.hpp"
 #include "core/base/atomic.hpp"
 #include "core/base/bits.hpp"
 #include "core/base/byte_reader.hpp"

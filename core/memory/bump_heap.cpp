@@ -6,6 +6,15 @@
 
 namespace twofold::memory {
 
+BumpHeap::BumpHeap(std::span<std::byte> memory) : m_memory(memory) {
+    // A heap that had this memory before has left headers; the first one of most lies here.
+    u64 const base = heap::address_of(memory.data());
+    u64 const first = align_up(base + sizeof(Header), unit) - sizeof(Header) - base;
+    if (memory.size() >= first + sizeof(Header)) {
+        m_salt = (read(first).seal + base) * 0x94D0'49BB'1331'11EB + 1;
+    }
+}
+
 BumpHeap::Header BumpHeap::read(u64 place) const {
     Header header;
     std::memcpy(&header, m_memory.subspan(place).data(), sizeof(header));
@@ -64,7 +73,8 @@ Result<void> BumpHeap::free(std::byte* block) {
     write(place, header);
     while (m_last != none && (read(m_last).size & freed) != 0) {
         m_end = m_last;
-        m_last = read(m_last).previous;
+        m_last = read(m_end).previous;
+        write(m_end, {});
     }
     if (m_last == none) {
         m_end = 0;

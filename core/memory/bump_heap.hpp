@@ -15,7 +15,7 @@ namespace twofold::memory {
 /// preceded by a header with its size.
 class BumpHeap {
 public:
-    explicit BumpHeap(std::span<std::byte> memory) : m_memory(memory) {}
+    explicit BumpHeap(std::span<std::byte> memory);
     BumpHeap(BumpHeap const&) = delete;
     BumpHeap& operator=(BumpHeap const&) = delete;
 
@@ -27,7 +27,8 @@ public:
     Result<void> verify();
 
 private:
-    /// Lies before each block. The seal ties it to its place, so that other bytes are no header.
+    /// Lies before each block. The seal ties it to its place and heap, so that other bytes are no
+    /// header; one that goes loses it.
     struct Header {
         u64 size;     ///< of the block, rounding included; the lowest bit says that it is free
         u64 previous; ///< where the header before this one lies, or `none`
@@ -36,13 +37,14 @@ private:
     static constexpr u64 none = ~u64{0};
     static constexpr u64 freed = 1;
     static constexpr u64 unit = 16;
-    static u64 seal_of(u64 place) { return (place + 1) * 0x9E37'79B9'7F4A'7C15; }
+    u64 seal_of(u64 place) const { return (place + 1) * 0x9E37'79B9'7F4A'7C15 ^ m_salt; }
 
     Result<u64> place_of(std::byte* block) const;
     Header read(u64 place) const;
     void write(u64 place, Header header);
 
     std::span<std::byte> m_memory;
+    u64 m_salt = 0;    ///< other than that of a heap that had this memory before
     u64 m_end = 0;     ///< everything from here on was never taken, or is free again
     u64 m_last = none; ///< where the last header lies
     AllocatorStatistics m_statistics;

@@ -14,7 +14,9 @@ ListHeap::ListHeap(std::span<std::byte> memory) {
     if (usable >= sizeof(Header) + unit) {
         m_memory = memory.subspan(skipped, usable);
         m_first = 0;
-        write(0, {usable - sizeof(Header), none, free_seal, 0});
+        // A heap that had this memory before has left headers; its first one is here.
+        m_salt = (read(0).seal + heap::address_of(m_memory.data())) * 0x94D0'49BB'1331'11EB + 1;
+        write(0, {usable - sizeof(Header), none, free_seal(0), 0});
     }
 }
 
@@ -59,7 +61,7 @@ Result<std::byte*> ListHeap::allocate(Bytes size, Bytes alignment) {
     u64 previous = none;
     for (u64 place = m_first; place != none; previous = place, place = read(place).next) {
         Header const header = read(place);
-        CHECK(header.seal == (free_seal ^ place));
+        CHECK(header.seal == free_seal(place));
         Result<u64> const skip = skip_for(place, std::max(alignment.value, unit));
         if (skip && skip.value() <= header.size && header.size - skip.value() >= wanted) {
             std::byte* const block = take(previous, place, skip.value(), wanted);
@@ -76,8 +78,8 @@ std::byte* ListHeap::take(u64 previous, u64 place, u64 skip, u64 wanted) {
     Header front = read(place);
     if (skip != 0) { // the block in front keeps its place in the list
         u64 const behind = place + skip;
-        write(behind, {front.size - skip, front.next, free_seal ^ behind, 0});
-        write(place, {skip - sizeof(Header), behind, free_seal ^ place, 0});
+        write(behind, {front.size - skip, front.next, free_seal(behind), 0});
+        write(place, {skip - sizeof(Header), behind, free_seal(place), 0});
         previous = place;
         place = behind;
         front = read(place);
@@ -85,12 +87,12 @@ std::byte* ListHeap::take(u64 previous, u64 place, u64 skip, u64 wanted) {
     u64 next = front.next;
     if (front.size - wanted >= sizeof(Header) + unit) {
         u64 const behind = place + sizeof(Header) + wanted;
-        write(behind, {front.size - wanted - sizeof(Header), next, free_seal ^ behind, 0});
+        write(behind, {front.size - wanted - sizeof(Header), next, free_seal(behind), 0});
         next = behind;
         front.size = wanted;
     }
     set_next(previous, next);
-    write(place, {front.size, none, live_seal ^ place, 0});
+    write(place, {front.size, none, live_seal(place), 0});
     m_statistics.reserved += Bytes{front.size};
     m_statistics.reserved_ever += Bytes{front.size};
     return m_memory.subspan(place + sizeof(Header)).data();
@@ -107,10 +109,10 @@ Result<u64> ListHeap::place_of(std::byte* block) const {
     }
     u64 const place = at - sizeof(Header);
     u64 const seal = read(place).seal;
-    if (seal == (live_seal ^ place)) {
+    if (seal == live_seal(place)) {
         return place;
     }
-    if (seal == (free_seal ^ place)) {
+    if (seal == free_seal(place)) {
         return Error::invalid_state;
     }
     // A header that was merged into the free block before it is gone; so is what lay there.
@@ -132,11 +134,12 @@ Result<void> ListHeap::free(std::byte* block) {
         previous = next;
         next = read(next).next;
     }
-    header = {header.size, next, free_seal ^ place, 0};
+    header = {header.size, next, free_seal(place), 0};
     if (next != none && place + sizeof(Header) + header.size == next) {
         Header const behind = read(next);
         header.size += sizeof(Header) + behind.size;
         header.next = behind.next;
+        erase(next);
     }
     write(place, header);
     if (previous == none) {
@@ -148,6 +151,7 @@ Result<void> ListHeap::free(std::byte* block) {
     if (previous + sizeof(Header) + before.size == place) {
         before.size += sizeof(Header) + header.size;
         before.next = header.next;
+        erase(place);
     }
     write(previous, before);
     return {};
@@ -173,8 +177,8 @@ Result<void> ListHeap::verify() {
     bool after_free = false;
     for (u64 place = 0; place < m_memory.size();) {
         Header const header = read(place);
-        bool const is_free = header.seal == (free_seal ^ place);
-        bool const known = is_free || header.seal == (live_seal ^ place);
+        bool const is_free = header.seal == free_seal(place);
+        bool const known = is_free || header.seal == live_seal(place);
         bool const good = known && header.size <= m_memory.size() - place - sizeof(Header) &&
                           is_free == (place == expected_free) && !(is_free && after_free);
         if (!good) {

@@ -31,7 +31,7 @@ private:
     static constexpr u64 none = ~u64{0};
 
     /// Lies before each block, free or not; places are offsets in `m_memory`. The seal ties it to
-    /// its place and state, so that other bytes are no header.
+    /// its place, state and heap, so that other bytes are no header; one that goes loses it.
     struct Header {
         u64 size; ///< of the block behind it; a multiple of unit
         u64 next; ///< place of the next free header, or `none`; only while free
@@ -39,8 +39,8 @@ private:
         u64 padding;
     };
     static_assert(sizeof(Header) % unit == 0);
-    static constexpr u64 live_seal = 0x9E37'79B9'7F4A'7C15;
-    static constexpr u64 free_seal = 0xBF58'476D'1CE4'E5B9;
+    u64 live_seal(u64 place) const { return place ^ m_salt ^ 0x9E37'79B9'7F4A'7C15; }
+    u64 free_seal(u64 place) const { return place ^ m_salt ^ 0xBF58'476D'1CE4'E5B9; }
 
     Result<u64> place_of(std::byte* block) const;
     Header read(u64 place) const;
@@ -50,7 +50,10 @@ private:
     Result<u64> skip_for(u64 place, u64 alignment) const;
     std::byte* take(u64 previous, u64 place, u64 skip, u64 wanted);
 
+    void erase(u64 place) { write(place, {}); }
+
     std::span<std::byte> m_memory;
+    u64 m_salt = 0;     ///< other than that of a heap that had this memory before
     u64 m_first = none; ///< the first free header
     AllocatorStatistics m_statistics;
 };

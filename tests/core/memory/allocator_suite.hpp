@@ -3,12 +3,14 @@
 //
 //     check_bad_input        sizes and pointers that make no sense
 //     check_resize           content and alignment survive every change of size
+//     check_failures         every allocation of a workload of containers fails, once and from then
+//                            on: nothing is lost, and nothing breaks
 //     RandomTest             random operations against a model: blocks as disjoint intervals, each
 //                            with a pattern of its own
 #pragma once
 
-#include "core/memory/allocator.hpp"
-#include "core/memory/heap/raw.hpp"
+#include "core/memory/memory.hpp"
+#include "tests/core/memory/failing_allocator.hpp"
 #include "tests/support/test.hpp"
 
 #include <algorithm>
@@ -61,7 +63,11 @@ void check_bad_input(A& allocator) {
     std::byte* const block = allocator.allocate({200}, {16}).value();
     write_marks(block, 200, 1);
     EXPECT_EQ(allocator.resize(block, {0}, {16}).error(), Error::invalid_argument);
-    EXPECT_EQ(allocator.resize(block, {300}, {3}).error(), Error::invalid_argument);
+    for (u64 const alignment : {u64{0}, u64{3}, u64{24}, ~u64{0}}) {
+        EXPECT_EQ(allocator.resize(block, {300}, {alignment}).error(), Error::invalid_argument);
+        EXPECT_EQ(allocator.resize(block, {100}, {alignment}).error(), Error::invalid_argument);
+    }
+    EXPECT_EQ(allocator.resize(block, {300}, {u64{1} << 63}).error(), Error::out_of_memory);
     for (u64 const size : huge_sizes) {
         EXPECT_EQ(allocator.resize(block, {size}, {16}).error(), Error::out_of_memory);
     }
@@ -69,10 +75,14 @@ void check_bad_input(A& allocator) {
     EXPECT_EQ(allocator.free(&outside).error(), Error::out_of_range);
     EXPECT_EQ(allocator.free(nullptr).error(), Error::out_of_range);
     EXPECT_EQ(allocator.usable_size(&outside).error(), Error::out_of_range);
+    EXPECT_EQ(allocator.usable_size(nullptr).error(), Error::out_of_range);
+    EXPECT_EQ(allocator.resize(&outside, {8}, {16}).error(), Error::out_of_range);
+    EXPECT_EQ(allocator.resize(nullptr, {8}, {16}).error(), Error::out_of_range);
     std::span<std::byte> const bytes(block, 200);
     for (u64 const inside : {1, 2, 8, 15, 16, 17, 32, 48, 64, 128, 192}) {
         EXPECT_EQ(allocator.free(&bytes[inside]).error(), Error::invalid_argument);
         EXPECT_EQ(allocator.resize(&bytes[inside], {8}, {16}).error(), Error::invalid_argument);
+        EXPECT_EQ(allocator.usable_size(&bytes[inside]).error(), Error::invalid_argument);
     }
     EXPECT_TRUE(has_marks(block, 200, 1)); // nothing of this touched it
     EXPECT_TRUE(allocator.free(block).has_value());
@@ -104,6 +114,71 @@ void check_resize(A& allocator) {
         ASSERT_TRUE(allocator.free(block).has_value());
         ASSERT_TRUE(allocator.verify().has_value());
     }
+}
+
+/// What a program does with containers, on an allocator whose allocations may fail. The number of
+/// operations that were refused.
+template<Allocator A>
+u64 use_containers(A& allocator) {
+    u64 refused = 0;
+    auto const try_to = [&refused](Result<void> const& outcome) { refused += outcome ? 0 : 1; };
+    Vector<String<A>, A> texts(allocator);
+    for (u64 i = 0; i < 6; ++i) {
+        Result<String<A>> text = String<A>::create(allocator, "a text of some length");
+        if (!text) {
+            ++refused;
+            continue;
+        }
+        try_to(text.value().append(text.value()));
+        usize const before = texts.size();
+        Result<void> const pushed = texts.emplace(std::move(text).value());
+        try_to(pushed);
+        EXPECT_EQ(texts.size(), before + (pushed ? 1 : 0));
+    }
+    for (String<A> const& text : texts) {
+        EXPECT_TRUE(text.view().starts_with("a text of some length"));
+    }
+    struct alignas(128) Wide {
+        u64 value = 7;
+    };
+    Result<Box<Wide, A>> const wide = Box<Wide, A>::create(allocator);
+    refused += wide ? 0 : 1;
+    if (wide) {
+        EXPECT_EQ(wide.value()->value, 7u);
+    }
+    Result<std::byte*> block = allocator.allocate({100}, {16});
+    if (!block) {
+        return refused + 1;
+    }
+    write_marks(block.value(), 100, 5);
+    for (u64 const size : {300, 9000, 200}) {
+        Result<std::byte*> const moved = allocator.resize(block.value(), {size}, {16});
+        refused += moved ? 0 : 1;
+        block = moved ? moved.value() : block.value();
+        EXPECT_TRUE(has_marks(block.value(), 48, 5));
+    }
+    EXPECT_TRUE(allocator.free(block.value()).has_value());
+    return refused;
+}
+
+template<Allocator A>
+void check_failures(A& allocator) {
+    Bytes const before = allocator.statistics().reserved;
+    FailingAllocator<A> failing(allocator);
+    EXPECT_EQ(use_containers(failing), 0u);
+    u64 const allocations = failing.asked();
+    EXPECT_GT(allocations, 15u);
+    for (u64 number = 1; number <= allocations; ++number) {
+        for (bool const for_ever : {false, true}) {
+            failing.fail_at(number, for_ever);
+            EXPECT_GT(use_containers(failing), 0u);
+            EXPECT_EQ(failing.out(), 0);
+            EXPECT_EQ(allocator.statistics().reserved, before);
+            ASSERT_TRUE(allocator.verify().has_value());
+        }
+    }
+    failing.fail_at(0, false);
+    EXPECT_EQ(use_containers(failing), 0u); // and all works again
 }
 
 /// Random operations on an allocator and on a model of it: the blocks that are handed out, as

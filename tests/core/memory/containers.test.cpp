@@ -1,53 +1,12 @@
 // Box, Vector and String over an allocator: values, moves, lifetimes, and every allocation failing.
+#include "tests/core/memory/failing_allocator.hpp"
 #include "tests/core/memory/heap_support.hpp"
 #include "tests/support/test.hpp"
 
 namespace twofold::memory::testing {
 namespace {
 
-/// An allocator that refuses its n-th allocation, or that and all later ones, and knows what is
-/// still out.
-class FailingHeap {
-public:
-    explicit FailingHeap(TestHeap& heap) : m_heap(heap) {}
-
-    Result<std::byte*> allocate(Bytes size, Bytes alignment) {
-        ++m_asked;
-        if (m_fail_at != 0 && (m_asked == m_fail_at || (m_for_ever && m_asked > m_fail_at))) {
-            return Error::out_of_memory;
-        }
-        std::byte* const block = TRY(m_heap.allocate(size, alignment));
-        ++m_out;
-        return block;
-    }
-    Result<void> free(std::byte* block) {
-        TRY(m_heap.free(block));
-        --m_out;
-        return {};
-    }
-    Result<std::byte*> resize(std::byte* block, Bytes size, Bytes alignment) {
-        return m_heap.resize(block, size, alignment);
-    }
-    Result<Bytes> usable_size(std::byte* block) { return m_heap.usable_size(block); }
-    AllocatorStatistics statistics() const { return m_heap.statistics(); }
-    Result<void> verify() { return m_heap.verify(); }
-
-    void fail_at(u64 number, bool for_ever) {
-        m_asked = 0;
-        m_fail_at = number;
-        m_for_ever = for_ever;
-    }
-    u64 asked() const { return m_asked; }
-    i64 out() const { return m_out; }
-
-private:
-    TestHeap& m_heap;
-    u64 m_asked = 0;
-    u64 m_fail_at = 0;
-    bool m_for_ever = false;
-    i64 m_out = 0;
-};
-static_assert(Allocator<FailingHeap>);
+using FailingHeap = FailingAllocator<TestHeap>;
 
 /// Counts those that exist.
 struct Counted {

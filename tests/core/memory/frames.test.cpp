@@ -353,6 +353,41 @@ FRAME_TEST(MapsThatMakeNoSense) {
     EXPECT_TRUE(!F::create({.free = std::array{arena.whole()}, .cpus = 0}).has_value());
 }
 
+/// From a firmware's report that contradicts itself to frames: what is handed out is usable by all
+/// that was said of it.
+FRAME_TEST(AReportWithOverlapsAndHoles) {
+    Arena const arena;
+    MemoryRange const reported[] = {
+        arena.range(1000, 2000),                             // out of order
+        arena.range(0, 900),                                 // a hole behind
+        arena.range(100, 200, MemoryKind::reserved),         // inside usable memory
+        arena.range(850, 950, MemoryKind::acpi_reclaimable), // across its end
+        arena.range(150, 300, MemoryKind::bad),              // overlaps what is reserved already
+        arena.range(1000, 2000),                             // said twice
+        {arena.page(1500) + 1_B, 1_B, MemoryKind::acpi_nvs}, // part of a page
+        {arena.page(4000), 0_B, MemoryKind::usable},         // nothing
+    };
+    MemoryMap const map = MemoryMap::create(reported).value();
+    FixedVector<MemoryRange, MemoryMap::ranges_max> usable;
+    for (MemoryRange const& range : map.ranges()) {
+        if (range.kind == MemoryKind::usable) {
+            EXPECT_TRUE(usable.push_back(range).has_value());
+        }
+    }
+    F& frames = *F::create({.free = usable.items()}).value();
+    u64 const metadata = frames.statistics().metadata / page_size;
+    u64 count = 0;
+    while (auto const frame = frames.allocate(0)) {
+        u64 const index = (frame.value() - arena.page(0)) / page_size;
+        EXPECT_TRUE(
+            index < 100 || (index >= 300 && index < 850) ||
+            (index >= 1000 && index < 2000 && index != 1500));
+        ++count;
+    }
+    EXPECT_EQ(count + metadata, 100u + 550 + 999);
+    EXPECT_FALSE(frames.validate().found());
+}
+
 FRAME_TEST(EightMebibytes) {
     Arena const arena(11);
     F& frames = make_frames<F>({arena.whole()});

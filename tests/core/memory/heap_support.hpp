@@ -43,6 +43,7 @@ public:
             CHECK(!m_pages[page]);
             m_pages[page] = true;
         }
+        unpoison(m_memory.subspan(offset.value).data(), size.value);
         std::memset(m_memory.subspan(offset.value).data(), 0, size.value);
         m_committed += size.value;
         return {};
@@ -53,6 +54,7 @@ public:
             CHECK(m_pages[page]);
             m_pages[page] = false;
         }
+        unpoison(m_memory.subspan(offset.value).data(), size.value); // as the machine's MMU does
         std::memset(m_memory.subspan(offset.value).data(), static_cast<int>(lost), size.value);
         m_committed -= size.value;
     }
@@ -134,7 +136,8 @@ static_assert(HeapBacking<ArenaBacking> && HeapEnvironment<TestEnvironment>);
 using TestHeap = Heap<ArenaBacking, TestEnvironment>;
 static_assert(Allocator<TestHeap>);
 
-/// The arena of all tests of one image: they run one after the other.
+/// The arena of all tests of one image: they run one after the other. What a test before has closed
+/// to the sanitizer is open again.
 std::span<std::byte> arena();
 
 /// A heap in the arena.

@@ -12,6 +12,10 @@ if(CMAKE_UNITY_BUILD)
     target_compile_options(warnings INTERFACE -Wno-shadow)
 endif()
 
+if(TWOFOLD_HEAP_CHECKS)
+    target_compile_definitions(warnings INTERFACE TWOFOLD_WITH_HEAP_CHECKS)
+endif()
+
 # What kernel code is compiled with on every machine: freestanding, no exceptions, no RTTI, no red
 # zone, frame pointers, no vector or floating-point register.
 add_library(kernel_code INTERFACE)

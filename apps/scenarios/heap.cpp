@@ -112,6 +112,58 @@ void record_allocator(Recorder& record, std::string_view title, A& allocator) {
     step.result("verify", allocator.verify());
 }
 
+/// The debugging layer's environment: what it finds is recorded.
+struct Finder {
+    static constexpr bool free_blocks_stay_untouched = false;
+    struct Scope {
+        explicit Scope(Finder&) {}
+    };
+    explicit Finder(Corruption& corruption) : last(corruption) {}
+    CallStack call_stack() const { return {}; }
+    void before_allocation(Bytes) const {}
+    void report(Corruption const& found) const { last = found; }
+    Corruption& last;
+};
+
+/// A write that nobody but the layer sees.
+void stray_write(std::byte* at) {
+    unpoison(at, 1);
+    *at ^= std::byte{1};
+}
+
+void record_debugging(Recorder& record, ListHeap& below) {
+    using Layer = DebugAllocator<ListHeap, Finder>;
+    Corruption last;
+    Layer& layer = *Layer::create(below, last).value();
+    record_allocator(record, "debugging layer", layer);
+    Steps step(record, "damage");
+    auto const found = [&](std::string_view what) {
+        record.text(what, corruption_name(std::exchange(last, {}).kind));
+    };
+    std::byte* const block = layer.allocate({50}, {16}).value();
+    step.number("fresh memory", static_cast<u64>(block[49]));
+    stray_write(heap::byte_at(block, 50));
+    step.result("free of an overflowed block", layer.free(block));
+    found("damage: behind");
+    stray_write(heap::byte_at(block, 50)); // as it was
+    stray_write(heap::byte_at(block, 0 - u64{7}));
+    step.result("verify of an underflowed block", layer.verify());
+    found("damage: before");
+    stray_write(heap::byte_at(block, 0 - u64{7}));
+    step.number("blocks in use", layer.live_blocks());
+    step.number("bytes in use", layer.live_bytes().value);
+    layer.for_each_site([&](auto const& site) { step.number("blocks of the site", site.blocks); });
+    step.result("end with a block in use", Layer::destroy(layer));
+    step.result("free", layer.free(block));
+    stray_write(heap::byte_at(block, 20));
+    step.result("verify after a write after free", layer.verify());
+    found("damage: after free");
+    layer.trim();
+    found("damage: at the end of the quarantine");
+    step.result("end", Layer::destroy(layer));
+    step.number("reserved below", below.statistics().reserved.value);
+}
+
 void record_containers(Recorder& record, ScenarioHeap& heap) {
     Steps step(record, "containers");
     {
@@ -191,6 +243,7 @@ void heap(Recorder& record, twofold::boot::Kernel& kernel) {
         record_allocator(record, "bump heap", bump);
         ListHeap list(arena);
         record_allocator(record, "list heap", list);
+        record_debugging(record, list);
     }
     TwoProcessors processors;
     FrameBacking tiny(arena.first(64 << 10));

@@ -4,6 +4,7 @@
 #include "core/boot/command.hpp"
 #include "core/boot/composition.hpp"
 #include "core/boot/fault.hpp"
+#include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/options.hpp"
 #include "core/boot/panic.hpp"

@@ -36,7 +36,9 @@ Result<void> open_heap(Kernel& kernel) {
     StorageCursor storage(std::span(hal::Memory::linear(place), size.value));
     kernel.heap_environment.emplace(TRY(KernelHeapEnvironment::create(storage, cpus)));
     kernel.heap_backing.emplace(*kernel.space);
-    kernel.heap = TRY(memory::KernelHeap::create(*kernel.heap_backing, *kernel.heap_environment));
+    memory::BareKernelHeap* const bare =
+        TRY(memory::BareKernelHeap::create(*kernel.heap_backing, *kernel.heap_environment));
+    kernel.heap = TRY(layer_heap(kernel, *bare));
     TRY(try_heap(*kernel.heap));
     kernel.log(
         trace::LogLevel::info, "the heap begins at {} and holds {} KiB", kernel.space->heap().base,
@@ -45,6 +47,17 @@ Result<void> open_heap(Kernel& kernel) {
 }
 
 u8 show_heap(CommandContext& context) {
+    if (!context.arguments.empty()) {
+        std::span<std::string_view const> const words = context.arguments;
+        if (words[0] == "leaks" && words.size() == 1) {
+            return list_blocks(context);
+        }
+        if (words[0] == "misuse") {
+            return misuse_heap(context, words.size() == 2 ? words[1] : "");
+        }
+        context.out.line("heap: 'heap', 'heap leaks' or 'heap misuse KIND'");
+        return status::usage;
+    }
     memory::KernelHeap& heap = *context.kernel.heap;
     memory::AllocatorStatistics const seen = heap.statistics();
     context.out.table(heap_columns);

@@ -3,6 +3,7 @@
 
 #include "core/boot/console.hpp"
 #include "core/boot/firmware.hpp"
+#include "core/boot/heap.hpp"
 #include "core/boot/panic.hpp"
 #include "hal/console.hpp"
 #include "hal/cpu.hpp"
@@ -47,6 +48,9 @@ void Kernel::send(Record& record) {
 }
 
 void Kernel::power_off(u8 status) {
+    if constexpr (memory::heap_checks_enabled) {
+        report_leaks(*this);
+    }
     Record record(RecordType::exit);
     send(record.integer(status));
     adopt_power_plan(*this);

@@ -47,7 +47,19 @@ recurse(u64 depth) { // NOLINT(misc-no-recursion): the point of it
     return depth == ~u64{0} ? 0 : recurse(depth + 1) + frame[depth % 64];
 }
 
+__attribute__((noinline)) void write_watched(std::byte* at) {
+    *static_cast<std::byte volatile*>(at) = std::byte{0x2f};
+}
+
+__attribute__((noinline, no_sanitize("address", "undefined"))) void write_unseen(std::byte* at) {
+    *static_cast<std::byte volatile*>(at) = std::byte{0x2f};
+}
+
 } // namespace
+
+void provoke_write(std::byte* at, Watched watched) {
+    (watched == Watched::by_nobody ? write_unseen : write_watched)(at);
+}
 
 Result<void> provoke_fault(std::string_view kind) {
     if (kind == "read") {

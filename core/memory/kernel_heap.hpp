@@ -3,6 +3,7 @@
 // pages come from).
 #pragma once
 
+#include "core/memory/debug/kernel_debug.hpp"
 #include "core/memory/heap/heap.hpp"
 #include "core/memory/space/kernel_heap_backing.hpp"
 #include "core/sync/sync.hpp"
@@ -43,7 +44,11 @@ private:
     sync::LockableSpinLock m_lock{sync::LockRank::heap};
 };
 
-using KernelHeap = Heap<KernelHeapBacking, KernelHeapEnvironment>;
-static_assert(Allocator<KernelHeap>);
+/// The heap itself, and how the kernel uses it: in builds with heap checks, through the debugging
+/// layer.
+using BareKernelHeap = Heap<KernelHeapBacking, KernelHeapEnvironment>;
+using DebugKernelHeap = DebugAllocator<BareKernelHeap, KernelDebugEnvironment>;
+using KernelHeap = std::conditional_t<heap_checks_enabled, DebugKernelHeap, BareKernelHeap>;
+static_assert(Allocator<BareKernelHeap>);
 
 } // namespace twofold::memory

@@ -7,6 +7,8 @@
 #include "core/memory/containers/box.hpp"
 #include "core/memory/containers/string.hpp"
 #include "core/memory/containers/vector.hpp"
+#include "core/memory/debug/debug_allocator.hpp"
+#include "core/memory/debug/no_alloc.hpp"
 #include "core/memory/early_frames.hpp"
 #include "core/memory/frames/bitmap_frames.hpp"
 #include "core/memory/frames/buddy_frames.hpp"

@@ -8,6 +8,8 @@
 #include "core/trace/trace.hpp"
 #include "hal/cpu.hpp"
 
+#include <source_location>
+
 namespace twofold::sync {
 
 /// From the outermost lock to the innermost. A new lock takes a name of its own between those that
@@ -16,11 +18,18 @@ enum class LockRank : u8 {
     device = 16,
     task = 32,
     scheduler = 48,
+    heap_checks = 56,   ///< the heap's debugging layer; takes blocks of the heap
     heap = 64,          ///< the heap; takes pages of the kernel's space
     pool = 80,          ///< pools and arenas; take pages and frames
     address_space = 96, ///< page tables; takes frames
     frames = 112,       ///< a zone of frames; takes nothing
     innermost = 255,    ///< nothing is taken while it is held
+};
+
+/// A scope in which this processor takes no memory (core/memory/debug/no_alloc.hpp).
+struct NoAllocScope {
+    std::source_location where;
+    NoAllocScope const* outer = nullptr;
 };
 
 /// What this room keeps for each processor. The HAL's per-CPU pointer leads to an object that
@@ -30,6 +39,8 @@ struct CpuState {
 
     LockRank held[locks_max]{}; ///< in the order they were taken, so ascending
     u32 held_count = 0;
+    NoAllocScope const* no_alloc =
+        nullptr;              ///< the innermost; only builds with heap checks have one
     trace::FlightRing flight; ///< the rare paths that it took last
 };
 

@@ -51,6 +51,7 @@ bool run_test(Run& run, u64 index) {
     run.kernel.send(begin.text(run.name.view()));
     run.kernel.event(EventKind::test_begin, index);
     run.failed_expectations = 0;
+    u64 const blocks = boot::blocks_in_use(run.kernel);
     u64 const before = hal::Cpu::cycle_counter();
     auto const fault = boot::catch_fault([&run] { run.test->body(); });
     u64 const cycles = hal::Cpu::cycle_counter() - before;
@@ -61,6 +62,12 @@ bool run_test(Run& run, u64 index) {
             format_to(
                 std::span(text), "fault kind {} at {}, instruction {:#x}",
                 static_cast<u32>(fault->kind), fault->address, fault->instruction));
+    }
+    if (u64 const left = boot::blocks_in_use(run.kernel); left > blocks) {
+        char text[60];
+        fail(
+            run.test->file, run.test->line, "every block of the kernel's heap given back",
+            format_to(std::span(text), "{} are not; 'heap leaks' lists them", left - blocks));
     }
     bool const passed = run.failed_expectations == 0;
     run.kernel.event(EventKind::test_end, index, run.failed_expectations);

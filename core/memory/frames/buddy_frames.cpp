@@ -1,6 +1,8 @@
 // Requests, magazines and misuse of the kernel's allocator of frames.
 #include "core/memory/frames/buddy_frames.hpp"
 
+#include "core/memory/debug/no_alloc.hpp"
+
 #include <algorithm>
 
 namespace twofold::memory {
@@ -20,6 +22,7 @@ constexpr FrameState single = FrameState::allocated(0);
 } // namespace
 
 Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
+    note_allocation("frames", order <= max_order ? page_size * (u64{1} << order) : Bytes{});
     if (order == 0) [[likely]] {
         sync::InterruptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
@@ -81,6 +84,7 @@ void BuddyFrames::make_room(Magazine& magazine) {
 }
 
 Result<PhysAddr> BuddyFrames::allocate(FrameRequest const& request) {
+    note_allocation("frames", page_size * request.pages);
     if (!is_sensible(request)) {
         return Error::invalid_argument;
     }

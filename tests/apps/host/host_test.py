@@ -99,6 +99,17 @@ class Endings(HostTest):
             done.stdout, r"last edges \(1 in all\):\n  tick \d+  fault refused  core/memory/space/"
         )
 
+    def test_heap_without_checks_keeps_no_book(self) -> None:
+        done = host("--command", "heap leaks")
+        if done.returncode != 0:  # with checks: heap_checks_test.py
+            self.expect(done, 1)
+            self.assertIn("keeps no book of blocks (TWOFOLD_HEAP_CHECKS)", done.stdout)
+
+    def test_little_memory(self) -> None:
+        for memory in ("4M", "8M"):
+            with self.subTest(memory=memory):
+                self.expect(host("--memory", memory, "--command", "mem; frames; heap; vm"), 0)
+
     def test_every_provoked_fault_is_the_kernels(self) -> None:
         for kind in ("read", "null", "write", "execute", "divide", "opcode", "stack"):
             done = host("--command", f"fault {kind}")

@@ -3,6 +3,7 @@
 #include <selected_allocator.hpp> // the guide's, or generated: includes the chosen file
 
 #include "tests/core/memory/allocator_suite.hpp"
+#include "tests/core/memory/debug_support.hpp"
 #include "tests/core/memory/heap_support.hpp"
 
 namespace twofold::memory::testing {
@@ -67,6 +68,41 @@ TEST(SelectedAllocator, FailuresOfAContainerLeaveNothingBehind) {
     }
     EXPECT_EQ(allocator.statistics().reserved, Bytes{0});
     EXPECT_TRUE(allocator.verify().has_value());
+}
+
+TEST(SelectedAllocator, EveryAllocationFailsOnceAndFromThenOn) {
+    SelectedAllocator allocator(arena());
+    check_failures(allocator);
+}
+
+TEST(SelectedAllocator, RandomOperationsSurviveRandomFailures) {
+    SelectedAllocator allocator(arena());
+    FailingAllocator<SelectedAllocator> failing(allocator);
+    RandomTest<FailingAllocator<SelectedAllocator>, 128> random(failing, 12);
+    random.run(5'000, 20'000, [&failing](Random& choice) {
+        failing.fail_at(choice.below(8) == 0 ? 1 : 0, false);
+    });
+    failing.fail_at(0, false);
+    random.free_all();
+    EXPECT_GT(failing.refused(), 100u);
+    EXPECT_EQ(failing.out(), 0);
+    EXPECT_EQ(allocator.statistics().reserved, Bytes{0});
+}
+
+/// The allocator under the debugging layer, whose own suite runs on it.
+TEST(SelectedAllocator, StandsUnderTheDebuggingLayer) {
+    SelectedAllocator allocator(arena());
+    DebugReports reports;
+    auto& layer = *DebugLayer<SelectedAllocator>::create(allocator, reports).value();
+    check_bad_input(layer);
+    check_resize(layer);
+    RandomTest<DebugLayer<SelectedAllocator>, 64> random(layer, 13);
+    random.run(2'000, 5'000, [](Random&) {});
+    random.free_all();
+    EXPECT_EQ(layer.live_blocks(), 0u);
+    EXPECT_EQ(reports.count, 0u);
+    EXPECT_TRUE(DebugLayer<SelectedAllocator>::destroy(layer).has_value());
+    EXPECT_EQ(allocator.statistics().reserved, Bytes{0});
 }
 
 } // namespace

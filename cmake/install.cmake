@@ -42,9 +42,22 @@ foreach(room IN LISTS rooms)
     install(DIRECTORY ${folder}/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/twofold/${relative}
         FILES_MATCHING PATTERN "*.hpp" PATTERN mutants EXCLUDE)
 endforeach()
+
+# Allocators and containers, and the adapters that the standard library's containers take.
+set(headers ${CMAKE_INSTALL_INCLUDEDIR}/twofold)
+foreach(header IN ITEMS allocator bump_heap list_heap resize)
+    install(FILES ${CMAKE_SOURCE_DIR}/core/memory/${header}.hpp DESTINATION ${headers}/core/memory)
+endforeach()
+foreach(folder IN ITEMS core/memory/containers core/memory/heap apps/adapters)
+    install(DIRECTORY ${CMAKE_SOURCE_DIR}/${folder}/ DESTINATION ${headers}/${folder}
+        FILES_MATCHING PATTERN "*.hpp")
+endforeach()
+foreach(header IN ITEMS block_table call_sites corruption debug_allocator patterns)
+    install(FILES ${CMAKE_SOURCE_DIR}/core/memory/debug/${header}.hpp DESTINATION ${headers}/core/memory/debug)
+endforeach()
 install(FILES ${CMAKE_SOURCE_DIR}/core/base/mutants/none/mutant_choice.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/twofold)
-install(TARGETS checks ${rooms} EXPORT twofold ARCHIVE)
+install(TARGETS checks allocators ${rooms} EXPORT twofold ARCHIVE)
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/twofold)
 install(EXPORT twofold NAMESPACE twofold:: FILE twofoldTargets.cmake DESTINATION ${package_folder})

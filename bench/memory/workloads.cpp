@@ -9,10 +9,14 @@
 //     shift    fill to 64 MiB with 16-128 bytes, give 90 percent back at random, and again with
 //              130-256, 500-2,000 and 16-4,000 bytes; what is resident then
 //
+// With the word `small` behind the name, fewer blocks and steps, so that allocators that take a
+// search for each of them end in time too: bench/memory/selected.py. An allocator that runs out of
+// memory ends the program with status 3.
+//
 // The shift is in the manner of S. Rumble, A. Kejriwal and J. Ousterhout, "Log-structured memory
 // for DRAM-based storage", FAST 2014, table 1. Short runs are repeated and the least is taken: on a
 // shared host, time is only ever added.
-#include <subject.hpp> // bench/memory/subjects/malloc or kernel, by include path
+#include <subject.hpp> // bench/memory/subjects/malloc or kernel (span too), by include path
 
 #include "core/base/base.hpp"
 
@@ -55,11 +59,23 @@ private:
     u64 m_state = 0x9E37'79B9'7F4A'7C15;
 };
 
+/// How much of a workload there is.
+struct Scale {
+    usize churn_live;
+    int churn_runs, lifo_runs, bulk_runs;
+    int steps; ///< of a run
+    usize bulk_blocks;
+    u64 shift_bytes;
+};
+constexpr Scale full{16'384, 200, 100, 12, 50'000, 1'000'000, u64{64} << 20};
+constexpr Scale small{1'024, 20, 20, 12, 5'000, 3'000, u64{2} << 20};
+
 /// A block of `size` bytes, its first byte written.
 void* taken(usize size) {
     void* const block = subject::take(size);
     if (block == nullptr) {
-        std::abort();
+        std::fputs("out of memory\n", stderr);
+        std::exit(3);
     }
     *static_cast<char volatile*>(block) = 1;
     return block;
@@ -79,15 +95,15 @@ double fastest(int runs, u64 steps, Body const& body) {
     return best;
 }
 
-double churn() {
-    constexpr usize live = 16'384;
+double churn(Scale const& scale) {
+    usize const live = scale.churn_live;
     std::span<void*> const blocks = table<void*>(live);
     Xorshift random;
     for (void*& block : blocks) {
         block = taken(16 + random.next() % 1009);
     }
-    return fastest(200, 50'000, [&] {
-        for (int i = 0; i < 50'000; ++i) {
+    return fastest(scale.churn_runs, static_cast<u64>(scale.steps), [&] {
+        for (int i = 0; i < scale.steps; ++i) {
             u64 const bits = random.next();
             void*& block = blocks[bits % live];
             subject::give(block);
@@ -96,18 +112,19 @@ double churn() {
     });
 }
 
-double lifo() {
-    return fastest(100, 100'000, [] {
-        for (int i = 0; i < 100'000; ++i) {
+double lifo(Scale const& scale) {
+    int const steps = 2 * scale.steps;
+    return fastest(scale.lifo_runs, static_cast<u64>(steps), [steps] {
+        for (int i = 0; i < steps; ++i) {
             void* volatile kept = taken(64); // through memory, as a program keeps it
             subject::give(kept);
         }
     });
 }
 
-double bulk() {
-    std::span<void*> const blocks = table<void*>(1'000'000);
-    return fastest(12, blocks.size(), [&] {
+double bulk(Scale const& scale) {
+    std::span<void*> const blocks = table<void*>(scale.bulk_blocks);
+    return fastest(scale.bulk_runs, blocks.size(), [&] {
         for (void*& block : blocks) {
             block = taken(48);
         }
@@ -117,7 +134,7 @@ double bulk() {
     });
 }
 
-double remote() {
+double remote(Scale const&) {
     constexpr usize slots = 1024;
     constexpr u64 objects = 2'000'000;
     std::span<std::atomic<void*>> const ring = table<std::atomic<void*>>(slots);
@@ -163,7 +180,7 @@ u64 resident_bytes() {
     return kib << 10;
 }
 
-double shift() {
+double shift(Scale const& scale) {
     struct Block {
         void* start;
         u64 size;
@@ -172,7 +189,7 @@ double shift() {
         u64 least, most;
     };
     constexpr Sizes phases[] = {{16, 128}, {130, 256}, {500, 2000}, {16, 4000}};
-    constexpr u64 live_target = u64{64} << 20;
+    u64 const live_target = scale.shift_bytes;
     std::span<Block> const blocks = table<Block>(2'000'000);
     Random random(1);
     subject::give(taken(64));
@@ -202,16 +219,17 @@ double shift() {
 int main(int count, char** words) {
     struct Workload {
         std::string_view name;
-        double (*run)();
+        double (*run)(Scale const&);
     };
     constexpr Workload workloads[] = {
         {"churn", churn}, {"lifo", lifo}, {"bulk", bulk}, {"remote", remote}, {"shift", shift}};
     for (Workload const& one : workloads) {
-        if (count == 2 && one.name == words[1]) {
-            std::printf("%.6f\n", one.run());
+        bool const is_small = count == 3 && std::string_view(words[2]) == "small";
+        if ((count == 2 || is_small) && one.name == words[1]) {
+            std::printf("%.6f\n", one.run(is_small ? small : full));
             return 0;
         }
     }
-    std::fputs("usage: memory-workloads churn|lifo|bulk|remote|shift\n", stderr);
+    std::fputs("usage: memory-workloads churn|lifo|bulk|remote|shift [small]\n", stderr);
     return 64;
 }

@@ -1,0 +1,25 @@
+# What the build says of a TWOFOLD_HEAP that cannot be used: one error that names the file and the reason.
+set(script ${CMAKE_CURRENT_LIST_DIR}/../../../../cmake/selected_heap.cmake)
+
+function(expect path reason)
+    execute_process(COMMAND ${CMAKE_COMMAND} -D TWOFOLD_HEAP=${path} -P ${script}
+        RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+    string(REGEX REPLACE "[ \n]+" " " output "${output}")
+    if(reason STREQUAL "")
+        if(NOT status EQUAL 0)
+            message(FATAL_ERROR "${path} was refused: ${output}")
+        endif()
+        return()
+    endif()
+    string(REGEX MATCHALL "CMake Error" errors "${output}")
+    list(LENGTH errors count)
+    if(status EQUAL 0 OR NOT count EQUAL 1 OR NOT output MATCHES "TWOFOLD_HEAP=${path}: ${reason}")
+        message(FATAL_ERROR "${path}: status ${status}, ${count} errors:\n${output}")
+    endif()
+endfunction()
+
+expect(/no/such/allocator.hpp "there is no such file")
+expect(${CMAKE_CURRENT_LIST_DIR} "there is no such file")
+expect(${CMAKE_CURRENT_LIST_DIR}/refused.cmake "it defines no twofold::SelectedAllocator")
+expect(${CMAKE_CURRENT_LIST_DIR}/selected_allocator.hpp "")
+expect("" "")

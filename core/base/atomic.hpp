@@ -6,6 +6,7 @@
 #include "core/base/integers.hpp"
 #include "core/base/order_site.hpp"
 
+#include <span>
 #include <type_traits>
 
 namespace twofold {
@@ -83,6 +84,19 @@ public:
 private:
     alignas(sizeof(T)) T m_value{};
 };
+
+/// Sets every word, before or while nobody else looks. As quick as memset. O(n).
+inline void fill(std::span<Atomic<u8>> words, u8 value) {
+    static_assert(sizeof(Atomic<u8>) == 1 && std::is_standard_layout_v<Atomic<u8>>);
+    __builtin_memset(static_cast<void*>(words.data()), value, words.size());
+}
+/// Whether every word has this value, while nobody changes one. O(n).
+inline bool is_filled(std::span<Atomic<u8> const> words, u8 value) {
+    // The first has it, and each has what the one before it has.
+    return words.empty() ||
+           (words[0].load(relaxed) == value &&
+            __builtin_memcmp(words.data(), words.data() + 1, words.size() - 1) == 0);
+}
 
 /// Orders the caller's memory operations before it against those after it, as `order` says.
 inline void fence(MemoryOrder order) {

@@ -69,6 +69,14 @@ void* memset(void* to, int value, usize size) {
 int memcmp(void const* a, void const* b, usize size) {
     auto const* left = static_cast<Byte const*>(a);
     auto const* right = static_cast<Byte const*>(b);
+    for (; size >= 8; size -= 8, left += 8, right += 8) {
+        u64 words[2];
+        __builtin_memcpy(&words[0], left, 8);
+        __builtin_memcpy(&words[1], right, 8);
+        if (words[0] != words[1]) {
+            break; // the first byte that differs decides
+        }
+    }
     for (; size > 0; --size, ++left, ++right) {
         if (*left != *right) {
             return *left < *right ? -1 : 1;

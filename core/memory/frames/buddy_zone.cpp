@@ -26,9 +26,7 @@ Result<BuddyZone*> BuddyZone::create(StorageCursor& storage, ZonePlan const& pla
         zone->m_free[order] = TRY(BitTree::create(storage, blocks));
     }
     // What is a hole and what is memory is told by adopt; until then nothing is.
-    for (Atomic<u8>& state : states) {
-        state.store(FrameState::reserved().byte(), relaxed);
-    }
+    fill(states, FrameState::reserved().byte());
     return zone;
 }
 
@@ -58,10 +56,9 @@ void BuddyZone::split(FrameNumber block, unsigned from, unsigned to) {
 
 void BuddyZone::adopt(FrameNumber begin, FrameNumber end) {
     CHECK(begin < end && begin >= m_first && end <= m_end);
-    for (FrameNumber frame = begin; frame < end; ++frame) {
-        CHECK(state(frame) == FrameState::reserved());
-        set_state(frame, FrameState::inside());
-    }
+    std::span<Atomic<u8>> const states = m_states.subspan(begin - m_first, end - begin);
+    CHECK(is_filled(states, FrameState::reserved().byte()));
+    fill(states, FrameState::inside().byte());
     m_frames += end - begin;
     put_range(begin, end);
 }

@@ -130,6 +130,7 @@ private:
             m_access.entries(table, address, level), usize{entries})[Codec::index(address, level)];
     }
     Position locate(VirtAddr address, unsigned lowest = 0);
+    void pass_holes(Position& at, u64& page, u64 last);
     Result<void> add_table(Position& at, VirtAddr address);
     void split(Position const& at, VirtAddr address, PhysAddr table, FlushBatch& batch);
     bool is_empty(PhysAddr table, VirtAddr address, unsigned level);
@@ -220,9 +221,26 @@ std::optional<Translation> PageTable<Codec, Access>::translate(VirtAddr address)
     return Translation{leaf.frame + (address - page), leaf, at.level, page};
 }
 
-/// Calls step(position, first address) for each leaf and each hole of a range; a hole is an entry
-/// that is not present, at whatever level the walk ended. The step may change the entry, and take
-/// tables away that hold nothing of what follows.
+/// Goes on from the hole at `at` to the last of the holes beside it in the same table, as far as
+/// `last`. O(entries).
+template<EntryCodec Codec, TableAccess Access>
+void PageTable<Codec, Access>::pass_holes(Position& at, u64& page, u64 last) {
+    u64 const step = span(at.level).value;
+    while (page + (step - 1) < last && Codec::index({page}, at.level) != entries - 1) {
+        TableEntry& entry = entry_of(at.tables[at.level], {page + step}, at.level);
+        u64 const value = entry.load(acquire);
+        if (Codec::is_present(value)) {
+            return;
+        }
+        page += step;
+        at.entry = &entry;
+        at.value = value;
+    }
+}
+
+/// Calls step(position, first address) for each leaf of a range, and for the last of each run of
+/// holes in a table; a hole is an entry that is not present, at whatever level the walk ended. The
+/// step may change the entry, and take tables away that hold nothing of what follows.
 template<EntryCodec Codec, TableAccess Access>
 template<class Step>
 void PageTable<Codec, Access>::walk(VirtAddr address, Bytes size, Step&& step) {
@@ -230,8 +248,11 @@ void PageTable<Codec, Access>::walk(VirtAddr address, Bytes size, Step&& step) {
     u64 const last = address.value + (size.value - 1);
     CHECK(last >= address.value);
     for (u64 next = address.value;;) {
-        Position const at = locate({next});
-        u64 const page = align_down(next, span(at.level).value);
+        Position at = locate({next});
+        u64 page = align_down(next, span(at.level).value);
+        if (!Codec::is_present(at.value)) {
+            pass_holes(at, page, last);
+        }
         step(at, VirtAddr{page});
         u64 const following = page + span(at.level).value;
         if (following - 1 >= last) { // modulo 2^64: also where the range ends with the space

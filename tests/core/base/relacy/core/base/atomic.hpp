@@ -108,6 +108,16 @@ private:
     alignas(rl::atomic<T>) mutable std::byte m_room[sizeof(rl::atomic<T>)];
 };
 
+inline void fill(std::span<Atomic<u8>> words, u8 value) {
+    for (Atomic<u8>& word : words) {
+        word.store(value, relaxed);
+    }
+}
+inline bool is_filled(std::span<Atomic<u8> const> words, u8 value) {
+    return std::ranges::all_of(
+        words, [value](Atomic<u8> const& word) { return word.load(relaxed) == value; });
+}
+
 /// A fence that orders nothing is none.
 inline void fence(MemoryOrder order) {
     if (order != relaxed) {

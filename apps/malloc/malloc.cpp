@@ -27,6 +27,10 @@ bool too_large(usize size) {
     return false;
 }
 
+[[gnu::noinline]] void* malloc_slowly(usize size) {
+    return too_large(size) ? nullptr : or_no_memory(library::allocate(size));
+}
+
 usize page_bytes() {
     return static_cast<usize>(sysconf(_SC_PAGESIZE));
 }
@@ -38,11 +42,16 @@ usize page_bytes() {
 extern "C" {
 
 TWOFOLD_EXPORT void* malloc(size_t size) noexcept {
-    return too_large(size) ? nullptr : or_no_memory(library::allocate(size));
+    if (void* const block = library::allocate_quickly(size)) [[likely]] {
+        return block;
+    }
+    return malloc_slowly(size);
 }
 
 TWOFOLD_EXPORT void free(void* block) noexcept {
-    library::free(block);
+    if (!library::free_quickly(block)) [[unlikely]] {
+        library::free(block);
+    }
 }
 
 TWOFOLD_EXPORT void* calloc(size_t count, size_t size) noexcept {

@@ -40,8 +40,19 @@ try_aligned_by_next(usize size, std::align_val_t alignment, std::nothrow_t const
         "_ZnwmSt11align_val_tRKSt9nothrow_t")(size, alignment, tag);
 }
 
-[[gnu::always_inline]] inline void* try_allocate(usize size) {
+[[gnu::noinline]] void* try_allocate_slowly(usize size) {
     return size > library::size_max ? nullptr : library::allocate(size);
+}
+
+[[gnu::always_inline]] inline void* try_allocate(usize size) {
+    void* const block = library::allocate_quickly(size);
+    return block != nullptr ? block : try_allocate_slowly(size);
+}
+
+[[gnu::always_inline]] inline void give_back(void* block) {
+    if (!library::free_quickly(block)) [[unlikely]] {
+        library::free(block);
+    }
 }
 
 [[gnu::always_inline]] inline void* try_allocate(usize size, std::align_val_t alignment) {
@@ -92,39 +103,39 @@ operator new[](std::size_t size, std::align_val_t alignment, std::nothrow_t cons
 
 // A size or an alignment tells the heap nothing that it does not know.
 TWOFOLD_EXPORT void operator delete(void* block) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete[](void* block) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete(void* block, std::nothrow_t const&) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete[](void* block, std::nothrow_t const&) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete(void* block, std::size_t) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete[](void* block, std::size_t) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete(void* block, std::align_val_t) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete[](void* block, std::align_val_t) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete[](void* block, std::size_t, std::align_val_t) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void operator delete(void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    library::free(block);
+    give_back(block);
 }
 TWOFOLD_EXPORT void
 operator delete[](void* block, std::align_val_t, std::nothrow_t const&) noexcept {
-    library::free(block);
+    give_back(block);
 }

@@ -97,8 +97,38 @@ void leave_heap() {
     }
 }
 
+void* allocate(usize size) {
+    ProcessHeap* const heap = ready_heap();
+    if (heap == nullptr) [[unlikely]] {
+        return nullptr;
+    }
+    auto const block = heap->allocate(Bytes{size + (size == 0)});
+    if (t_thread.ended) [[unlikely]] {
+        leave_heap();
+    }
+    return block ? block.value() : nullptr;
+}
+
+void free(void* block) {
+    if (block == nullptr) {
+        return;
+    }
+    ProcessHeap* const heap = ready_heap();
+    auto const freed = heap == nullptr ? Result<void>(Error::out_of_range)
+                                       : heap->free(static_cast<std::byte*>(block));
+    if (!freed) [[unlikely]] {
+        report_misuse("free", block, freed.error());
+    }
+    if (t_thread.ended) [[unlikely]] {
+        leave_heap();
+    }
+}
+
 void* allocate_zeroed(usize size) {
-    auto* const block = static_cast<std::byte*>(allocate(size));
+    auto* block = static_cast<std::byte*>(allocate_quickly(size));
+    if (block == nullptr) {
+        block = static_cast<std::byte*>(allocate(size));
+    }
     if (block == nullptr) {
         return nullptr;
     }

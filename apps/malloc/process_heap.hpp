@@ -35,34 +35,22 @@ void leave_heap();
 /// A program freed what is not its to free: says so in one line and ends the process.
 [[noreturn]] void report_misuse(char const* operation, void const* block, Error error);
 
+/// A block of `size` bytes from the calling thread's cache, or null: then `allocate` helps. A thread
+/// whose end was told has no cache between its calls.
+[[gnu::always_inline]] inline void* allocate_quickly(usize size) {
+    void* const cache = t_thread.cache;
+    return cache != nullptr ? ProcessHeap::allocate_from(cache, Bytes{size}) : nullptr;
+}
 /// A block of at least `size` bytes (0 counts as 1), 16-byte aligned; null if there is no memory.
-[[gnu::always_inline]] inline void* allocate(usize size) {
-    ProcessHeap* const heap = ready_heap();
-    if (heap == nullptr) [[unlikely]] {
-        return nullptr;
-    }
-    auto const block = heap->allocate(Bytes{size + (size == 0)});
-    if (t_thread.ended) [[unlikely]] {
-        leave_heap();
-    }
-    return block ? block.value() : nullptr;
-}
+void* allocate(usize size);
 
-/// Gives a block back; null is none.
-[[gnu::always_inline]] inline void free(void* block) {
-    if (block == nullptr) {
-        return;
-    }
-    ProcessHeap* const heap = ready_heap();
-    auto const freed = heap == nullptr ? Result<void>(Error::out_of_range)
-                                       : heap->free(static_cast<std::byte*>(block));
-    if (!freed) [[unlikely]] {
-        report_misuse("free", block, freed.error());
-    }
-    if (t_thread.ended) [[unlikely]] {
-        leave_heap();
-    }
+/// Lets the calling thread's cache have a block, or false: then `free` helps.
+[[gnu::always_inline]] inline bool free_quickly(void* block) {
+    void* const cache = t_thread.cache;
+    return cache != nullptr && ProcessHeap::free_to(cache, static_cast<std::byte*>(block));
 }
+/// Gives a block back; null is none.
+void free(void* block);
 
 /// As allocate, filled with zeros.
 void* allocate_zeroed(usize size);

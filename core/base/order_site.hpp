@@ -16,7 +16,9 @@ enum class OrderSite : u8 {
     slot_ring_publish, ///< the words are visible before the even sequence
     slot_ring_observe, ///< the words are read after the sequence
     slot_ring_recheck, ///< and before it is read again
+    depot_put,         ///< what fills a magazine is seen by its taker, the empty one was left alone
+    depot_take,        ///< the items are read behind it; the empty one is left alone from here on
 };
-inline constexpr u8 order_site_count = 7;
+inline constexpr u8 order_site_count = 9;
 
 } // namespace twofold

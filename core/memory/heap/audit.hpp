@@ -10,23 +10,25 @@ template<HeapBacking Backing, HeapEnvironment Environment>
 AllocatorStatistics Heap<Backing, Environment>::statistics() const {
     typename Environment::Scope const scope(m_environment);
     AllocatorStatistics found;
-    u64 waste = 0;
     usize const caches = m_caches.load(acquire);
     for (usize i = 0; i < caches; ++i) {
         Cache const& cache = cache_at(i);
         found.cached += Bytes{cache.bytes()};
-        waste += cache.waste();
+        found.requested_ever += Bytes{cache.requested()};
         for (u32 code = 1; code < heap::code_count; ++code) {
             found.reserved_ever += Bytes{cache.taken(code) * heap::code_bytes(code)};
         }
     }
+    found.cached += Bytes{m_depot_bytes.load(relaxed)};
     m_environment.lock();
     u64 const used = m_space.used_granules() << heap::granule_shift;
     u64 const pages = m_space.committed_pages();
-    found.requested_ever = {found.reserved_ever.value - waste + m_direct_requested};
+    found.requested_ever += Bytes{m_direct_requested};
     found.reserved_ever += Bytes{m_direct_reserved};
     found.committed = {
-        heap_bytes + caches * cache_bytes + m_space.table_bytes() + pages * page_size.value};
+        heap_bytes + pages_for(caches, cache_bytes) +
+        pages_for(m_magazines, heap::magazine_bytes) + m_space.table_bytes() +
+        pages * page_size.value};
     m_environment.unlock();
     // Counts of other caches may be a moment old.
     found.reserved = {used - std::min(used, found.cached.value)};
@@ -60,7 +62,7 @@ Result<void> Heap<Backing, Environment>::verify() {
         covered += count;
         at += count;
     }
-    u64 cached = 0;
+    u64 cached = m_depot_bytes.load(relaxed);
     for (usize i = 0; i < m_caches.load(relaxed); ++i) {
         cached += cache_at(i).bytes();
     }

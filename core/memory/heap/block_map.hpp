@@ -1,13 +1,15 @@
 // The block map: one byte for each window of two granules says which block begins there.
 //
-//     bit 7   live: handed out; clear while the block rests in a cache
-//     bit 6   whether it begins at the window's second granule
-//     5..0    granules less one for a small block (1 to 63), 0 for a large one
+//     bit 7       live: handed out; clear while the block rests in a cache
+//     bit 4       whether it begins at the window's second granule: bit 4 of its address, too
+//     6, 5, 3..0  granules less one for a small block (1 to 63), 0 for a large one
 //
-// A byte of 0 says that no block begins in the window. Small blocks are checked by one comparison:
-// a pointer that is no live block's beginning (interior, freed, never allocated) gives a code out
-// of 1 to 63. The bytes behind a large block's first hold its length in seven bits each, so none of
-// them looks like a live block. Bytes are atomic, since blocks of several caches share a line.
+// A byte of 0 says that no block begins in the window. The byte, with bit 4 of the address that is
+// freed taken away, is the block's *kind*: from `live` on and without bit 4 for a live block, and
+// something else for a pointer that is no live block's beginning (interior, freed, never
+// allocated). Caches are indexed by it, so that no free needs a check of its own. The bytes behind a
+// large block's first hold its length in seven bits each, so none of them looks like a live block.
+// Bytes are atomic, since blocks of several caches share a line.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -20,23 +22,31 @@ namespace twofold::memory::heap {
 class BlockMap {
 public:
     static constexpr u32 live = 0x80;
-    static constexpr u32 large = 0; ///< the code of a large block
+    static constexpr u32 large = 0;      ///< the code of a large block
+    static constexpr u32 no_block = 256; ///< what is no code
+    static constexpr u32 odd = granule_bytes;
+    static constexpr u32 kinds = 256;
+
+    /// The kind of a live block of `code`.
+    static constexpr u32 kind_of(u32 code) { return live | (code & 0x0f) | (code & 0x30) << 1; }
 
     void set_windows(std::span<Atomic<u8>> windows) { m_windows = windows; }
+    /// The windows, for the fast paths.
+    std::span<Atomic<u8>> windows() const { return m_windows; }
 
     /// The code of the live block that begins at `granule`: 1 to 63 if it is small, `large` if it
-    /// is large, anything above 63 if there is none. The space has grown beyond `granule`.
-    u32 live_code(u64 granule) const { return raw(granule) ^ expected(granule); }
+    /// is large, `no_block` if there is none. The space has grown beyond `granule`.
+    u32 live_code(u64 granule) const { return code_of(raw(granule) ^ odd_bit(granule) ^ live); }
+    /// As above, of a small block that rests in a cache.
+    u32 resting_code(u64 granule) const { return code_of(raw(granule) ^ odd_bit(granule)); }
 
     /// Whether a small block begins at `granule` that rests in a cache.
-    bool is_resting(u64 granule) const {
-        u32 const code = raw(granule) ^ (expected(granule) & ~live);
-        return code - 1 < code_count - 1;
-    }
-    u32 resting_code(u64 granule) const { return raw(granule) ^ (expected(granule) & ~live); }
+    bool is_resting(u64 granule) const { return resting_code(granule) - 1 < code_count - 1; }
 
-    void set_live(u64 granule, u32 code) { put(granule, expected(granule) | code); }
-    void set_resting(u64 granule, u32 code) { put(granule, (expected(granule) & ~live) | code); }
+    void set_live(u64 granule, u32 code) { put(granule, kind_of(code) | odd_bit(granule)); }
+    void set_resting(u64 granule, u32 code) {
+        put(granule, (kind_of(code) & ~live) | odd_bit(granule));
+    }
     void erase(u64 granule) { put(granule, 0); }
 
     /// Enters a live large block of `count` granules.
@@ -45,7 +55,7 @@ public:
             m_windows[granule / window_granules + 1 + i].store(
                 static_cast<u8>(count >> (7 * i) & 0x7f), relaxed);
         }
-        put(granule, expected(granule) | large);
+        set_live(granule, large);
     }
     u64 large_granules(u64 granule) const {
         u64 count = 0;
@@ -60,7 +70,7 @@ public:
         u64 const window = granule / window_granules;
         for (u64 back = 1; back <= length_bytes && back <= window; ++back) {
             u32 const first = m_windows[window - back].load(relaxed);
-            if (first == live || first == (live | u32{1} << 6)) {
+            if ((first & ~odd) == live) {
                 return true;
             }
         }
@@ -87,7 +97,10 @@ public:
     static constexpr unsigned length_bytes = 5;
 
 private:
-    static u32 expected(u64 granule) { return live | static_cast<u32>(granule & 1) << 6; }
+    static u32 odd_bit(u64 granule) { return static_cast<u32>(granule & 1) * odd; }
+    static u32 code_of(u32 bits) {
+        return (bits & (live | odd)) != 0 ? no_block : (bits & 0x0f) | (bits >> 1 & 0x30);
+    }
     u32 raw(u64 granule) const { return m_windows[granule / window_granules].load(relaxed); }
     void put(u64 granule, u32 value) {
         m_windows[granule / window_granules].store(static_cast<u8>(value), relaxed);
@@ -97,5 +110,6 @@ private:
 };
 
 static_assert(small_granules_max / window_granules > BlockMap::length_bytes + 1);
+static_assert(BlockMap::odd == 0x10); // bit 4 of an address and of a byte
 
 } // namespace twofold::memory::heap

@@ -1,72 +1,103 @@
-// The front end of one processor or thread: for each small length two stacks of blocks that rest
+// The front end of one processor or thread: for each small length two magazines of blocks that rest
 // here. Blocks are taken from one and put on the other; when the first is empty they change places.
 // So an allocation never waits for what the free before it stored, and a processor runs both at
 // once. Only the owner touches a cache; others read the counts.
 //
-// Source: two stacks as in J. Bonwick and J. Adams, "Magazines and vmem", USENIX 2001, section 3.1,
-// used as D. Leijen, B. Zorn and L. de Moura use two free lists a page ("Mimalloc: free list
-// sharding in action", APLAS 2019, section 2.4).
+// Everything that a fast path reads lies here, so that it needs one pointer.
+//
+// Source: J. Bonwick and J. Adams, "Magazines and vmem", USENIX 2001, section 3.1; one stack to
+// take from and one to fill as D. Leijen, B. Zorn and L. de Moura use two free lists a page
+// ("Mimalloc: free list sharding in action", APLAS 2019, section 2.4).
 #pragma once
 
 #include "core/base/base.hpp"
+#include "core/memory/heap/block_map.hpp"
 #include "core/memory/heap/geometry.hpp"
+#include "core/memory/heap/magazine.hpp"
 
 #include <algorithm>
 #include <array>
+#include <bit>
 
 namespace twofold::memory::heap {
 
+/// Where a heap's things lie, as the fast paths need them.
+struct Ground {
+    std::byte* base = nullptr;           ///< of the range
+    std::byte* blocks = nullptr;         ///< the first granule
+    std::span<Atomic<u8>> windows;       ///< the block map
+};
+
 class Cache {
 public:
-    /// How many blocks one stack holds.
-    static constexpr u32 stack_max = 63;
-
-    /// Makes a cache of zeroed memory, or of one that was given up.
-    void attach() {
-        for (u32 code = 1; code < code_count; ++code) {
-            CHECK(count(code) == 0);
-            u32 const base = code * 2 * slots;
-            m_out[code].store((m_out[code].load(relaxed) & ~index_mask) | base, relaxed);
-            m_in[code].index.store(base + slots, relaxed);
-            m_in[code].limit = base + slots;
-        }
+    /// Makes a cache of zeroed memory, or of one that was given up: without a magazine.
+    void attach(Ground const& ground, u64 extent) {
+        m_ground = ground;
+        set_extent(extent);
         m_attached.store(true, relaxed);
     }
-    /// The owner is gone; the cache is empty.
+    /// The owner is gone; no block and no magazine is left.
     void give_up() { m_attached.store(false, release); }
     bool is_attached() const { return m_attached.load(acquire); }
 
-    /// Takes the block that was put here last of those it gives from. `granule` is unchanged if
-    /// there is none: then `turn_over` or a refill helps.
-    [[gnu::always_inline]] bool pop(u32 code, u32& granule) {
+    /// How many granules there are; under the heap's lock, from any processor.
+    void set_extent(u64 granules) { m_extent.store(granules, relaxed); }
+
+    /// A block of `size` bytes that rested here, handed out; null if there is none.
+    [[gnu::always_inline]] std::byte* take(u64 size) {
+        if (size - 1 >= small_bytes_max) [[unlikely]] {
+            return nullptr;
+        }
+        u64 const code = ((size - 1) >> granule_shift) + (size <= granule_bytes ? 1 : 0);
+        return take(static_cast<u32>(code), size);
+    }
+    /// As above, of those of `code`.
+    [[gnu::always_inline]] std::byte* take(u32 code, u64 size) {
         u64 const word = m_out[code].load(relaxed);
-        if (word % slots == 0) [[unlikely]] {
-            return false;
+        if (word % magazine_bytes == 0) [[unlikely]] {
+            return nullptr;
         }
-        m_out[code].store(word + taken_one - 1, relaxed);
-        granule = m_items[(word & index_mask) - 1];
-        return true;
-    }
-    /// Puts a block on the stack that is filled; false if that is at its limit.
-    [[gnu::always_inline]] bool push(u32 code, u32 granule) {
-        u32 const index = m_in[code].index.load(relaxed);
-        if (index == m_in[code].limit) [[unlikely]] {
-            return false;
-        }
-        m_items[index] = granule;
-        m_in[code].index.store(index + 1, relaxed);
-        return true;
-    }
-    [[gnu::always_inline]] void add_waste(u64 bytes) {
-        m_waste.store(m_waste.load(relaxed) + bytes, relaxed);
+        u64 const granule = item_at(m_ground.base, static_cast<u32>(word));
+        m_out[code].store(word + (size << requested_shift) - item_bytes, relaxed);
+        Atomic<u8>& window = m_ground.windows[granule / window_granules];
+        window.store(static_cast<u8>(window.load(relaxed) | BlockMap::live), relaxed);
+        return byte_at(m_ground.blocks, granule << granule_shift);
     }
 
-    u32 out_count(u32 code) const { return m_out[code].load(relaxed) % slots; }
-    u32 in_count(u32 code) const { return m_in[code].index.load(relaxed) % slots; }
+    /// Lets the live small block at `block` rest here. False if the stack of its length is at its
+    /// limit, and for everything that is no live small block.
+    [[gnu::always_inline]] bool give(std::byte const* block) {
+        u64 const offset = address_of(block) - address_of(m_ground.blocks);
+        u64 const granule = std::rotr(offset, static_cast<int>(granule_shift));
+        if (granule >= m_extent.load(relaxed)) [[unlikely]] {
+            return false;
+        }
+        Atomic<u8>& window = m_ground.windows[granule / window_granules];
+        u32 const entry = window.load(relaxed);
+        In& in = m_in[entry ^ (static_cast<u32>(offset) & BlockMap::odd)];
+        u32 const top = in.top.load(relaxed);
+        if (top == in.limit) [[unlikely]] { // so it is for a kind that no live small block has
+            return false;
+        }
+        item_at(m_ground.base, top + item_bytes) = static_cast<u32>(granule);
+        in.top.store(top + item_bytes, relaxed);
+        window.store(static_cast<u8>(entry & ~BlockMap::live), relaxed);
+        return true;
+    }
+
+    u32 out_count(u32 code) const { return out(code).items(); }
+    u32 in_count(u32 code) const { return in(code).items(); }
     u32 count(u32 code) const { return out_count(code) + in_count(code); }
     /// How many blocks of this code were ever taken.
-    u64 taken(u32 code) const { return m_out[code].load(relaxed) >> index_bits; }
-    u64 waste() const { return m_waste.load(relaxed); }
+    u64 taken(u32 code) const { return m_loaded[code].load(relaxed) - out_count(code); }
+    /// Bytes for which blocks were taken, ever. O(codes).
+    u64 requested() const {
+        u64 total = m_requested.load(relaxed);
+        for (u32 code = 1; code < code_count; ++code) {
+            total += m_out[code].load(relaxed) >> requested_shift;
+        }
+        return total;
+    }
     /// Bytes at rest. O(codes).
     u64 bytes() const {
         u64 total = 0;
@@ -76,52 +107,49 @@ public:
         return total;
     }
 
-    /// The two stacks change places; the one that is given from must be empty.
+    u32 out_magazine(u32 code) const { return out(code).magazine(); }
+    u32 in_magazine(u32 code) const { return in(code).magazine(); }
+
+    /// From here on blocks are taken from `magazine` (or 0) with its `items`; what was there before
+    /// is empty or the caller's.
+    void set_out(u32 code, u32 magazine, u32 items) {
+        u64 const before = m_out[code].load(relaxed);
+        u32 const left = out_count(code);
+        m_requested.store(m_requested.load(relaxed) + (before >> requested_shift), relaxed);
+        m_loaded[code].store(m_loaded[code].load(relaxed) + items - left, relaxed);
+        m_out[code].store(Place::of(magazine, items).offset, relaxed);
+    }
+    /// From here on blocks are put on `magazine` (or 0) with its `items`, up to `limit` of them.
+    void set_in(u32 code, u32 magazine, u32 items, u32 limit) {
+        In& in = m_in[BlockMap::kind_of(code)];
+        in.top.store(Place::of(magazine, items).offset, relaxed);
+        in.limit = magazine == 0 ? 0 : Place::of(magazine, std::min(limit, magazine_items)).offset;
+    }
+    u32 limit(u32 code) const { return Place{m_in[BlockMap::kind_of(code)].limit}.items(); }
+
+    /// The two magazines change places; the one that is taken from must be empty.
     void turn_over(u32 code) {
         CHECK(out_count(code) == 0);
-        u64 const word = m_out[code].load(relaxed);
-        u32 const filled = m_in[code].index.load(relaxed);
-        u32 const limit = m_in[code].limit % slots;
-        u32 const base = static_cast<u32>(word & index_mask);
-        m_out[code].store((word & ~index_mask) | filled, relaxed);
-        m_in[code].index.store(base, relaxed);
-        m_in[code].limit = base + limit;
+        u32 const empty = out_magazine(code);
+        u32 const limit_before = limit(code);
+        Place const filled = in(code);
+        set_out(code, filled.magazine(), filled.items());
+        set_in(code, empty, 0, limit_before);
     }
 
-    /// Room for blocks on the stack that is given from, which must be empty; `refilled` then says
-    /// how many were put there. The first is given last.
-    std::span<u32> refill_slots(u32 code, u32 most) {
-        CHECK(out_count(code) == 0);
-        u64 const base = m_out[code].load(relaxed) & index_mask;
-        return std::span(m_items).subspan(base, std::min(most, stack_max));
+    std::span<u32> out_blocks(u32 code) {
+        return items_at(m_ground.base, out_magazine(code), 0, out_count(code));
     }
-    void refilled(u32 code, u32 blocks) {
-        m_out[code].store(m_out[code].load(relaxed) + blocks, relaxed);
-    }
-
-    /// The blocks of the stack that is filled, oldest first; `drop_in` forgets the oldest.
+    /// The blocks of the magazine that is filled, oldest first; `drop_in` forgets the oldest.
     std::span<u32> in_blocks(u32 code) {
-        u32 const filled = in_count(code);
-        return std::span(m_items).subspan(m_in[code].index.load(relaxed) - filled, filled);
+        return items_at(m_ground.base, in_magazine(code), 0, in_count(code));
     }
     void drop_in(u32 code, u32 blocks) {
         std::span<u32> const all = in_blocks(code);
         std::copy(all.begin() + blocks, all.end(), all.begin());
-        m_in[code].index.store(m_in[code].index.load(relaxed) - blocks, relaxed);
-    }
-    std::span<u32> out_blocks(u32 code) {
-        u32 const filled = out_count(code);
-        u64 const index = m_out[code].load(relaxed) & index_mask;
-        return std::span(m_items).subspan(index - filled, filled);
-    }
-    void drop_out(u32 code) {
-        m_out[code].store(m_out[code].load(relaxed) - out_count(code), relaxed);
-    }
-
-    /// How many blocks the stack that is filled may hold.
-    void set_limit(u32 code, u32 blocks) {
-        u32 const index = m_in[code].index.load(relaxed);
-        m_in[code].limit = index - index % slots + std::min(blocks, stack_max);
+        u32 const left = in_count(code) - blocks;
+        m_in[BlockMap::kind_of(code)].top.store(
+            Place::of(in_magazine(code), left).offset, relaxed);
     }
 
     /// The code that gives next when the cache holds too much: each in turn.
@@ -131,22 +159,22 @@ public:
     }
 
 private:
-    static constexpr u32 slots = stack_max + 1; ///< so that an index tells the count
-    static constexpr u64 item_count = u64{code_count} * 2 * slots;
-    static constexpr unsigned index_bits = 16;
-    static constexpr u64 index_mask = (u64{1} << index_bits) - 1;
-    static constexpr u64 taken_one = u64{1} << index_bits;
-    static_assert(item_count < index_mask);
+    static constexpr unsigned requested_shift = 32;
 
     struct In {
-        Atomic<u32> index; ///< in m_items, behind the block that was put there last
-        u32 limit;         ///< likewise, where it must stop
+        Atomic<u32> top; ///< the Place of the block that was put there last
+        u32 limit;       ///< the Place where it must stop
     };
 
-    std::array<Atomic<u64>, code_count> m_out; ///< index likewise, above it how many were taken
-    std::array<In, code_count> m_in;
-    std::array<u32, item_count> m_items;
-    Atomic<u64> m_waste; ///< bytes by which blocks exceeded their requests, ever
+    Place out(u32 code) const { return {static_cast<u32>(m_out[code].load(relaxed))}; }
+    Place in(u32 code) const { return {m_in[BlockMap::kind_of(code)].top.load(relaxed)}; }
+
+    Ground m_ground;
+    Atomic<u64> m_extent;
+    std::array<Atomic<u64>, code_count> m_out; ///< the Place of the next, bytes requested since set_out
+    std::array<In, BlockMap::kinds> m_in;      ///< by kind; zero, so full, for what is none
+    std::array<Atomic<u64>, code_count> m_loaded; ///< blocks that ever came to be taken from
+    Atomic<u64> m_requested;
     Atomic<bool> m_attached;
     u32 m_hand;
 };

@@ -6,6 +6,7 @@
 #include "core/memory/heap/backing.hpp"
 #include "core/memory/heap/block_map.hpp"
 #include "core/memory/heap/cache.hpp"
+#include "core/memory/heap/depot.hpp"
 #include "core/memory/heap/environment.hpp"
 #include "core/memory/heap/space.hpp"
 
@@ -43,14 +44,8 @@ public:
 
     /// As above, at a multiple of default_alignment.
     [[gnu::always_inline]] Result<std::byte*> allocate(Bytes size) {
-        typename Environment::Scope const scope(m_environment);
-        if (size.value - 1 < heap::small_bytes_max) [[likely]] {
-            u32 const code = static_cast<u32>(heap::granules_for(size.value) - 1);
-            Cache* const cache = current();
-            u32 granule;
-            if (cache != nullptr && cache->pop(code, granule)) [[likely]] {
-                return hand_out(*cache, code, granule, size.value);
-            }
+        if (std::byte* const block = allocate_quickly(size)) [[likely]] {
+            return block;
         }
         Outcome const outcome = allocate_slowly(size.value);
         if (outcome.block == nullptr) [[unlikely]] {
@@ -60,20 +55,32 @@ public:
     }
 
     [[gnu::always_inline]] Result<void> free(std::byte* block) {
-        typename Environment::Scope const scope(m_environment);
-        u64 const granule = granule_of(block);
-        if (granule < m_extent.load(relaxed)) [[likely]] {
-            u32 const code = m_map.live_code(granule);
-            Cache* const cache = current();
-            bool const small = code - 1 < heap::code_count - 1;
-            if (small && cache != nullptr) [[likely]] {
-                if (cache->push(code, static_cast<u32>(granule))) [[likely]] {
-                    m_map.set_resting(granule, code);
-                    return {};
-                }
-            }
+        if (free_quickly(block)) [[likely]] {
+            return {};
         }
         return free_slowly(block);
+    }
+
+    /// The fast path of `allocate` alone: null if the caller's cache has no such block. So short
+    /// that a caller of its own needs no registers but those that a call may change.
+    [[gnu::always_inline]] std::byte* allocate_quickly(Bytes size) {
+        typename Environment::Scope const scope(m_environment);
+        Cache* const cache = current();
+        return cache != nullptr ? cache->take(size.value) : nullptr;
+    }
+    /// The fast path of `free` alone: false if the caller's cache cannot take `block`, or if there
+    /// is something wrong with it.
+    [[gnu::always_inline]] bool free_quickly(std::byte* block) {
+        typename Environment::Scope const scope(m_environment);
+        Cache* const cache = current();
+        return cache != nullptr && cache->give(block);
+    }
+    /// As these, for an environment whose slots need neither scope nor heap.
+    [[gnu::always_inline]] static std::byte* allocate_from(void* slot, Bytes size) {
+        return static_cast<Cache*>(slot)->take(size.value);
+    }
+    [[gnu::always_inline]] static bool free_to(void* slot, std::byte* block) {
+        return static_cast<Cache*>(slot)->give(block);
     }
 
     Result<std::byte*> resize(std::byte* block, Bytes size, Bytes alignment);
@@ -81,13 +88,16 @@ public:
     AllocatorStatistics statistics() const;
     Result<void> verify();
 
-    /// Gives what the caller's cache holds back to the space, and every idle page and what the
-    /// tables have too much to the backing.
+    /// Gives what the caller's cache and the depot hold back to the space, and every idle page and
+    /// what the tables have too much to the backing.
     void trim() {
         typename Environment::Scope const scope(m_environment);
         if (Cache* const cache = current()) {
             empty(*cache);
+            give_magazines_back(*cache);
         }
+        empty_depot();
+        trim_magazines();
         Locked const locked(*this);
         m_space.trim(0);
         m_space.recede();
@@ -99,6 +109,7 @@ public:
         if (Cache* const cache = current()) {
             empty(*cache);
             m_environment.set_slot(nullptr);
+            give_magazines_back(*cache);
             cache->give_up();
         }
     }
@@ -139,14 +150,21 @@ public:
     Heap& operator=(Heap const&) = delete;
 
 private:
-    static constexpr u64 cache_bytes =
-        (sizeof(Cache) + page_size.value - 1) & ~(page_size.value - 1);
+    static constexpr u64 cache_bytes = sizeof(Cache);
     static constexpr u64 budget_least = u64{64} << 10;
     static constexpr u64 budget_most = u64{8} << 20;
     static constexpr u64 budget_share = 8;
 
+    /// How many magazines the depot keeps of each length, and what of the memory in use.
+    static constexpr u32 depot_slots = 16;
+    static constexpr u64 depot_share = 32;
+    static constexpr u64 depot_least = u64{256} << 10;
+    /// Two for each length in each cache, and those in the depot.
+    static constexpr u64 magazines_max = u64{heap::code_count} * (2 * caches_max + depot_slots);
+
     static const u64 heap_bytes;
     static const u64 front_bytes;
+    static const u64 magazines_offset;
 
     Cache* current() const { return static_cast<Cache*>(m_environment.slot()); }
     /// The number of the granule at `block`; beyond every granule if the address is no multiple.
@@ -162,13 +180,7 @@ private:
     static constexpr u32 batch_of(u32 code) {
         u64 const blocks = u64{4096} / heap::code_bytes(code);
         return static_cast<u32>(
-            blocks < 4 ? 4 : (blocks > Cache::stack_max ? Cache::stack_max : blocks));
-    }
-
-    [[gnu::always_inline]] std::byte* hand_out(Cache& cache, u32 code, u32 granule, u64 size) {
-        m_map.set_live(granule, code);
-        cache.add_waste(heap::code_bytes(code) - size);
-        return block_at(granule);
+            blocks < 4 ? 4 : (blocks > heap::magazine_items ? heap::magazine_items : blocks));
     }
 
     /// A block, or null and the reason. Fits in two registers, so that the fast path needs no
@@ -178,43 +190,58 @@ private:
         Error error;
     };
     [[gnu::noinline]] Outcome allocate_slowly(u64 size) {
+        typename Environment::Scope const scope(m_environment);
         Result<std::byte*> const block = allocate_by_refill(size);
         return block ? Outcome{block.value(), {}} : Outcome{nullptr, block.error()};
     }
     Result<std::byte*> allocate_by_refill(u64 size);
     [[gnu::noinline]] Result<std::byte*> allocate_aligned(Bytes size, Bytes alignment);
     Result<std::byte*> allocate_from_space(u64 size, u64 alignment);
+    Result<std::byte*> take_from_space(u64 size, u64 alignment, bool& grew);
     [[gnu::noinline]] Result<void> free_slowly(std::byte* block);
     Result<void> free_to_space(u64 granule);
     Error misuse(u64 granule);
     Cache* attach();
     Result<void> refill(Cache& cache, u32 code);
+    bool fill(Cache& cache, u32 code);
     u32 borrow(Cache& cache, u32 code) const;
-    void make_room(Cache& cache, u32 code);
+    bool make_room(Cache& cache, u32 code);
+    u64 reduce(Cache& cache, u32 victim);
+    bool deposit(Cache& cache, u32 code);
+    bool withdraw(Cache& cache, u32 code);
     void spill(u32 code, std::span<u32 const> blocks);
     void spill_oldest(Cache& cache, u32 code, u32 count);
-    void empty(Cache& cache) {
-        for (u32 code = 1; code < heap::code_count; ++code) {
-            spill(code, cache.in_blocks(code));
-            cache.drop_in(code, cache.in_count(code));
-            spill(code, cache.out_blocks(code));
-            cache.drop_out(code);
-        }
-    }
+    void spill_out(Cache& cache, u32 code);
+    void empty(Cache& cache);
+    void empty_depot();
+    u32 new_magazine();
+    void give_magazine_back(u32 magazine);
+    void trim_magazines();
+    void give_magazines_back(Cache& cache);
+    std::byte* base() const { return m_backing.range().base; }
     u64 block_granules(u64 granule, u32 code) const {
         return code == heap::BlockMap::large ? m_map.large_granules(granule)
                                              : heap::code_granules(code);
     }
     /// After a change of the space: what the fast paths read without the lock.
     void publish() {
-        m_extent.store(m_space.top(), relaxed);
-        u64 const share = (m_space.used_granules() << heap::granule_shift) / budget_share /
-                          (m_attached == 0 ? 1 : m_attached);
+        if (m_space.top() != m_extent.load(relaxed)) {
+            m_extent.store(m_space.top(), relaxed);
+            for (usize i = 0; i < m_caches.load(relaxed); ++i) {
+                cache_at(i).set_extent(m_space.top());
+            }
+        }
+        u64 const used = m_space.used_granules() << heap::granule_shift;
+        u64 const share = used / budget_share / (m_attached == 0 ? 1 : m_attached);
         m_budget.store(std::clamp(share, budget_least, budget_most), relaxed);
+        m_depot_budget.store(std::clamp(used / depot_share, depot_least, budget_most), relaxed);
     }
     Cache& cache_at(usize index) const {
-        return heap::table_at<Cache>(
-            m_backing.range().base, heap_bytes + index * cache_bytes, 1)[0];
+        return heap::object_at<Cache>(base(), heap_bytes + index * cache_bytes);
+    }
+    /// Bytes of `part_bytes` each for `parts` parts, committed page by page.
+    static constexpr u64 pages_for(u64 parts, u64 part_bytes) {
+        return align_up(parts * part_bytes, page_size.value);
     }
 
     Backing& m_backing;
@@ -225,7 +252,13 @@ private:
     std::byte* m_blocks;
     Atomic<u64> m_extent{}; ///< granules that a block may begin at
     Atomic<u64> m_budget{budget_least};
+    Atomic<u64> m_depot_budget{};
+    Atomic<u64> m_depot_bytes{}; ///< in blocks
+    heap::Depot<heap::code_count, depot_slots> m_depot;
     Atomic<usize> m_caches{}; ///< how many were ever attached, so are committed
+    u64 m_magazines = 0;      ///< how many were made, so are committed
+    u64 m_spares = 0;         ///< how many of them nobody owns
+    u32 m_spare = 0;          ///< a magazine that nobody owns; its header names the next
     usize m_attached = 0;
     u64 m_direct_requested = 0; ///< bytes asked for past the caches, ever
     u64 m_direct_reserved = 0;
@@ -236,6 +269,11 @@ inline constexpr u64 Heap<Backing, Environment>::heap_bytes =
     align_up(sizeof(Heap), page_size.value);
 template<HeapBacking Backing, HeapEnvironment Environment>
 inline constexpr u64 Heap<Backing, Environment>::front_bytes =
-    heap_bytes + caches_max * cache_bytes;
+    heap_bytes + pages_for(caches_max, cache_bytes) +
+    pages_for(magazines_max, heap::magazine_bytes);
+
+template<HeapBacking Backing, HeapEnvironment Environment>
+inline constexpr u64 Heap<Backing, Environment>::magazines_offset =
+    heap_bytes + pages_for(caches_max, cache_bytes);
 
 } // namespace twofold::memory

@@ -15,7 +15,7 @@ inline u64 address_of(void const* pointer) {
 }
 
 /// The byte `offset` behind `base`; both lie in one reserved range.
-inline std::byte* byte_at(std::byte* base, u64 offset) {
+[[gnu::returns_nonnull]] inline std::byte* byte_at(std::byte* base, u64 offset) {
     return base + offset;
 }
 
@@ -25,6 +25,12 @@ inline std::byte* byte_at(std::byte* base, u64 offset) {
 template<class T>
 std::span<T> table_at(std::byte* base, u64 offset, u64 count) {
     return {reinterpret_cast<T*>(base + offset), count};
+}
+
+/// The object of T that lies `offset` behind `base`, as above.
+template<class T>
+[[gnu::always_inline]] inline T& object_at(std::byte* base, u64 offset) {
+    return *reinterpret_cast<T*>(base + offset);
 }
 
 } // namespace twofold::memory::heap

@@ -5,6 +5,7 @@
 #include "core/memory/heap/heap_object.hpp"
 
 #include <cstring>
+#include <utility>
 
 namespace twofold::memory {
 
@@ -18,8 +19,10 @@ heap::Cache* Heap<Backing, Environment>::attach() {
         ++index;
     }
     if (index == known) {
+        u64 const have = pages_for(known, cache_bytes);
+        u64 const want = pages_for(known + 1, cache_bytes);
         if (index == caches_max ||
-            !m_backing.commit({heap_bytes + index * cache_bytes}, {cache_bytes})) {
+            (want != have && !m_backing.commit({heap_bytes + have}, {want - have}))) {
             return nullptr;
         }
         m_caches.store(known + 1, release);
@@ -28,9 +31,58 @@ heap::Cache* Heap<Backing, Environment>::attach() {
     }
     ++m_attached;
     Cache& cache = cache_at(index);
-    cache.attach();
+    cache.attach({base(), m_blocks, m_map.windows()}, m_extent.load(relaxed));
     m_environment.set_slot(&cache);
     return &cache;
+}
+
+/// A magazine that nobody owned; 0 if there is no memory for one.
+template<HeapBacking Backing, HeapEnvironment Environment>
+u32 Heap<Backing, Environment>::new_magazine() {
+    Locked const locked(*this);
+    if (m_spare != 0) {
+        --m_spares;
+        return std::exchange(m_spare, heap::item_at(base(), m_spare));
+    }
+    u64 const have = pages_for(m_magazines, heap::magazine_bytes);
+    u64 const want = pages_for(m_magazines + 1, heap::magazine_bytes);
+    if (m_magazines == magazines_max ||
+        (want != have && !m_backing.commit({magazines_offset + have}, {want - have}))) {
+        return 0;
+    }
+    return static_cast<u32>(magazines_offset + heap::magazine_bytes * m_magazines++);
+}
+
+/// With the lock held.
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::give_magazine_back(u32 magazine) {
+    heap::item_at(base(), magazine) = std::exchange(m_spare, magazine);
+    ++m_spares;
+}
+
+/// Gives the pages of the magazines back if all of them are spare.
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::trim_magazines() {
+    Locked const locked(*this);
+    if (m_magazines != 0 && m_spares == m_magazines) {
+        m_backing.decommit({magazines_offset}, {pages_for(m_magazines, heap::magazine_bytes)});
+        m_magazines = m_spares = 0;
+        m_spare = 0;
+    }
+}
+
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::give_magazines_back(Cache& cache) {
+    Locked const locked(*this);
+    for (u32 code = 1; code < heap::code_count; ++code) {
+        for (u32 const magazine : {cache.out_magazine(code), cache.in_magazine(code)}) {
+            if (magazine != 0) {
+                give_magazine_back(magazine);
+            }
+        }
+        cache.set_out(code, 0, 0);
+        cache.set_in(code, 0, 0, 0);
+    }
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
@@ -49,27 +101,24 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_by_refill(u64 size) {
             return allocate_from_space(size, 1);
         }
     }
+    if (std::byte* const block = cache->take(code, size)) {
+        return block; // the caller may have come to another processor since the fast path
+    }
     u32 from = code;
-    if (cache->out_count(code) == 0) {
-        if (cache->in_count(code) != 0) {
-            cache->turn_over(code);
-        } else {
-            from = borrow(*cache, code);
+    if (cache->in_count(code) != 0) {
+        cache->turn_over(code);
+    } else if (!withdraw(*cache, code)) {
+        from = borrow(*cache, code);
+        if (from == 0) {
+            if (!fill(*cache, code)) {
+                return allocate_from_space(size, 1);
+            }
+            from = code;
         }
     }
-    if (from == 0) {
-        Result<void> filled = refill(*cache, code);
-        if (!filled) { // what rests here may be what is missing
-            empty(*cache);
-            filled = refill(*cache, code);
-        }
-        TRY(filled);
-        from = code;
-    }
-    u32 granule = 0;
-    bool const popped = cache->pop(from, granule);
-    CHECK(popped);
-    return hand_out(*cache, from, granule, size);
+    std::byte* const block = cache->take(from, size);
+    CHECK(block != nullptr);
+    return block;
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
@@ -84,21 +133,29 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_aligned(Bytes size, Byte
 /// Past the caches; `alignment` in granules.
 template<HeapBacking Backing, HeapEnvironment Environment>
 Result<std::byte*> Heap<Backing, Environment>::allocate_from_space(u64 size, u64 alignment) {
-    u64 const count = heap::granules_for(size);
-    Result<u64> taken = Error::out_of_memory;
-    {
-        Locked const locked(*this);
-        taken = m_space.take(count, alignment);
-    }
-    if (!taken) {
-        Cache* const cache = current();
-        if (cache == nullptr) {
-            return taken.error();
+    bool grew = false;
+    Result<std::byte*> block = take_from_space(size, alignment, grew);
+    if (!block) { // what rests may be what is missing
+        if (Cache* const cache = current()) {
+            empty(*cache);
         }
-        empty(*cache);
+        empty_depot();
+        return take_from_space(size, alignment, grew);
     }
+    if (grew) {
+        empty_depot();
+    }
+    return block;
+}
+
+/// `grew` says whether the space had to commit pages.
+template<HeapBacking Backing, HeapEnvironment Environment>
+Result<std::byte*>
+Heap<Backing, Environment>::take_from_space(u64 size, u64 alignment, bool& grew) {
+    u64 const count = heap::granules_for(size);
     Locked const locked(*this);
-    u64 const granule = taken ? taken.value() : TRY(m_space.take(count, alignment));
+    u64 const before = m_space.commits();
+    u64 const granule = TRY(m_space.take(count, alignment));
     if (count <= heap::small_granules_max) {
         m_map.set_live(granule, static_cast<u32>(count - 1));
     } else {
@@ -106,6 +163,7 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_from_space(u64 size, u64
     }
     m_direct_requested += size;
     m_direct_reserved += count << heap::granule_shift;
+    grew = m_space.commits() != before;
     return block_at(granule);
 }
 
@@ -124,21 +182,99 @@ u32 Heap<Backing, Environment>::borrow(Cache& cache, u32 code) const {
     return 0;
 }
 
+/// Fills the empty stack that is taken from with a batch of holes; false if there is none.
 template<HeapBacking Backing, HeapEnvironment Environment>
-Result<void> Heap<Backing, Environment>::refill(Cache& cache, u32 code) {
-    std::span<u32> const slots = cache.refill_slots(code, batch_of(code));
+bool Heap<Backing, Environment>::fill(Cache& cache, u32 code) {
+    u32 magazine = cache.out_magazine(code);
+    if (magazine == 0) {
+        magazine = new_magazine();
+        if (magazine == 0) {
+            return false;
+        }
+        cache.set_out(code, magazine, 0);
+    }
+    std::span<u32> const slots = heap::items_at(base(), magazine, 0, batch_of(code));
     usize got = 0;
+    bool grew = false;
     {
         Locked const locked(*this);
-        got = TRY(m_space.take_many(heap::code_granules(code), slots));
+        u64 const before = m_space.commits();
+        Result<usize> const taken = m_space.take_many(heap::code_granules(code), slots);
+        if (!taken) {
+            return false;
+        }
+        got = taken.value();
+        grew = m_space.commits() != before;
     }
     std::span<u32> const blocks = slots.first(got);
     std::reverse(blocks.begin(), blocks.end()); // the lowest address goes first
     for (u32 const granule : blocks) {
         m_map.set_resting(granule, code);
     }
-    cache.refilled(code, static_cast<u32>(got));
-    return {};
+    cache.set_out(code, magazine, static_cast<u32>(got));
+    if (grew) { // what rests in the depot is of other lengths: it shall serve before more grows
+        empty_depot();
+    }
+    return true;
+}
+
+/// Swaps the stack that is filled, which is full, for an empty one; false if the depot has enough.
+template<HeapBacking Backing, HeapEnvironment Environment>
+bool Heap<Backing, Environment>::deposit(Cache& cache, u32 code) {
+    u64 const bytes = cache.in_count(code) * heap::code_bytes(code);
+    u64 const held = m_depot_bytes.load(relaxed);
+    u64 const budget = m_depot_budget.load(relaxed);
+    if (held + bytes > budget) {
+        if (held > 2 * budget) { // less is in use than when it was filled
+            empty_depot();
+        }
+        return false;
+    }
+    u32 const magazine = cache.in_magazine(code);
+    heap::item_at(base(), magazine) = cache.in_count(code);
+    m_depot_bytes.fetch_add(bytes, relaxed);
+    u32 const empty = m_depot.put(code, magazine);
+    if (empty == m_depot.refused) {
+        m_depot_bytes.fetch_sub(bytes, relaxed);
+        return false;
+    }
+    cache.set_in(code, empty, 0, heap::magazine_items);
+    return true;
+}
+
+/// Swaps the empty stack that is taken from for a full one; false if the depot has none.
+template<HeapBacking Backing, HeapEnvironment Environment>
+bool Heap<Backing, Environment>::withdraw(Cache& cache, u32 code) {
+    u32 const magazine = m_depot.take(code, cache.out_magazine(code));
+    if (magazine == 0) {
+        return false;
+    }
+    u32 const items = heap::item_at(base(), magazine);
+    m_depot_bytes.fetch_sub(items * heap::code_bytes(code), relaxed);
+    cache.set_out(code, magazine, items);
+    return true;
+}
+
+/// Gives what rests in the depot back to the space.
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::empty_depot() {
+    for (u32 code = 1; code < heap::code_count; ++code) {
+        while (u32 const magazine = m_depot.take(code, 0)) {
+            u32 const items = heap::item_at(base(), magazine);
+            m_depot_bytes.fetch_sub(items * heap::code_bytes(code), relaxed);
+            spill(code, heap::items_at(base(), magazine, 0, items));
+            Locked const locked(*this);
+            give_magazine_back(magazine);
+        }
+    }
+}
+
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::empty(Cache& cache) {
+    for (u32 code = 1; code < heap::code_count; ++code) {
+        spill_oldest(cache, code, cache.in_count(code));
+        spill_out(cache, code);
+    }
 }
 
 /// Gives blocks that rested in a cache back to the space.
@@ -169,45 +305,69 @@ void Heap<Backing, Environment>::spill_oldest(Cache& cache, u32 code, u32 count)
     cache.drop_in(code, count);
 }
 
-/// Lets one more block onto a stack that is at its limit: raises the limit while the cache is below
-/// its budget, else empties half of this stack or of others, in turn.
 template<HeapBacking Backing, HeapEnvironment Environment>
-void Heap<Backing, Environment>::make_room(Cache& cache, u32 code) {
+void Heap<Backing, Environment>::spill_out(Cache& cache, u32 code) {
+    spill(code, cache.out_blocks(code));
+    cache.set_out(code, cache.out_magazine(code), 0);
+}
+
+/// Lets one more block onto a stack that is at its limit: raises the limit while the cache is below
+/// its budget, takes an empty stack for it, or empties half of this stack or of others, in turn.
+/// False if there is no memory for a stack.
+template<HeapBacking Backing, HeapEnvironment Environment>
+bool Heap<Backing, Environment>::make_room(Cache& cache, u32 code) {
     u32 const batch = batch_of(code);
-    u64 const wanted = batch * heap::code_bytes(code);
     u64 const budget = m_budget.load(relaxed);
     u64 held = cache.bytes();
-    for (u32 turn = 1; turn < heap::code_count && held + wanted > budget; ++turn) {
-        u32 const victim = cache.next_victim();
-        if (cache.out_count(victim) == 0) {
-            cache.turn_over(victim);
-        }
-        u32 const out = cache.out_count(victim);
-        u32 const half = (cache.count(victim) + 1) / 2;
-        if (half >= 2) {
-            u32 const from_in = std::min(half, cache.in_count(victim));
-            spill_oldest(cache, victim, from_in);
-            cache.set_limit(victim, cache.in_count(victim));
-            held -= from_in * heap::code_bytes(victim);
-            if (from_in < half && out == cache.out_count(victim)) {
-                spill(victim, cache.out_blocks(victim));
-                cache.drop_out(victim);
-                held -= out * heap::code_bytes(victim);
-            }
-        }
-    }
-    if (cache.in_count(code) == Cache::stack_max) {
+    u64 const wanted = batch * heap::code_bytes(code);
+    u32 const have = cache.in_count(code);
+    if (have == heap::magazine_items || (have >= batch && held + wanted > budget)) {
         if (cache.out_count(code) == 0) {
             cache.turn_over(code);
-        } else {
-            spill_oldest(cache, code, (Cache::stack_max + 1) / 2);
+        } else if (!deposit(cache, code)) {
+            spill_oldest(cache, code, (have + 1) / 2);
         }
+        held = cache.bytes();
     }
-    cache.set_limit(code, cache.in_count(code) + batch);
+    for (u32 turn = 1; turn < heap::code_count && held + wanted > budget; ++turn) {
+        held -= reduce(cache, cache.next_victim());
+    }
+    if (cache.in_magazine(code) == 0) {
+        u32 const magazine = new_magazine();
+        if (magazine == 0) {
+            return false;
+        }
+        cache.set_in(code, magazine, 0, 0);
+    }
+    u32 const left = cache.in_count(code);
+    cache.set_in(code, cache.in_magazine(code), left, left + batch);
+    return true;
+}
+
+/// Gives about half of what rests in the two stacks of `victim` to the depot or the space; returns
+/// how many bytes.
+template<HeapBacking Backing, HeapEnvironment Environment>
+u64 Heap<Backing, Environment>::reduce(Cache& cache, u32 victim) {
+    u32 const before = cache.count(victim);
+    if (before < 2) {
+        return 0;
+    }
+    if (cache.out_count(victim) == 0) {
+        cache.turn_over(victim);
+    }
+    u32 const from_in = std::min((before + 1) / 2, cache.in_count(victim));
+    spill_oldest(cache, victim, from_in);
+    u32 const left = cache.in_count(victim);
+    cache.set_in(victim, cache.in_magazine(victim), left, left);
+    if (from_in < (before + 1) / 2) {
+        spill_out(cache, victim);
+    }
+    return (before - cache.count(victim)) * heap::code_bytes(victim);
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
 Result<void> Heap<Backing, Environment>::free_slowly(std::byte* block) {
+    typename Environment::Scope const scope(m_environment);
     u64 const granule = granule_of(block);
     if (granule >= m_extent.load(relaxed)) {
         return contains(block) ? Error::invalid_argument : Error::out_of_range;
@@ -229,10 +389,13 @@ Result<void> Heap<Backing, Environment>::free_slowly(std::byte* block) {
             return free_to_space(granule);
         }
     }
-    make_room(*cache, code);
-    bool const pushed = cache->push(code, static_cast<u32>(granule));
-    CHECK(pushed);
-    m_map.set_resting(granule, code);
+    if (!cache->give(block)) {
+        if (!make_room(*cache, code)) {
+            return free_to_space(granule);
+        }
+        bool const given = cache->give(block);
+        CHECK(given);
+    }
     return {};
 }
 

@@ -168,6 +168,8 @@ public:
     u64 used_granules() const { return m_used; }
     u64 committed_pages() const { return m_committed_pages; }
     u64 idle_pages() const { return m_idle_pages; }
+    /// How often pages of blocks were committed.
+    u64 commits() const { return m_commits; }
     u64 table_bytes() const { return m_table_bytes; }
 
     /// Whether trees, keys, counts and page states agree with the bits. O(top).
@@ -266,6 +268,7 @@ private:
     std::array<u64, Layout::tables_max> m_table_committed{};
     u64 m_committed_pages = 0;
     u64 m_idle_pages = 0;
+    u64 m_commits = 0;
     u64 m_table_bytes = 0;
     u64 m_pending = none;  ///< a page whose key is out of date
     u64 m_peak = 0;        ///< most granules in use in this window
@@ -419,6 +422,7 @@ Result<void> Space<Backing>::commit_pages(u64 first, u64 last) {
         done = m_backing.commit(page_offset(first), {count * page_size.value});
     }
     TRY(done);
+    ++m_commits;
     for (u64 page = first; page < first + count; ++page) {
         m_holes[page].committed = 1;
         m_holes[page].idle = 1;

@@ -314,7 +314,8 @@ TEST(Heap, EveryCommitFailsOnceAndFromThenOn) {
             for_ever ? test.backing.fail_from(number) : test.backing.fail_at(number);
             u64 const refused = workload(test.heap);
             ASSERT_GT(test.backing.failures(), 0u);
-            ASSERT_TRUE(refused > 0 || !for_ever || number == commits);
+            // The last ones may be for magazines: without them it works, only slower.
+            ASSERT_TRUE(refused > 0 || !for_ever || number + 3 >= commits);
             test.backing.fail_at(0);
             EXPECT_EQ(workload(test.heap), 0u); // it recovers as soon as there is memory
             expect_empty(test);

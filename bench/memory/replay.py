@@ -3,9 +3,10 @@
 
     bench/memory/replay.py BUILD [--benchmark_out=FILE] [--benchmark_repetitions=N]
 
-Takes Google Benchmark's options (the others are accepted and mean nothing here) and writes its JSON. The replayer
-runs the allocators in turns, every run in a fresh process; time is that of all requests with their blocks written
-and verified (real_time and cpu_time, in ms), memory what is committed at most above an idle process (in KiB).
+Takes Google Benchmark's options (the others are accepted and mean nothing here) and writes its JSON. Each trace
+has two rows: `kernel`, the heap as the kernel ships it, and `library`, the malloc library. The replayer runs the
+allocators in turns, every run in a fresh process; time is that of all requests with their blocks written and
+verified (real_time and cpu_time, in ms), memory what is committed at most above an idle process (in KiB).
 """
 
 import argparse
@@ -19,7 +20,8 @@ from typing import Any
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRACES = ("compiler", "interpreter", "database")
 PEERS = ("glibc", "jemalloc", "mimalloc", "tcmalloc")
-ALLOCATORS = {"ours": "twofold"} | {peer: peer for peer in PEERS}
+KERNEL = pathlib.Path("bench") / "libmemory-kernel-malloc.so"  # below the build folder
+ROWS = ("kernel", "library")
 REPLAYS_PER_REPEAT = 3  # one replay takes a twentieth of a second
 TIMEOUT_S = 900
 NS_PER_MS = 1e6
@@ -46,7 +48,8 @@ def replay(build: pathlib.Path, trace: str, allocators: list[str], repeats: int)
 def available(build: pathlib.Path) -> dict[str, str]:
     """The allocators that this host has; the others are named on stderr."""
     found = {}
-    for who, name in ALLOCATORS.items():
+    allocators = {"kernel": str((build / KERNEL).resolve()), "library": "twofold"} | {peer: peer for peer in PEERS}
+    for who, name in allocators.items():
         try:
             replay(build, "database", [name], 1)
             found[who] = name
@@ -55,21 +58,21 @@ def available(build: pathlib.Path) -> dict[str, str]:
     return found
 
 
-def entries_of(trace: str, who: str, figures: dict[str, Any]) -> list[Entry]:
+def entries_of(trace: str, row: str, who: str, figures: dict[str, Any]) -> list[Entry]:
     """Google Benchmark's entries: one a repeat, its time the least of a few replays, as a machine that is shared
     only ever adds to it."""
     entries: list[Entry] = []
     times = list(zip(figures["wall_ns"], figures["cpu_ns"]))
     for index in range(0, len(times), REPLAYS_PER_REPEAT):
         group = times[index : index + REPLAYS_PER_REPEAT]
-        name = f"{trace}_time/{who}"
+        name = f"{trace}_time_{row}/{who}"
         entry: Entry = {"name": name, "run_name": name, "run_type": "iteration", "iterations": len(group)}
         entry |= {"repetition_index": index // REPLAYS_PER_REPEAT, "time_unit": "ms"}
         entry["real_time"] = min(wall for wall, _ in group) / NS_PER_MS
         entry["cpu_time"] = min(cpu for _, cpu in group) / NS_PER_MS
         entries.append(entry)
     for index, peak in enumerate(figures["committed_peak_bytes"]):
-        name = f"{trace}_peak/{who}"
+        name = f"{trace}_peak_{row}/{who}"
         entry = {"name": name, "run_name": name, "run_type": "iteration", "iterations": 1}
         entries.append(entry | {"repetition_index": index, "time_unit": "ms", "real_time": peak / 1024})
     return entries
@@ -89,7 +92,8 @@ def main() -> int:
             repeats = options.benchmark_repetitions * REPLAYS_PER_REPEAT
             report = replay(options.build, trace, list(allocators.values()), repeats)
             for who, figures in zip(allocators, report["allocators"]):
-                entries += entries_of(trace, who, figures)
+                for row in ROWS if who in PEERS else (who,):
+                    entries += entries_of(trace, row, "ours" if who in ROWS else who, figures)
     except (Failed, subprocess.TimeoutExpired) as error:
         print(f"memory/replay: {error}", file=sys.stderr)
         return 1

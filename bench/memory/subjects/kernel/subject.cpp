@@ -15,25 +15,32 @@ constexpr u64 range_bytes = u64{16} << 30;
 
 class AnonymousBacking {
 public:
-    AnonymousBacking()
-        : m_base(static_cast<std::byte*>(mmap(
-              nullptr,
-              range_bytes,
-              PROT_READ | PROT_WRITE,
-              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-              -1,
-              0))) {
-        CHECK(m_base != MAP_FAILED);
+    constexpr AnonymousBacking() = default;
+    void reserve() {
+        void* const range = mmap(
+            nullptr, range_bytes, PROT_READ | PROT_WRITE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        CHECK(range != MAP_FAILED);
+        m_base = static_cast<std::byte*>(range);
     }
     memory::HeapRange range() const { return {m_base, {range_bytes}}; }
-    Result<void> commit(Bytes, Bytes) { return {}; }
+    Result<void> commit(Bytes offset, Bytes size) {
+        // The kernel maps frames when the heap commits: no access to a page that was committed
+        // faults. A large block's pages wait, so that what is resident is what was touched.
+        if (size.value <= populate_bytes_max) {
+            (void)madvise(m_base + offset.value, size.value, MADV_POPULATE_WRITE);
+        }
+        return {};
+    }
     void decommit(Bytes offset, Bytes size) {
         int const done = madvise(m_base + offset.value, size.value, MADV_DONTNEED);
         CHECK(done == 0);
     }
 
 private:
-    std::byte* m_base;
+    static constexpr u64 populate_bytes_max = u64{64} << 10;
+
+    std::byte* m_base = nullptr;
 };
 
 /// What a processor has: its cache, and whether it takes interrupts.
@@ -41,7 +48,7 @@ struct Processor {
     void* cache = nullptr;
     bool interrupts_enabled = true;
 };
-thread_local Processor processor;
+[[gnu::tls_model("initial-exec")]] constinit thread_local Processor processor;
 
 class ProcessorEnvironment {
 public:
@@ -83,20 +90,47 @@ private:
 
 using KernelHeap = memory::Heap<AnonymousBacking, ProcessorEnvironment>;
 
-AnonymousBacking backing;
-ProcessorEnvironment environment;
-KernelHeap& heap = *KernelHeap::create(backing, environment).value();
+constinit AnonymousBacking backing;
+constinit ProcessorEnvironment environment;
+constinit KernelHeap* heap = nullptr;
+
+/// Built at the first use, before the program's constructors if they allocate; by one thread.
+[[gnu::noinline]] KernelHeap& build() {
+    backing.reserve();
+    heap = KernelHeap::create(backing, environment).value();
+    return *heap;
+}
+[[gnu::always_inline]] inline KernelHeap& built() {
+    return heap != nullptr ? *heap : build();
+}
+
+void* address_of(Result<std::byte*> const& block) {
+    return block ? block.value() : nullptr;
+}
 
 } // namespace
 
 void* take(std::size_t size) {
-    Result<std::byte*> const block = heap.allocate(Bytes{size});
+    Result<std::byte*> const block = built().allocate(Bytes{size});
     return block ? block.value() : nullptr;
 }
 
+void* take_aligned(std::size_t size, std::size_t alignment) {
+    return address_of(built().allocate(Bytes{size}, Bytes{alignment}));
+}
+
+void* resize(void* block, std::size_t size) {
+    return address_of(
+        built().resize(static_cast<std::byte*>(block), Bytes{size}, memory::default_alignment));
+}
+
 void give(void* block) {
-    Result<void> const freed = heap.free(static_cast<std::byte*>(block));
+    Result<void> const freed = built().free(static_cast<std::byte*>(block));
     CHECK(freed.has_value());
+}
+
+std::size_t usable_size(void* block) {
+    return built().usable_size(static_cast<std::byte*>(block)).value().value;
 }
 
 } // namespace subject

@@ -7,7 +7,12 @@
 
 namespace subject {
 
+/// A block of at least `size` bytes; null if there is no memory.
 void* take(std::size_t size);
+void* take_aligned(std::size_t size, std::size_t alignment);
+/// `block` with another size, moved if need be.
+void* resize(void* block, std::size_t size);
 void give(void* block);
+std::size_t usable_size(void* block);
 
 } // namespace subject

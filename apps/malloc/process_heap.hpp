@@ -35,8 +35,8 @@ void leave_heap();
 /// A program freed what is not its to free: says so in one line and ends the process.
 [[noreturn]] void report_misuse(char const* operation, void const* block, Error error);
 
-/// A block of `size` bytes from the calling thread's cache, or null: then `allocate` helps. A thread
-/// whose end was told has no cache between its calls.
+/// A block of `size` bytes from the calling thread's cache, or null: then `allocate` helps. A
+/// thread whose end was told has no cache between its calls.
 [[gnu::always_inline]] inline void* allocate_quickly(usize size) {
     void* const cache = t_thread.cache;
     return cache != nullptr ? ProcessHeap::allocate_from(cache, Bytes{size}) : nullptr;

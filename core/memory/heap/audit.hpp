@@ -26,9 +26,8 @@ AllocatorStatistics Heap<Backing, Environment>::statistics() const {
     found.requested_ever += Bytes{m_direct_requested};
     found.reserved_ever += Bytes{m_direct_reserved};
     found.committed = {
-        heap_bytes + pages_for(caches, cache_bytes) +
-        pages_for(m_magazines, heap::magazine_bytes) + m_space.table_bytes() +
-        pages * page_size.value};
+        heap_bytes + pages_for(caches, cache_bytes) + pages_for(m_magazines, heap::magazine_bytes) +
+        m_space.table_bytes() + pages * page_size.value};
     m_environment.unlock();
     // Counts of other caches may be a moment old.
     found.reserved = {used - std::min(used, found.cached.value)};

@@ -7,9 +7,9 @@
 // A byte of 0 says that no block begins in the window. The byte, with bit 4 of the address that is
 // freed taken away, is the block's *kind*: from `live` on and without bit 4 for a live block, and
 // something else for a pointer that is no live block's beginning (interior, freed, never
-// allocated). Caches are indexed by it, so that no free needs a check of its own. The bytes behind a
-// large block's first hold its length in seven bits each, so none of them looks like a live block.
-// Bytes are atomic, since blocks of several caches share a line.
+// allocated). Caches are indexed by it, so that no free needs a check of its own. The bytes behind
+// a large block's first hold its length in seven bits each, so none of them looks like a live
+// block. Bytes are atomic, since blocks of several caches share a line.
 #pragma once
 
 #include "core/base/base.hpp"

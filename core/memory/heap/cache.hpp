@@ -23,9 +23,9 @@ namespace twofold::memory::heap {
 
 /// Where a heap's things lie, as the fast paths need them.
 struct Ground {
-    std::byte* base = nullptr;           ///< of the range
-    std::byte* blocks = nullptr;         ///< the first granule
-    std::span<Atomic<u8>> windows;       ///< the block map
+    std::byte* base = nullptr;     ///< of the range
+    std::byte* blocks = nullptr;   ///< the first granule
+    std::span<Atomic<u8>> windows; ///< the block map
 };
 
 class Cache {
@@ -148,8 +148,7 @@ public:
         std::span<u32> const all = in_blocks(code);
         std::copy(all.begin() + blocks, all.end(), all.begin());
         u32 const left = in_count(code) - blocks;
-        m_in[BlockMap::kind_of(code)].top.store(
-            Place::of(in_magazine(code), left).offset, relaxed);
+        m_in[BlockMap::kind_of(code)].top.store(Place::of(in_magazine(code), left).offset, relaxed);
     }
 
     /// The code that gives next when the cache holds too much: each in turn.
@@ -171,8 +170,9 @@ private:
 
     Ground m_ground;
     Atomic<u64> m_extent;
-    std::array<Atomic<u64>, code_count> m_out; ///< the Place of the next, bytes requested since set_out
-    std::array<In, BlockMap::kinds> m_in;      ///< by kind; zero, so full, for what is none
+    std::array<Atomic<u64>, code_count>
+        m_out;                            ///< the Place of the next, bytes requested since set_out
+    std::array<In, BlockMap::kinds> m_in; ///< by kind; zero, so full, for what is none
     std::array<Atomic<u64>, code_count> m_loaded; ///< blocks that ever came to be taken from
     Atomic<u64> m_requested;
     Atomic<bool> m_attached;

@@ -206,11 +206,10 @@ bool Heap<Backing, Environment>::fill(Cache& cache, u32 code) {
         got = taken.value();
         grew = m_space.commits() != before;
     }
-    std::span<u32> const blocks = slots.first(got);
-    std::reverse(blocks.begin(), blocks.end()); // the lowest address goes first
-    for (u32 const granule : blocks) {
+    for (u32 const granule : slots.first(got)) {
         m_map.set_resting(granule, code);
     }
+    std::reverse(slots.begin(), slots.begin() + got); // the lowest address goes first
     cache.set_out(code, magazine, static_cast<u32>(got));
     if (grew) { // what rests in the depot is of other lengths: it shall serve before more grows
         empty_depot();
@@ -318,19 +317,19 @@ template<HeapBacking Backing, HeapEnvironment Environment>
 bool Heap<Backing, Environment>::make_room(Cache& cache, u32 code) {
     u32 const batch = batch_of(code);
     u64 const budget = m_budget.load(relaxed);
-    u64 held = cache.bytes();
-    u64 const wanted = batch * heap::code_bytes(code);
     u32 const have = cache.in_count(code);
+    u64 held = have == heap::magazine_items ? 0 : cache.bytes();
+    u64 const wanted = batch * heap::code_bytes(code);
     if (have == heap::magazine_items || (have >= batch && held + wanted > budget)) {
         if (cache.out_count(code) == 0) {
             cache.turn_over(code);
         } else if (!deposit(cache, code)) {
-            spill_oldest(cache, code, (have + 1) / 2);
+            spill_oldest(cache, code, have);
         }
-        held = cache.bytes();
-    }
-    for (u32 turn = 1; turn < heap::code_count && held + wanted > budget; ++turn) {
-        held -= reduce(cache, cache.next_victim());
+    } else {
+        for (u32 turn = 1; turn < heap::code_count && held + wanted > budget; ++turn) {
+            held -= reduce(cache, cache.next_victim());
+        }
     }
     if (cache.in_magazine(code) == 0) {
         u32 const magazine = new_magazine();
@@ -356,7 +355,10 @@ u64 Heap<Backing, Environment>::reduce(Cache& cache, u32 victim) {
         cache.turn_over(victim);
     }
     u32 const from_in = std::min((before + 1) / 2, cache.in_count(victim));
-    spill_oldest(cache, victim, from_in);
+    if (from_in != cache.in_count(victim) || from_in < batch_of(victim) / 2 ||
+        !deposit(cache, victim)) {
+        spill_oldest(cache, victim, from_in);
+    }
     u32 const left = cache.in_count(victim);
     cache.set_in(victim, cache.in_magazine(victim), left, left);
     if (from_in < (before + 1) / 2) {

@@ -121,9 +121,10 @@ public:
         m_traffic += run.count;
         u64 const before = m_taken.previous_set(run.first);
         u64 const start = before == none ? 0 : before + 1;
-        touch(page_of(start));
         u64 const end = run.first + run.count;
-        if (end < m_top && page_of(end) != page_of(start) && !m_taken.test(end)) {
+        u64 const hole_end = next_taken(end);
+        note_hole({start, hole_end - start});
+        if (hole_end != end && page_of(end) != page_of(start)) {
             touch(page_of(end)); // a hole that began here now begins at `start`
         }
         note_idle(page_of(run.first), page_of(end - 1));
@@ -217,6 +218,13 @@ private:
         if (page != m_pending) {
             flush_pending();
             m_pending = page;
+        }
+    }
+    /// A hole grew or came to be: it is the longest of its page or changes nothing there.
+    void note_hole(Run hole) {
+        u64 const page = page_of(hole.first);
+        if (page != m_pending && hole.count > m_holes[page].key) {
+            m_holes.set_key(page, hole.count);
         }
     }
     void flush_pending() {

@@ -19,7 +19,8 @@ struct MagazinesChangeHands : rl::test_suite<MagazinesChangeHands, 2> {
     void thread(unsigned number) {
         if (number == 0) {
             u32 magazine = first_full;
-            for (u32 round = 1; round <= 2; ++round) { // fill and leave it; go on with what is there
+            for (u32 round = 1; round <= 2;
+                 ++round) { // fill and leave it; go on with what is there
                 items[magazine / 2]($) = round;
                 u32 const empty = depot.put(0, magazine);
                 if (empty == 0 || empty == depot.refused) {

@@ -28,7 +28,7 @@ struct Ground {
     std::span<Atomic<u8>> windows; ///< the block map
 };
 
-class Cache {
+class alignas(64) Cache { // no line is shared with a neighbour
 public:
     /// Makes a cache of zeroed memory, or of one that was given up: without a magazine.
     void attach(Ground const& ground, u64 extent) {

@@ -141,7 +141,7 @@ void record_debugging(Recorder& record, ListHeap& below) {
         record.text(what, corruption_name(std::exchange(last, {}).kind));
     };
     std::byte* const block = layer.allocate({50}, {16}).value();
-    step.number("fresh memory", static_cast<u64>(block[49]));
+    step.number("fresh memory", static_cast<u64>(*heap::byte_at(block, 49)));
     stray_write(heap::byte_at(block, 50));
     step.result("free of an overflowed block", layer.free(block));
     found("damage: behind");

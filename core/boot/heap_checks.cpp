@@ -100,7 +100,7 @@ u8 damage(memory::KernelHeap& heap, std::string_view kind) {
     if (kind.ends_with("overflow")) {
         provoke_write(memory::heap::byte_at(block, size.value), watched);
     } else if (kind.ends_with("underflow")) {
-        provoke_write(&block[-1], watched);
+        provoke_write(memory::heap::byte_at(block, 0 - u64{1}), watched);
     } else {
         heap.free(block).value();
         provoke_write(memory::heap::byte_at(block, 8), watched);

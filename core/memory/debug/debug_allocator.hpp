@@ -121,14 +121,15 @@ public:
         return Bytes{TRY(find_live(block))->size};
     }
 
-    /// `reserved` counts the red zones of blocks in use, `cached` the quarantine. O(1) beside what
-    /// the allocator below takes.
+    /// What is reserved counts red zones too, and `cached` the quarantine; the layer's own table is
+    /// in `committed` alone. O(1) beside what the allocator below takes.
     AllocatorStatistics statistics() const {
         Scope const scope(m_environment);
         AllocatorStatistics found = m_inner.statistics();
         found.reserved = {m_live_reserved};
         found.cached += Bytes{m_quarantine_bytes};
         found.requested_ever = {m_requested_ever};
+        found.reserved_ever = {m_reserved_ever};
         return found;
     }
 
@@ -266,6 +267,7 @@ private:
         count_live(record.site, 1, record.size, record.whole());
         ++m_sites[record.site].allocations;
         m_requested_ever += size.value;
+        m_reserved_ever += all.value;
         return record.block;
     }
 
@@ -389,6 +391,7 @@ private:
     u64 m_live_reserved = 0; ///< with their red zones
     u64 m_allocations = 0;
     u64 m_requested_ever = 0;
+    u64 m_reserved_ever = 0;
 };
 
 } // namespace twofold::memory

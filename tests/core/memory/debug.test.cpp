@@ -225,6 +225,10 @@ TEST(DebugAllocator, CountsBlocksInUseByCallSite) {
     });
     EXPECT_EQ(sites, 3u);
     EXPECT_EQ(Bytes{bytes}, test.layer.live_bytes());
+    AllocatorStatistics const seen = test.layer.statistics();
+    EXPECT_EQ(seen.requested_ever, Bytes{10 * 465});
+    EXPECT_GE(seen.reserved_ever, seen.requested_ever + Bytes{30 * 64});
+    EXPECT_LE(seen.reserved_ever, seen.requested_ever + Bytes{30 * 79});
     EXPECT_EQ(TestLayer::destroy(test.layer).error(), Error::busy);
     for (u64 i = 0; i < std::size(blocks); ++i) {
         EXPECT_TRUE(i == 1 || test.layer.free(blocks[i]).has_value());

@@ -6,8 +6,8 @@ namespace twofold::scenarios {
 namespace {
 
 constexpr twofold::boot::Scenario list[] = {
-    {"base", base},     {"trace", trace}, {"memory", memory}, {"frames", frames},
-    {"spaces", spaces}, {"heap", heap},   {"acpi", acpi},     {"boot", boot}};
+    {"base", base}, {"trace", trace}, {"memory", memory}, {"frames", frames}, {"spaces", spaces},
+    {"heap", heap}, {"pools", pools}, {"acpi", acpi},     {"boot", boot}};
 
 } // namespace
 

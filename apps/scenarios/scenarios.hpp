@@ -16,6 +16,7 @@ void trace(boot::Recorder& record, boot::Kernel& kernel);
 void memory(boot::Recorder& record, boot::Kernel& kernel);
 void spaces(boot::Recorder& record, boot::Kernel& kernel);
 void heap(boot::Recorder& record, boot::Kernel& kernel);
+void pools(boot::Recorder& record, boot::Kernel& kernel);
 void frames(boot::Recorder& record, boot::Kernel& kernel);
 void acpi(boot::Recorder& record, boot::Kernel& kernel);
 void boot(twofold::boot::Recorder& record, twofold::boot::Kernel& kernel);

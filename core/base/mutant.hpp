@@ -16,6 +16,7 @@ enum class Mutant : u16 {
     frames_merge,         ///< a freed block is not joined with its buddy
     spaces_copy_on_write, ///< a write to a page that two spaces own changes it for both
     heap_double_free,     ///< a block that rests in a cache may be freed again
+    pools_join,           ///< a free extent is not joined with the free one behind it
     acpi_checksum,        ///< a table's checksum is not verified
     boot_requires,        ///< the start-up graph forgets one requirement
 };

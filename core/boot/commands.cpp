@@ -6,6 +6,7 @@
 #include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
+#include "core/boot/pools.hpp"
 #include "core/boot/provoke.hpp"
 #include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
@@ -168,6 +169,7 @@ constexpr Command basic_table[] = {
     {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},
     {"heap", "[leaks]", "shows what the kernel's heap holds and wastes, or who holds it", 2,
      show_heap},
+    {"pools", "", "shows scratch buffers and what tensors take", 0, show_pools},
     {"vm", "", "shows the kernel's address space and its faults", 0, show_kernel_space},
     {"startup", "", "shows the start-up graph and its state", 0, startup},
     {"panic", "[CAUSE]", "ends the run as a broken invariant would", 1, panic_command},

@@ -25,6 +25,8 @@ struct PerCpu : sync::CpuState {
     bool in_panic = false;
 };
 
+struct KernelPools; // pools.hpp
+
 /// All state of one kernel. Created once by kernel_start in memory of its own; never destroyed.
 class Kernel {
 public:
@@ -68,6 +70,7 @@ public:
     std::optional<memory::KernelHeapBacking> heap_backing;
     std::optional<memory::KernelHeapEnvironment> heap_environment;
     memory::KernelHeap* heap = nullptr; ///< from the step `heap` on, in its own window
+    KernelPools* pools = nullptr;       ///< from the step `pools` on, in the heap
     trace::LogRing log_ring;
     trace::EventRing events;
     std::optional<trace::SymbolTable> symbols;

@@ -3,6 +3,7 @@
 #include "core/boot/frames.hpp"
 #include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
+#include "core/boot/pools.hpp"
 #include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
 
@@ -89,6 +90,7 @@ constexpr Step steps[] = {
     {"memory", "accounts for the physical memory", {}, account_memory},
     {"space", "takes over the kernel's page tables", {"frames"}, open_kernel_space},
     {"heap", "opens the kernel's heap", {"space"}, open_heap},
+    {"pools", "reserves the scratch buffers", {"heap"}, open_pools},
     {"symbols", "opens the image's symbol table", {}, open_symbols},
     {"processor", "describes the boot processor", {}, describe_processor},
     {"acpi", "reads the firmware's tables", {"memory"}, open_firmware_tables},
@@ -96,7 +98,7 @@ constexpr Step steps[] = {
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",
-     {"heap", "symbols", "processor", "acpi", "commands"},
+     {"pools", "symbols", "processor", "acpi", "commands"},
      announce},
 };
 

@@ -90,3 +90,49 @@ TEST(LinearWindow, PagesAreFilledAndCopiedWholeAndNoFurther) {
     hal::Memory::zero_pages(target, Bytes{0}); // nothing is no harm
     EXPECT_EQ(target[0], ~words);
 }
+
+TEST(LinearWindow, BulkIsFilledAndCopiedWholeAndNoFurther) {
+    constexpr unsigned order = 8; // 1 MiB: past the caches as well as through them
+    constexpr u64 bytes = page_size.value << order;
+    std::byte* blocks[2]{};
+    PhysAddr frames[2]{};
+    for (usize i = 0; i < 2; ++i) {
+        auto const block = boot::current_kernel().frames->allocate(order);
+        ASSERT_TRUE(block.has_value());
+        frames[i] = block.value();
+        blocks[i] = hal::Memory::linear(block.value());
+    }
+    std::span<std::byte> const target(blocks[0], bytes);
+    std::span<std::byte> const source(blocks[1], bytes);
+    for (u64 i = 0; i < bytes; ++i) {
+        source[i] = static_cast<std::byte>(i * 31 >> 3);
+    }
+    constexpr u64 word = 0x8877'6655'4433'2211;
+    // Every byte around the ends, some of the others.
+    auto const is_near = [](u64 at, u64 end) {
+        return at < 160 || (at + 80 > end && at < end + 80);
+    };
+    for (u64 const size : {u64{0}, u64{8}, u64{64}, u64{4096}, bytes - 128, bytes - 200}) {
+        for (u64 const offset : {u64{0}, u64{8}, u64{64}, u64{72}}) {
+            hal::Memory::fill_bulk(target.data(), word, {bytes});
+            hal::Memory::fill_bulk(target.subspan(offset).data(), 0, {size});
+            for (u64 i = 0; i < bytes; i += is_near(i, offset + size) ? 1 : 61) {
+                bool const inside = i >= offset && i < offset + size;
+                ASSERT_EQ(static_cast<u64>(target[i]), inside ? 0 : word >> i % 8 * 8 & 0xff);
+            }
+        }
+    }
+    for (u64 const size : {u64{0}, u64{1}, u64{63}, u64{4099}, bytes - 200, bytes - 131}) {
+        for (u64 const offset : {u64{0}, u64{1}, u64{63}, u64{66}}) {
+            hal::Memory::fill_bulk(target.data(), 0, {bytes});
+            hal::Memory::copy_bulk(target.subspan(offset).data(), source.subspan(5).data(), {size});
+            for (u64 i = 0; i < bytes; i += is_near(i, offset + size) ? 1 : 61) {
+                bool const inside = i >= offset && i < offset + size;
+                ASSERT_EQ(target[i], inside ? source[i - offset + 5] : std::byte{0});
+            }
+        }
+    }
+    for (PhysAddr const frame : frames) {
+        boot::current_kernel().frames->free(frame, order).value();
+    }
+}

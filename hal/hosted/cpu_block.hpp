@@ -17,6 +17,7 @@ struct CpuBlock {
     u32 id = 0;
     u32 count = 1;
     bool interrupts_enabled = false;
+    bool has_clzero = false; ///< of the host's processors
 };
 static_assert(offsetof(CpuBlock, self) == 0 && offsetof(CpuBlock, core) == 8);
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 #include <isa/context.hpp>
+#include <isa/cpuid.hpp>
 #include <sanitizer_choice.hpp>
 
 #include <cerrno>
@@ -88,6 +89,7 @@ std::expected<void, std::string> Machine::power_on() {
     cpu.switching = true; // until guest_start has arrived
     cpu.layout = m_memory->plan().kernel;
     cpu.linear_base = cpu.layout.linear.base.value;
+    cpu.has_clzero = isa::has(isa::decode(isa::read_cpuid()), isa::Feature::clzero);
     cpu.memory_bytes = m_memory->size();
     ExtendedState const extended = ExtendedState::detect();
     cpu.fault.extended_mask = extended.mask;

@@ -49,13 +49,15 @@ struct alignas(64) CpuBlock {
     CpuBlock* self;
     void* core; ///< the contract's per-CPU pointer
     u32 number;
-    u32 reserved[5];
+    u32 has_clzero; ///< of this processor: 1 or 0
+    u32 reserved[4];
     u64 canary;
     u64 descriptors[5];
     TaskState task_state;
 };
 static_assert(offsetof(CpuBlock, core) == 8, "machine/cpu.hpp reads it");
 static_assert(offsetof(CpuBlock, number) == 16, "machine/cpu.hpp reads it");
+static_assert(offsetof(CpuBlock, has_clzero) == 20, "machine/memory.hpp reads it");
 static_assert(offsetof(CpuBlock, canary) == 40, "-mstack-protector-guard-offset says so");
 
 } // namespace metal

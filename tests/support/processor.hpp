@@ -10,16 +10,17 @@
 namespace twofold::test {
 
 /// The calling thread is processor `id` of `count` while this lives. Physical address 0 lies at
-/// `memory`.
+/// `memory`. `has_clzero`: what the thread's processor has, where that is to be used.
 class Processor {
 public:
-    Processor(u32 id, u32 count, std::byte* memory) : m_base(&m_block) {
+    Processor(u32 id, u32 count, std::byte* memory, bool has_clzero = false) : m_base(&m_block) {
         m_block.self = &m_block;
         m_block.core = &m_state;
         m_block.linear_base = reinterpret_cast<u64>(memory);
         m_block.id = id;
         m_block.count = count;
         m_block.interrupts_enabled = true;
+        m_block.has_clzero = has_clzero;
     }
 
 private:

@@ -11,6 +11,7 @@
 #include "core/memory/space/frame_supply.hpp"
 
 #include <span>
+#include <utility>
 
 namespace twofold::memory {
 
@@ -42,6 +43,9 @@ public:
     u64 in_use() const { return m_in_use.load(relaxed); }
     std::span<Count> counts() const { return m_counts; }
     FrameSupply source() const { return m_source; }
+    /// Takes frames from `source` from now on, which passes those on that came from the one before
+    /// when they go back; returns that one. For fault injection. O(1).
+    FrameSupply exchange_source(FrameSupply source) { return std::exchange(m_source, source); }
 
 private:
     Count& count(PhysAddr frame) const;

@@ -13,7 +13,8 @@ enum class Word : u8 {
     structured_edx,
     extended_ecx,
     extended_edx,
-    power_edx
+    power_edx,
+    sizes_ebx
 };
 
 struct FeatureFact {
@@ -52,6 +53,7 @@ constexpr FeatureFact feature_facts[] = {
     {"nx", Word::extended_edx, 20},        {"pdpe1gb", Word::extended_edx, 26},
     {"rdtscp", Word::extended_edx, 27},    {"long_mode", Word::extended_edx, 29},
     {"invariant_tsc", Word::power_edx, 8}, {"pse", Word::version_edx, 3},
+    {"clzero", Word::sizes_ebx, 0},
 };
 static_assert(sizeof(feature_facts) / sizeof(feature_facts[0]) == feature_count);
 
@@ -73,6 +75,8 @@ u32 word_of(CpuidLeaves const& leaves, Word word) {
         return leaves.extended_features.edx;
     case Word::power_edx:
         return leaves.power.edx;
+    case Word::sizes_ebx:
+        return leaves.address_sizes.ebx;
     }
     UNREACHABLE();
 }

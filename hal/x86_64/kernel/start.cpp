@@ -4,6 +4,7 @@
 #include "hal/upcalls.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
+#include "isa/cpuid.hpp"
 
 namespace metal {
 
@@ -59,6 +60,8 @@ extern "C" [[noreturn]] void metal_start(metal::Handover const* handover);
     metal::load_cpu_block(machine.boot_processor); // first: the canary lies there
     metal::load_descriptors(machine.boot_processor);
     machine.boot_processor.canary = metal::random_canary();
+    machine.boot_processor.has_clzero =
+        isa::has(isa::decode(isa::read_cpuid()), isa::Feature::clzero) ? 1 : 0;
     machine.serial.start();
     metal::silence_legacy_interrupts();
     kernel_start(handover->info);

@@ -27,6 +27,8 @@ std::string_view mutant_name(Mutant which) {
         return "memory_map_overlap";
     case Mutant::heap_double_free:
         return "heap_double_free";
+    case Mutant::pools_join:
+        return "pools_join";
     case Mutant::acpi_checksum:
         return "acpi_checksum";
     case Mutant::spaces_copy_on_write:

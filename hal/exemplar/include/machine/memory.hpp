@@ -14,6 +14,8 @@ struct Memory {
     static void device_read_barrier();
     static void zero_pages(void* target, Bytes size);
     static void copy_pages(void* target, void const* source, Bytes size);
+    static void copy_bulk(void* target, void const* source, Bytes size);
+    static void fill_bulk(void* target, u64 word, Bytes size);
 };
 
 } // namespace hal

@@ -3,6 +3,7 @@
 
 #include "hal/hosted/cpu_block.hpp"
 
+#include <isa/bulk_bytes.hpp>
 #include <isa/page_bytes.hpp>
 
 namespace hal {
@@ -21,9 +22,21 @@ struct Memory {
     static void device_write_barrier() { asm volatile("" ::: "memory"); }
     static void device_read_barrier() { asm volatile("" ::: "memory"); }
 
-    static void zero_pages(void* target, Bytes size) { isa::zero_pages(target, size); }
+    static void zero_pages(void* target, Bytes size) {
+        if (size >= isa::stream_size) {
+            fill_bulk(target, 0, size);
+        } else {
+            isa::zero_pages(target, size);
+        }
+    }
     static void copy_pages(void* target, void const* source, Bytes size) {
         isa::copy_pages(target, source, size);
+    }
+    static void copy_bulk(void* target, void const* source, Bytes size) {
+        isa::copy_bulk(target, source, size);
+    }
+    static void fill_bulk(void* target, u64 word, Bytes size) {
+        isa::fill_bulk(target, word, size, hosted::cpu_block().has_clzero);
     }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hal/layout.hpp"
+#include "isa/bulk_bytes.hpp"
 #include "isa/page_bytes.hpp"
 
 namespace hal {
@@ -23,9 +24,28 @@ struct Memory {
     static void device_write_barrier() { asm volatile("sfence" : : : "memory"); }
     static void device_read_barrier() { asm volatile("lfence" : : : "memory"); }
 
-    static void zero_pages(void* target, Bytes size) { isa::zero_pages(target, size); }
+    static void zero_pages(void* target, Bytes size) {
+        if (size >= isa::stream_size) {
+            fill_bulk(target, 0, size);
+        } else {
+            isa::zero_pages(target, size);
+        }
+    }
     static void copy_pages(void* target, void const* source, Bytes size) {
         isa::copy_pages(target, source, size);
+    }
+    static void copy_bulk(void* target, void const* source, Bytes size) {
+        isa::copy_bulk(target, source, size);
+    }
+    static void fill_bulk(void* target, u64 word, Bytes size) {
+        isa::fill_bulk(target, word, size, has_clzero());
+    }
+
+private:
+    static bool has_clzero() {
+        u32 has;
+        asm("movl %%gs:20, %0" : "=r"(has)); // CpuBlock::has_clzero
+        return has != 0;
     }
 };
 

@@ -5,6 +5,7 @@
 #include "core/boot/boot.hpp"
 #include "core/memory/memory.hpp"
 #include "core/memory/pools/pools.hpp"
+#include "tests/core/memory/space/frames.hpp"
 #include "tests/support/test.hpp"
 
 namespace twofold::memory::testing {
@@ -50,17 +51,6 @@ private:
 };
 static_assert(HeapBacking<FailingWindow>);
 
-/// The page fault of a one-byte access, if there is one.
-inline std::optional<boot::CaughtFault> try_write(std::byte* at) {
-    return boot::catch_fault([at] { __atomic_store_n(at, std::byte{1}, __ATOMIC_RELAXED); });
-}
-inline std::optional<boot::CaughtFault> try_read(std::byte* at) {
-    return boot::catch_fault([at] { static_cast<void>(__atomic_load_n(at, __ATOMIC_RELAXED)); });
-}
-inline bool is_absent(std::optional<boot::CaughtFault> const& fault) {
-    return fault && fault->kind == hal::FaultKind::page && !fault->cause.present;
-}
-
 /// No frame is lost, and ranges and tables of the kernel agree, from the beginning of a test to its
 /// end. Page tables that a window needed are there from the first test on, so the figure is exact.
 class NothingIsLost {
@@ -74,5 +64,64 @@ public:
 private:
     u64 m_before;
 };
+
+/// While it lives, the frames of the kernel's space come through a source that can fail.
+class FailingKernelFrames {
+public:
+    FailingKernelFrames()
+        : m_frames(*boot::current_kernel().shared_frames),
+          source(m_frames.source()),
+          m_before(m_frames.exchange_source(FrameSupply(source))) {}
+    ~FailingKernelFrames() { m_frames.exchange_source(m_before); }
+    FailingKernelFrames(FailingKernelFrames const&) = delete;
+    FailingKernelFrames& operator=(FailingKernelFrames const&) = delete;
+
+private:
+    SharedFrames& m_frames;
+
+public:
+    test::FailingSource source;
+
+private:
+    FrameSupply m_before;
+};
+
+/// Runs `work`, which needs frames and leaves none behind, with each of its allocations failing,
+/// once and from then on. It answers out_of_memory, or succeeds where something else served.
+/// Returns how many allocations there were.
+template<class Work>
+u64 fail_each_frame(Work const& work) {
+    u64 needed = 0;
+    {
+        FailingKernelFrames failing;
+        EXPECT_TRUE(work().has_value());
+        needed = failing.source.calls();
+        EXPECT_EQ(failing.source.out(), 0u);
+    }
+    for (u64 call = 0; call < needed; ++call) {
+        for (bool const for_good : {false, true}) {
+            NothingIsLost const lost;
+            FailingKernelFrames failing;
+            for_good ? failing.source.fail_from(call) : failing.source.fail_at(call);
+            Result<void> const outcome = work();
+            failing.source.recover();
+            EXPECT_TRUE(outcome.has_value() || outcome.error() == Error::out_of_memory);
+            EXPECT_FALSE(for_good && outcome.has_value());
+            EXPECT_EQ(failing.source.out(), 0u);
+        }
+    }
+    return needed;
+}
+
+/// The page fault of a one-byte access, if there is one.
+inline std::optional<boot::CaughtFault> try_write(std::byte* at) {
+    return boot::catch_fault([at] { __atomic_store_n(at, std::byte{1}, __ATOMIC_RELAXED); });
+}
+inline std::optional<boot::CaughtFault> try_read(std::byte* at) {
+    return boot::catch_fault([at] { static_cast<void>(__atomic_load_n(at, __ATOMIC_RELAXED)); });
+}
+inline bool is_absent(std::optional<boot::CaughtFault> const& fault) {
+    return fault && fault->kind == hal::FaultKind::page && !fault->cause.present;
+}
 
 } // namespace twofold::memory::testing

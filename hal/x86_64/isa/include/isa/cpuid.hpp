@@ -36,11 +36,11 @@ enum class Feature : u8 {
     pcid, sse4_1, sse4_2, x2apic, movbe, popcnt, tsc_deadline, aes, xsave, avx, f16c, rdrand,
     hypervisor, fsgsbase, bmi1, avx2, smep, bmi2, erms, invpcid, avx512f, rdseed, adx, smap,
     clflushopt, clwb, sha, umip, pku, la57, rdpid, fsrm, cet_ss, cet_ibt, syscall, nx, pdpe1gb,
-    rdtscp, long_mode, invariant_tsc, pse,
+    rdtscp, long_mode, invariant_tsc, pse, clzero,
 };
 // clang-format on
-inline constexpr unsigned feature_count = 56;
-static_assert(static_cast<unsigned>(Feature::pse) + 1 == feature_count && feature_count <= 64);
+inline constexpr unsigned feature_count = 57;
+static_assert(static_cast<unsigned>(Feature::clzero) + 1 == feature_count && feature_count <= 64);
 
 /// The stable name of a feature, as /proc/cpuinfo and the manuals spell it; empty past the last.
 /// O(1).

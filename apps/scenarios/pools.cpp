@@ -84,8 +84,8 @@ void use_scratch(Recorder& record, Kernel& kernel) {
         std::byte* const end = std::to_address(lease.value().bytes().end());
         Range const* const guard = kernel.space->space().find(hal::kernel_address(end));
         record.truth("scratch: guard behind", guard->kind == RangeKind::guard);
-        auto const fault =
-            boot::catch_fault([end] { __atomic_store_n(end, std::byte{1}, __ATOMIC_RELAXED); });
+        auto const fault = boot::catch_fault(
+            [end] { __atomic_store_n(room_for<u8>(end), u8{1}, __ATOMIC_RELAXED); });
         record.truth("scratch: overflow faults", fault && fault->cause.write);
         record.result("scratch: give back", lease.value().give_back());
         record.result("scratch: give back again", lease.value().give_back());

@@ -20,6 +20,7 @@ TEST(ScratchBuffers, AreLentOneAtATime) {
         EXPECT_TRUE(kernel_scratch().statistics(hal::Cpu::id()).taken);
         EXPECT_EQ(kernel_scratch().take().error(), Error::busy); // nested
         ScratchLease moved(std::move(lease));
+        // NOLINTNEXTLINE(bugprone-use-after-move,clang-analyzer-cplusplus.Move): is what is tried
         EXPECT_EQ(lease.give_back().error(), Error::invalid_state);
         EXPECT_EQ(kernel_scratch().take().error(), Error::busy);
         EXPECT_EQ(moved.bytes()[1023], std::byte{0xff});
@@ -86,7 +87,7 @@ TEST(ScratchBuffers, OfManyProcessorsAreAllGuarded) {
     ScratchLease lease = buffers.take().value();
     std::byte* const first = lease.bytes().data() - 3072;
     for (u32 cpu = 0; cpu < cpus; ++cpu) {
-        std::byte* const page = first + 8192 * cpu;
+        std::byte* const page = first + u64{8192} * cpu;
         EXPECT_FALSE(try_read(page).has_value());
         EXPECT_FALSE(try_write(page + 4095).has_value());
         EXPECT_TRUE(is_absent(try_read(page - 1)));

@@ -115,10 +115,11 @@ u64 fail_each_frame(Work const& work) {
 
 /// The page fault of a one-byte access, if there is one.
 inline std::optional<boot::CaughtFault> try_write(std::byte* at) {
-    return boot::catch_fault([at] { __atomic_store_n(at, std::byte{1}, __ATOMIC_RELAXED); });
+    return boot::catch_fault([at] { __atomic_store_n(room_for<u8>(at), u8{1}, __ATOMIC_RELAXED); });
 }
 inline std::optional<boot::CaughtFault> try_read(std::byte* at) {
-    return boot::catch_fault([at] { static_cast<void>(__atomic_load_n(at, __ATOMIC_RELAXED)); });
+    return boot::catch_fault(
+        [at] { static_cast<void>(__atomic_load_n(room_for<u8>(at), __ATOMIC_RELAXED)); });
 }
 inline bool is_absent(std::optional<boot::CaughtFault> const& fault) {
     return fault && fault->kind == hal::FaultKind::page && !fault->cause.present;

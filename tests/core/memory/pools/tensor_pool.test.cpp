@@ -298,7 +298,6 @@ TEST(TensorPool, AgreesWithAModel) {
     static constexpr usize blocks_max = 48;
     std::array<Block, blocks_max> blocks{};
     usize count = 0;
-    u64 refused = 0;
     u64 reused = 0;
     for (u64 step = 0; step < 4'000; ++step) {
         if (count < blocks_max && random.below(count > 30 ? 3 : 2) == 0) {
@@ -308,7 +307,6 @@ TEST(TensorPool, AgreesWithAModel) {
             auto made = test->allocate({.kind = kind, .size = {size}, .alignment = {alignment}});
             if (!made) {
                 ASSERT_EQ(made.error(), Error::out_of_memory);
-                ++refused;
                 continue;
             }
             u64 const at = heap::address_of(made.value().bytes().data());

@@ -96,7 +96,8 @@ std::expected<void, std::string> Machine::power_on() {
     cpu.fault.extended_bytes = extended.bytes;
     m_signals->forget();
     m_at_rest = true;
-    return firmware::prepare(*m_memory, m_config, cpu);
+    m_pci = PciBus();
+    return firmware::prepare(*m_memory, m_config, cpu, m_pci);
 }
 
 /// Empties the TLB, and what a sanitizer holds against the stacks: their frames will not be left in
@@ -190,6 +191,12 @@ bool Machine::answer() {
     case Request::mmu_stale:
         cpu.result = m_mmu->count_stale(cpu.root);
         return true;
+    case Request::pci_read:
+        cpu.result = m_pci.read(unpack(first));
+        return true;
+    case Request::pci_write:
+        m_pci.write(unpack(first), static_cast<u32>(cpu.arguments[1]));
+        return true;
     case Request::none:
     case Request::idle:
     case Request::power_exit:
@@ -207,7 +214,7 @@ void Machine::answer_read() {
 
 Snapshot Machine::snapshot() const {
     CHECK(m_at_rest);
-    return {m_config.window, m_memory->copy(), *m_cpu};
+    return {m_config.window, m_memory->copy(), *m_cpu, m_pci};
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
@@ -225,6 +232,7 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
     forget_translations();
     m_memory->assign(snapshot.memory);
     *m_cpu = snapshot.cpu;
+    m_pci = snapshot.pci;
     m_signals->forget();
     m_at_rest = true;
     return {};

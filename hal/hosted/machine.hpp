@@ -1,5 +1,5 @@
-// A hosted machine: physical memory, a virtual CPU with its MMU, firmware and a console, on which
-// one kernel runs inside this process.
+// A hosted machine: physical memory, a virtual CPU with its MMU, firmware, a PCI bus and a console,
+// on which one kernel runs inside this process.
 //
 // The caller steps it: `run` enters the kernel and returns when it has nothing to do but wait, so a
 // program decides itself how to wait for input, and several machines can take turns in one thread.
@@ -7,7 +7,7 @@
 // of this program and nothing else.
 //
 // Invariant: between two calls of `run` the kernel is at rest, switched out of its own accord, and
-// its whole state is the memory and one plain struct. `snapshot` copies both, `restore` puts them
+// its whole state is the memory and two plain structs. `snapshot` copies them, `restore` puts them
 // back, and the kernel goes on from there as if nothing had happened since.
 //
 // Neighbours: guest/ (the kernel's side of the contract), mmu.hpp, signals.hpp (faults), firmware/.
@@ -15,6 +15,7 @@
 #pragma once
 
 #include "hal/console.hpp"
+#include "hal/hosted/devices/pci_bus.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "hal/hosted/image.hpp"
 #include "hal/hosted/mmu.hpp"
@@ -86,6 +87,7 @@ struct Snapshot {
     unsigned window = 0;
     MemoryCopy memory;
     GuestCpu cpu;
+    PciBus pci;
 };
 
 class Machine {
@@ -148,6 +150,7 @@ private:
     GuestCpu* m_cpu; ///< in the memory's CPU area
     std::unique_ptr<SignalTarget> m_signals;
     std::unique_ptr<SignalStack> m_signal_stack;
+    PciBus m_pci;
     bool m_at_rest = true; ///< the kernel has not ended and no request of it is half answered
 };
 

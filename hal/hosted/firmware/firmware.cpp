@@ -2,7 +2,8 @@
 //
 //     0        640 KiB  usable
 //     640 KiB  1 MiB    reserved (where a PC has video memory and its firmware)
-//     1 MiB    ...      modules
+//     1 MiB    ...      reserved (the memory of devices)
+//     ...      ...      modules
 //     ...      ...      boot: page tables, stacks, BootInfo, symbols
 //     ...      ...      acpi_reclaimable
 //     ...      end      usable
@@ -156,10 +157,29 @@ u64 place_boot_info(
     return reinterpret_cast<u64>(parcel.place(std::span(&info, 1)).data());
 }
 
-void prepare_all(FrameSource& frames, MachineConfig const& config, GuestCpu& cpu) {
+/// Gives the test device its memory, as it is after a reset: the signature in its first register,
+/// every vector masked.
+void place_devices(FrameSource& frames, PciBus& pci, MemoryMap& map) {
+    PhysAddr const base{frames.next()};
+    static_assert(high_memory % pci_vectors_bytes == 0, "nothing was taken before");
+    PhysAddr const vectors{frames.take(pci_vectors_bytes)};
+    PhysAddr const registers{frames.take(pci_registers_bytes)};
+    pci.configure({.registers = registers, .vectors = vectors});
+    std::memcpy(
+        frames.memory().base + registers.value, &pci_test_signature, sizeof(pci_test_signature));
+    for (u32 vector = 0; vector < pci_test_vectors; ++vector) {
+        constexpr u32 entry_bytes = 16, control_offset = 12, masked = 1;
+        u64 const control = vectors.value + vector * entry_bytes + control_offset;
+        std::memcpy(frames.memory().base + control, &masked, sizeof(masked));
+    }
+    map.push_back({base, {frames.next() - base.value}, hal::MemoryKind::reserved});
+}
+
+void prepare_all(FrameSource& frames, MachineConfig const& config, GuestCpu& cpu, PciBus& pci) {
     MemoryMap map{
         {{0}, {low_memory_end}, hal::MemoryKind::usable},
         {{low_memory_end}, {high_memory - low_memory_end}, hal::MemoryKind::reserved}};
+    place_devices(frames, pci, map);
     auto modules = place_modules(frames, config.modules, map);
     u64 const boot = frames.next();
 
@@ -179,10 +199,10 @@ void prepare_all(FrameSource& frames, MachineConfig const& config, GuestCpu& cpu
 } // namespace
 
 std::expected<void, std::string>
-prepare(PhysicalMemory const& memory, MachineConfig const& config, GuestCpu& cpu) {
+prepare(PhysicalMemory const& memory, MachineConfig const& config, GuestCpu& cpu, PciBus& pci) {
     FrameSource frames(memory.span(), high_memory);
     try {
-        prepare_all(frames, config, cpu);
+        prepare_all(frames, config, cpu, pci);
     } catch (OutOfFrames const& error) {
         return std::unexpected(error.what());
     }

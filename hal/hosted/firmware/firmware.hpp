@@ -18,9 +18,10 @@ inline constexpr u64 boot_stack_bytes = u64{256} << 10;
 /// For faults that cannot trust the stack they interrupted; a whole panic must fit.
 inline constexpr u64 emergency_stack_bytes = u64{128} << 10;
 
-/// Fills `memory`, which is all zero, and the boot state of `cpu`: root, stacks, layout and the
-/// context that the first run continues. The error is one line: what did not fit.
+/// Fills `memory`, which is all zero, configures `pci`, and sets the boot state of `cpu`: root,
+/// stacks, layout and the context that the first run continues. The error is one line: what did not
+/// fit.
 std::expected<void, std::string>
-prepare(PhysicalMemory const& memory, MachineConfig const& config, GuestCpu& cpu);
+prepare(PhysicalMemory const& memory, MachineConfig const& config, GuestCpu& cpu, PciBus& pci);
 
 } // namespace hosted::firmware

@@ -30,6 +30,8 @@ enum class Request : u8 {
     mmu_activate,  ///< arguments: root
     mmu_flush,     ///< arguments: address, size
     mmu_stale,     ///< result: translations that the tables do not bear out
+    pci_read,      ///< arguments: a packed PciAccess; result: what it reads
+    pci_write,     ///< arguments: a packed PciAccess, the value
     power_exit,    ///< arguments: status
     power_reset,
     crash, ///< never asked for: the machine ended a kernel that no fault can be delivered to

@@ -4,17 +4,20 @@
 #include "hal/power_types.hpp"
 #include "hal/x86_64/cpu_block.hpp"
 #include "hal/x86_64/handover.hpp"
+#include "hal/x86_64/kernel/pci_access.hpp"
 #include "hal/x86_64/serial.hpp"
 
 namespace metal {
 
 /// The machine's own state: written by the boot processor before the kernel runs, then only read
-/// (the serial port aside, whose caller is the kernel's console).
+/// (except the serial port, whose caller is the kernel's console, and the ways to PCI, which guard
+/// themselves).
 struct Machine {
     Handover const* handover = nullptr;
     SerialPort serial{};
     CpuBlock boot_processor{};
     hal::PowerPlan power{};
+    PciAccess pci{};
 };
 Machine& machine();
 

@@ -1,0 +1,143 @@
+// See pci_bus.hpp.
+#include "hal/hosted/devices/pci_bus.hpp"
+
+namespace hosted {
+
+namespace {
+
+// Offsets of registers, as the specifications give them.
+constexpr u32 identity = 0x00, command = 0x04, status = 0x06, class_code = 0x08, header_type = 0x0e,
+              bar_0 = 0x10, bar_2 = 0x18, capabilities = 0x34, bus_numbers = 0x18,
+              memory_window = 0x20, interrupt_line = 0x3c;
+
+constexpr u16 vendor = 0x2f0d;
+constexpr u16 command_bits = 0x0507; // decoding, bus master, errors, no legacy interrupt
+constexpr u16 has_capabilities = 0x10;
+constexpr u32 prefetchable_64 = 0xc; // flags of a base address
+constexpr u8 several_functions = 0x80;
+
+void define_identity(PciFunction& function, u16 device, u32 class_and_revision, u8 type) {
+    function.define(identity, 4, u32{device} << 16 | vendor);
+    function.define(command, 2, 0, command_bits);
+    function.define(class_code, 4, class_and_revision);
+    function.define(header_type, 1, type);
+    function.define(interrupt_line, 1, 0, 0xff);
+}
+
+void define_bridge(PciFunction& function) {
+    define_identity(function, 2, 0x0604'0000, 1);
+    function.define(bus_numbers, 4, 0, 0x00ff'ffff);
+    function.define(memory_window, 4, 0, 0xfff0'fff0);
+}
+
+void define_device(PciFunction& function) {
+    define_identity(function, 0x10, 0xff00'0001, several_functions);
+    function.define(status, 2, has_capabilities);
+    function.define(bar_0, 4, 0, ~(pci_registers_bytes - 1));
+    function.define(bar_2, 8, prefetchable_64, ~(pci_vectors_bytes - 1));
+    function.define(0x2c, 4, u32{1} << 16 | vendor);
+    function.define(capabilities, 1, 0x40);
+    // Power management, state bits writable.
+    function.define(0x40, 4, 0x0003'5001);
+    function.define(0x44, 4, 0x0000'0008, 0x3);
+    // MSI-X: 8 vectors, table at 0 and pending bits at 0x2000 of base address 2.
+    function.define(0x50, 4, 0x0007'6011, 0xc000'0000);
+    function.define(0x54, 4, 0x0000'0002);
+    function.define(0x58, 4, 0x0000'2002);
+    // PCI Express, version 2, an endpoint.
+    function.define(0x60, 4, 0x0002'0010);
+    function.define(0x100, 4, 0x0001'0003); // serial number
+    function.define(0x104, 4, 0x0000'0001);
+    function.define(0x108, 4, 0x2f0d'0010);
+}
+
+void define_second(PciFunction& function) {
+    define_identity(function, 0x11, 0xff00'0001, several_functions);
+    function.define(status, 2, has_capabilities);
+    function.define(0x2c, 4, u32{2} << 16 | vendor);
+    function.define(capabilities, 1, 0x40);
+    // MSI: 4 vectors, 64-bit address, a mask for each vector.
+    function.define(0x40, 4, 0x0184'0005, 0x0071'0000);
+    function.define(0x44, 4, 0, ~u32{3});
+    function.define(0x48, 4, 0, ~u32{0});
+    function.define(0x4c, 2, 0, 0xffff);
+    function.define(0x50, 4, 0, 0xf);
+    function.define(0x54, 4, 0);
+}
+
+} // namespace
+
+void PciFunction::define(u32 offset, u32 width, u64 value, u64 writable) {
+    CHECK(offset + width <= m_value.size() && width <= sizeof(u64));
+    for (u32 i = 0; i < width; ++i) {
+        m_value[offset + i] = static_cast<u8>(value >> 8 * i);
+        m_writable[offset + i] = static_cast<u8>(writable >> 8 * i);
+    }
+}
+
+u32 PciFunction::read(u32 offset, u32 width) const {
+    CHECK(hal::is_pci_access(offset, width, hal::pci_extended_space_bytes));
+    u32 value = 0;
+    for (u32 i = 0; i < width; ++i) {
+        value |= u32{m_value[offset + i]} << 8 * i;
+    }
+    return value;
+}
+
+void PciFunction::write(u32 offset, u32 width, u32 value) {
+    CHECK(hal::is_pci_access(offset, width, hal::pci_extended_space_bytes));
+    for (u32 i = 0; i < width; ++i) {
+        u8 const bits = m_writable[offset + i];
+        u8 const wanted = static_cast<u8>(value >> 8 * i);
+        m_value[offset + i] = static_cast<u8>((m_value[offset + i] & ~bits) | (wanted & bits));
+    }
+}
+
+PciBus::PciBus() {
+    define_identity(m_functions[host_bridge], 1, 0x0600'0000, 0);
+    define_bridge(m_functions[bridge]);
+    define_device(m_functions[device]);
+    define_second(m_functions[second]);
+}
+
+void PciBus::configure(PciDeviceMemory const& memory) {
+    CHECK(is_aligned(memory.registers.value, pci_registers_bytes));
+    CHECK(is_aligned(memory.vectors.value, pci_vectors_bytes));
+    constexpr u32 decode_memory = 2;
+    m_functions[bridge].write(bus_numbers, 4, 0x0001'0100);
+    m_functions[bridge].write(memory_window, 4, 0x0010'0010); // 1 to 2 MiB
+    m_functions[bridge].write(command, 2, decode_memory);
+    PciFunction& test_device = m_functions[device];
+    test_device.write(bar_0, 4, static_cast<u32>(memory.registers.value));
+    test_device.write(bar_2, 4, static_cast<u32>(memory.vectors.value));
+    test_device.write(bar_2 + 4, 4, static_cast<u32>(memory.vectors.value >> 32));
+    test_device.write(command, 2, decode_memory);
+}
+
+/// The function that answers at `where`: on bus 0, or behind the bridge as it is set.
+std::optional<usize> PciBus::find(hal::PciAddress where) const {
+    if (where.segment != 0) {
+        return std::nullopt;
+    }
+    if (where.bus == 0) {
+        bool const known = where.function == 0 && where.device <= 1;
+        return known ? std::optional<usize>(where.device == 0 ? host_bridge : bridge)
+                     : std::nullopt;
+    }
+    u32 const secondary = m_functions[bridge].read(bus_numbers + 1, 1);
+    bool const behind = where.bus == secondary && where.device == 0 && where.function <= 1;
+    return behind ? std::optional<usize>(where.function == 0 ? device : second) : std::nullopt;
+}
+
+u32 PciBus::read(PciAccess const& access) const {
+    auto const found = find(access.function);
+    return found ? m_functions[*found].read(access.offset, access.width) : ~u32{0};
+}
+
+void PciBus::write(PciAccess const& access, u32 value) {
+    if (auto const found = find(access.function)) {
+        m_functions[*found].write(access.offset, access.width, value);
+    }
+}
+
+} // namespace hosted

@@ -1,0 +1,73 @@
+// The PCI bus of the hosted machine: a host bridge, a bridge behind which a bus lies, and on that a
+// small test device of two functions. Configuration space only; the device's memory is a reserved
+// piece of simulated memory (firmware.hpp), which its model and the kernel share.
+//
+//     0:00.0  host bridge
+//     0:01.0  bridge to bus 1
+//     1:00.0  test device: registers (4 KiB, 32 bit), MSI-X of 8 vectors in 16 KiB (64 bit,
+//             prefetchable), PCI Express with a serial number
+//     1:00.1  test device's second function: MSI of 4 vectors with masks
+//
+// A register is a value and which of its bits can be written; sizing of base addresses follows from
+// that. What the bridge forwards follows from its registers as they are.
+//
+// Invariant: plain copyable data; a snapshot of the machine holds a copy. Not modelled: a base
+// address register that is written does not move the memory behind it.
+//
+// Source: PCI Local Bus Specification 3.0, chapter 6; PCI-to-PCI Bridge Architecture 1.2, chapter
+// 3; PCI Express Base Specification 5.0, sections 7.5 and 7.9.3. The vendor's number is nobody's.
+#pragma once
+
+#include "hal/hosted/devices/pci_access.hpp"
+
+#include <array>
+#include <optional>
+
+namespace hosted {
+
+/// The configuration space of one function.
+class PciFunction {
+public:
+    /// Sets the register of `width` bytes at `offset`, and which of its bits can be written.
+    void define(u32 offset, u32 width, u64 value, u64 writable = 0);
+
+    /// An access as is_pci_access allows it. O(width).
+    u32 read(u32 offset, u32 width) const;
+    void write(u32 offset, u32 width, u32 value);
+
+private:
+    std::array<u8, hal::pci_extended_space_bytes> m_value{};
+    std::array<u8, hal::pci_extended_space_bytes> m_writable{};
+};
+
+/// Where the firmware has put the test device's memory.
+struct PciDeviceMemory {
+    PhysAddr registers; ///< pci_registers_bytes, aligned to that
+    PhysAddr vectors;   ///< pci_vectors_bytes, aligned to that
+};
+inline constexpr u64 pci_registers_bytes = 4096;
+inline constexpr u64 pci_vectors_bytes = 16384;
+inline constexpr u32 pci_test_vectors = 8;
+/// What the first register of the test device reads: "2FLD".
+inline constexpr u32 pci_test_signature = 0x444c'4632;
+
+class PciBus {
+public:
+    PciBus();
+
+    /// What the firmware does before the kernel runs: bus numbers, base addresses, decoding.
+    void configure(PciDeviceMemory const& memory);
+
+    /// One access of the kernel's. A read of what is not there is all ones, a write is lost.
+    u32 read(PciAccess const& access) const;
+    void write(PciAccess const& access, u32 value);
+
+private:
+    static constexpr usize host_bridge = 0, bridge = 1, device = 2, second = 3;
+
+    std::optional<usize> find(hal::PciAddress where) const;
+
+    std::array<PciFunction, 4> m_functions;
+};
+
+} // namespace hosted

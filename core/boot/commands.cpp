@@ -6,6 +6,7 @@
 #include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
+#include "core/boot/pci.hpp"
 #include "core/boot/pools.hpp"
 #include "core/boot/provoke.hpp"
 #include "core/boot/space.hpp"
@@ -167,6 +168,7 @@ constexpr Command basic_table[] = {
     {"cpu", "", "describes the processor", 0, cpu},
     {"log", "", "shows the kernel's last messages", 0, log},
     {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},
+    {"lspci", "", "lists the functions of the PCI buses", 0, show_pci},
     {"heap", "[leaks]", "shows what the kernel's heap holds and wastes, or who holds it", 2,
      show_heap},
     {"pools", "", "shows scratch buffers and what tensors take", 0, show_pools},

@@ -26,6 +26,7 @@ struct PerCpu : sync::CpuState {
 };
 
 struct KernelPools; // pools.hpp
+struct PciBus;      // pci.hpp
 
 /// All state of one kernel. Created once by kernel_start in memory of its own; never destroyed.
 class Kernel {
@@ -76,6 +77,7 @@ public:
     std::optional<trace::SymbolTable> symbols;
     std::optional<acpi::Tables> acpi_tables;
     memory::BuddyFrames* frames = nullptr; ///< from the step `frames` on, in memory of its own
+    PciBus* pci = nullptr;                 ///< from its first use on, see pci.hpp
     StartupPlan plan;
     PerCpu boot_cpu;
     std::string_view running_command; ///< for the panic report

@@ -3,6 +3,7 @@
 #include "core/boot/frames.hpp"
 #include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
+#include "core/boot/pci.hpp"
 #include "core/boot/pools.hpp"
 #include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
@@ -95,10 +96,11 @@ constexpr Step steps[] = {
     {"processor", "describes the boot processor", {}, describe_processor},
     {"acpi", "reads the firmware's tables", {"memory"}, open_firmware_tables},
     {"frames", "builds the allocator of frames", {"memory", "acpi"}, build_frames},
+    {"pci", "finds the way to the PCI buses", {"space", "acpi"}, open_pci},
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",
-     {"pools", "symbols", "processor", "acpi", "commands"},
+     {"pools", "symbols", "processor", "acpi", "pci", "commands"},
      announce},
 };
 

@@ -35,6 +35,8 @@ std::string_view mutant_name(Mutant which) {
         return "spaces_copy_on_write";
     case Mutant::frames_merge:
         return "frames_merge";
+    case Mutant::pci_decoding_off:
+        return "pci_decoding_off";
     case Mutant::boot_requires:
         return "boot_requires";
     }

@@ -1,0 +1,59 @@
+// What enumeration has found, in memory of an allocator.
+#pragma once
+
+#include "core/device/pci/enumeration.hpp"
+#include "core/memory/memory.hpp"
+
+namespace twofold::pci {
+
+/// The most functions that are kept.
+inline constexpr usize functions_max = 1024;
+
+/// The allocator outlives it. Not thread-safe.
+template<memory::Allocator A>
+class Inventory {
+public:
+    explicit Inventory(A& allocator) : m_functions(allocator) {}
+
+    /// In the order in which they were found: bus by bus.
+    std::span<Function const> functions() const { return m_functions.items(); }
+
+    /// The function at `where`, or null. O(functions).
+    Function const* find(Address where) const { return find_function(where); }
+
+    /// Where an enumeration puts what it finds, while this stays where it is. Its errors: no_space
+    /// above functions_max, out_of_memory.
+    FunctionStore store() {
+        return {
+            this,
+            [](void* self, Function const& function) {
+                return static_cast<Inventory*>(self)->add(function);
+            },
+            [](void* self, Address where, BusNumbers const& buses, Defects defects) {
+                static_cast<Inventory*>(self)->settle(where, buses, defects);
+            }};
+    }
+
+private:
+    Result<void> add(Function const& function) {
+        return m_functions.size() == functions_max ? Error::no_space : m_functions.push(function);
+    }
+    void settle(Address where, BusNumbers const& buses, Defects defects) {
+        Function* const function = find_function(where);
+        CHECK(function != nullptr); // it was added when it was found
+        function->buses = buses;
+        function->defects.add(defects);
+    }
+    Function* find_function(Address where) const {
+        for (Function& function : m_functions.items()) {
+            if (function.where == where) {
+                return &function;
+            }
+        }
+        return nullptr;
+    }
+
+    memory::Vector<Function, A> m_functions;
+};
+
+} // namespace twofold::pci

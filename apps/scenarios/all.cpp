@@ -7,7 +7,7 @@ namespace {
 
 constexpr twofold::boot::Scenario list[] = {
     {"base", base}, {"trace", trace}, {"memory", memory}, {"frames", frames}, {"spaces", spaces},
-    {"heap", heap}, {"pools", pools}, {"acpi", acpi},     {"boot", boot}};
+    {"heap", heap}, {"pools", pools}, {"acpi", acpi},     {"pci", pci},       {"boot", boot}};
 
 } // namespace
 

@@ -1,13 +1,13 @@
 // Filling and copying what is larger than the caches, with general registers alone. Up to
 // stream_size the string instructions are the quickest, and what was written is at hand in the
 // caches. Beyond it what matters is that a line is written without being read before: CLZERO does
-// that for zeros, MOVNTI for copies; and the string instructions do it by themselves from
-// string_size on. bench/memory/tensors.cpp holds them against vector loops; docs/pools.md has the
-// figures.
+// that for zeros, MOVNTI for copies. A copy also asks for its source two pages ahead, since the
+// hardware's own prefetch ends where a page ends. bench/memory/tensors.cpp holds them against
+// vector loops; docs/pools.md has the figures and what was tried.
 //
-// Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, section 3.7.6; AMD64
-// Architecture Programmer's Manual volume 3, CLZERO; Software Optimization Guide for the AMD Zen4
-// Microarchitecture, section 2.13 (write-combining).
+// Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, sections 3.7.6 and 9.6;
+// AMD64 Architecture Programmer's Manual volume 3, CLZERO; Software Optimization Guide for the AMD
+// Zen4 Microarchitecture, section 2.13 (write-combining).
 #pragma once
 
 #include "core/base/base.hpp"
@@ -18,7 +18,6 @@ using namespace twofold;
 
 inline constexpr Bytes line_size{64};
 inline constexpr Bytes stream_size{512 << 10}; ///< half of a second-level cache of today
-inline constexpr Bytes string_size{32 << 20};  ///< a last-level cache of today
 
 /// Copies with the string instructions; moves both pointers behind what was copied.
 inline void copy_string(void*& target, void const*& source, u64 size) {
@@ -28,34 +27,37 @@ inline void copy_string(void*& target, void const*& source, u64 size) {
     asm volatile("rep movsb" : "+D"(target), "+S"(source), "+c"(bytes) : : "memory");
 }
 
-/// Copies whole lines past the caches; moves both pointers. `lines` is not 0.
+/// Copies whole lines past the caches; moves both pointers. `lines` is not 0. The prefetch reaches
+/// past the source's end, where it has no effect.
 inline void copy_lines(void*& target, void const*& source, u64 lines) {
-    u64 a, b, c, d;
-    asm volatile("1:\n\t"
-                 "movq (%[from]), %[a]\n\t"
-                 "movq 8(%[from]), %[b]\n\t"
-                 "movq 16(%[from]), %[c]\n\t"
-                 "movq 24(%[from]), %[d]\n\t"
-                 "movnti %[a], (%[to])\n\t"
-                 "movnti %[b], 8(%[to])\n\t"
-                 "movnti %[c], 16(%[to])\n\t"
-                 "movnti %[d], 24(%[to])\n\t"
-                 "movq 32(%[from]), %[a]\n\t"
-                 "movq 40(%[from]), %[b]\n\t"
-                 "movq 48(%[from]), %[c]\n\t"
-                 "movq 56(%[from]), %[d]\n\t"
-                 "movnti %[a], 32(%[to])\n\t"
-                 "movnti %[b], 40(%[to])\n\t"
-                 "movnti %[c], 48(%[to])\n\t"
-                 "movnti %[d], 56(%[to])\n\t"
-                 "addq $64, %[from]\n\t"
-                 "addq $64, %[to]\n\t"
-                 "subq $1, %[lines]\n\t"
-                 "jnz 1b"
-                 : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [to] "+r"(target),
-                   [from] "+r"(source), [lines] "+r"(lines)
-                 :
-                 : "memory", "cc");
+    u64 a, b, c, d, e, f, g, h;
+    asm volatile(
+        "1:\n\t"
+        "prefetcht0 8192(%[from])\n\t"
+        "movq (%[from]), %[a]\n\t"
+        "movq 8(%[from]), %[b]\n\t"
+        "movq 16(%[from]), %[c]\n\t"
+        "movq 24(%[from]), %[d]\n\t"
+        "movq 32(%[from]), %[e]\n\t"
+        "movq 40(%[from]), %[f]\n\t"
+        "movq 48(%[from]), %[g]\n\t"
+        "movq 56(%[from]), %[h]\n\t"
+        "movnti %[a], (%[to])\n\t"
+        "movnti %[b], 8(%[to])\n\t"
+        "movnti %[c], 16(%[to])\n\t"
+        "movnti %[d], 24(%[to])\n\t"
+        "movnti %[e], 32(%[to])\n\t"
+        "movnti %[f], 40(%[to])\n\t"
+        "movnti %[g], 48(%[to])\n\t"
+        "movnti %[h], 56(%[to])\n\t"
+        "addq $64, %[from]\n\t"
+        "addq $64, %[to]\n\t"
+        "subq $1, %[lines]\n\t"
+        "jnz 1b"
+        : [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c), [d] "=&r"(d), [e] "=&r"(e), [f] "=&r"(f),
+          [g] "=&r"(g), [h] "=&r"(h), [to] "+r"(target), [from] "+r"(source), [lines] "+r"(lines)
+        :
+        : "memory", "cc");
 }
 
 /// Bytes from `address` up to the next line.
@@ -65,7 +67,7 @@ inline u64 to_line(void const* address) {
 
 /// Copies `size` bytes between places that do not overlap. Any alignment. O(size).
 inline void copy_bulk(void* target, void const* source, Bytes size) {
-    if (size < stream_size || size >= string_size) {
+    if (size < stream_size) {
         copy_string(target, source, size.value);
         return;
     }

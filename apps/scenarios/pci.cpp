@@ -55,7 +55,7 @@ void write_device(PciModelFunction& it) {
     it.capability(0x70, 0x11, 0x80);
     it.define(0x72, 2, 0x7, 0xc000); // 8 vectors
     it.define(0x74, 4, 0x1000);
-    it.define(0x78, 4, 0x2003);
+    it.define(0x78, 4, 0x0803);
     it.capability(0x80, 0x10, 0);
     it.define(0x100, 4, 0x1401'0001);
     it.define(0x140, 4, 0x0001'0003);

@@ -61,8 +61,8 @@ private:
     std::byte* m_bytes;
 };
 
-using Fill = void (*)(std::byte* target, usize size);
-using Copy = void (*)(std::byte* target, std::byte const* source, usize size);
+using BulkFill = void (*)(std::byte* target, usize size);
+using BulkCopy = void (*)(std::byte* target, std::byte const* source, usize size);
 
 void fill_glibc(std::byte* target, usize size) {
     std::memset(target, 0, size);
@@ -170,7 +170,7 @@ bool runs(benchmark::State& state, isa::Feature feature) {
     return has;
 }
 
-template<Fill fill, isa::Feature needs>
+template<BulkFill fill, isa::Feature needs>
 void measure_fill(benchmark::State& state) {
     LargePages const target(whole);
     if (!runs(state, needs)) {
@@ -231,7 +231,7 @@ void measure_prefault(benchmark::State& state) {
     }
 }
 
-template<Copy copy, isa::Feature needs, u64 Piece>
+template<BulkCopy copy, isa::Feature needs, u64 Piece>
 void measure_copy(benchmark::State& state) {
     LargePages const target(whole);
     LargePages const source(whole);

@@ -5,12 +5,6 @@
 
 namespace twofold::memory {
 
-namespace {
-
-constexpr unsigned large_level = 1;
-
-} // namespace
-
 Result<AddressSpace> AddressSpace::clone() {
     if (m_owner == Owner::kernel) {
         return Error::not_supported; // there is one kernel
@@ -64,12 +58,12 @@ Result<void> AddressSpace::clone_range(Range const& range, AddressSpace& copy, F
 Result<u64> AddressSpace::promote(VirtAddr base, Bytes size) {
     TRY(check_bounds(base, size));
     TRY(require_ranges(base, size, false));
-    if (hal::Mmu::highest_leaf_level() < large_level) {
+    if (hal::Mmu::highest_leaf_level() < large_page_level) {
         return u64{0};
     }
     FlushBatch batch(*m_frames, reach());
     u64 made = 0;
-    Bytes const span = Table::span(large_level);
+    Bytes const span = Table::span(large_page_level);
     VirtAddr const end = base + size;
     for (VirtAddr block = align_up(base, span); block < end && end - block >= span; block += span) {
         Range const& range = *m_ranges.find(block);
@@ -88,7 +82,7 @@ Result<u64> AddressSpace::promote(VirtAddr base, Bytes size) {
 /// Copies the small pages at `block` into one large one, if all are there and nobody else's. A
 /// fresh block even where they happen to lie side by side: a source takes back what it gave.
 Result<bool> AddressSpace::collapse(Range const& range, VirtAddr block, FlushBatch& batch) {
-    Bytes const span = Table::span(large_level);
+    Bytes const span = Table::span(large_page_level);
     u64 ready = 0;
     m_table.for_each_leaf(block, span, [&](VirtAddr, Leaf const& leaf, unsigned level) {
         bool const good =
@@ -98,7 +92,7 @@ Result<bool> AddressSpace::collapse(Range const& range, VirtAddr block, FlushBat
     if (ready != span / page_size) {
         return false;
     }
-    PhysAddr const large = TRY(m_frames->allocate(Table::order(large_level)));
+    PhysAddr const large = TRY(m_frames->allocate(Table::order(large_page_level)));
     m_table.rewrite(block, span, batch, [&](VirtAddr page, Leaf& leaf, unsigned) {
         PhysAddr const place = large + (page - block);
         hal::Memory::copy_pages(
@@ -107,7 +101,7 @@ Result<bool> AddressSpace::collapse(Range const& range, VirtAddr block, FlushBat
         leaf.frame = place;
         return true;
     });
-    bool const joined = m_table.promote(block, large_level, batch);
+    bool const joined = m_table.promote(block, large_page_level, batch);
     CHECK(joined);
     return true;
 }

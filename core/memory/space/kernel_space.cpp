@@ -7,8 +7,7 @@ namespace {
 
 using hal::Mmu;
 
-constexpr unsigned large_level = 1;
-constexpr Bytes large_page = PageTable<>::span(large_level);
+constexpr Bytes large_page = PageTable<>::span(large_page_level);
 
 /// Whether a page below `table` could be written and executed. Recurses once a level.
 bool breaks_write_xor_execute(PhysAddr table, unsigned level) {
@@ -36,7 +35,7 @@ KernelSpace::adopt(SharedFrames& frames, PhysAddr root, hal::KernelLayout const&
     }
     AddressSpace space = TRY(AddressSpace::adopt(frames, root, windows));
     TRY(space.map_pinned(
-        windows.heap.base, windows.heap.size, PageAccess::read_write, large_level, "heap"));
+        windows.heap.base, windows.heap.size, PageAccess::read_write, large_page_level, "heap"));
     return KernelSpace(std::move(space), windows);
 }
 

@@ -25,6 +25,9 @@
 
 namespace twofold::memory {
 
+/// The level of the large pages that the kernel makes: 2 MiB where tables have 512 entries.
+inline constexpr unsigned large_page_level = 1;
+
 /// What the engine needs of a codec: the pure part of hal::Mmu.
 template<class C>
 concept EntryCodec = requires(

@@ -3,6 +3,7 @@
 #include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
+#include "core/boot/pci.hpp"
 #include "core/boot/provoke.hpp"
 
 #include <algorithm>
@@ -157,6 +158,7 @@ u64 blocks_in_use(Kernel const& kernel) {
 }
 
 void report_leaks(Kernel& kernel) {
+    forget_pci(kernel);
     if (blocks_in_use(kernel) == 0) {
         return;
     }

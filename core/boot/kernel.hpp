@@ -71,7 +71,7 @@ public:
     std::optional<memory::KernelHeapBacking> heap_backing;
     std::optional<memory::KernelHeapEnvironment> heap_environment;
     memory::KernelHeap* heap = nullptr; ///< from the step `heap` on, in its own window
-    KernelPools* pools = nullptr;       ///< from the step `pools` on, in the heap
+    KernelPools* pools = nullptr;       ///< from the step `pools` on, in memory of its own
     trace::LogRing log_ring;
     trace::EventRing events;
     std::optional<trace::SymbolTable> symbols;

@@ -4,6 +4,8 @@
 #include "core/boot/kernel.hpp"
 #include "hal/pci.hpp"
 
+#include <utility>
+
 namespace twofold::boot {
 
 namespace {
@@ -213,6 +215,13 @@ Result<PciBus*> pci_bus(Kernel& kernel) {
     }
     kernel.pci = bus;
     return bus;
+}
+
+void forget_pci(Kernel& kernel) {
+    if (PciBus* const bus = std::exchange(kernel.pci, nullptr)) {
+        std::destroy_at(bus);
+        kernel.heap->free(room_for<std::byte>(bus)).value();
+    }
 }
 
 u8 show_pci(CommandContext& context) {

@@ -24,6 +24,9 @@ Result<void> open_pci(Kernel& kernel);
 /// driver runs yet at the first call, and no other context is in it.
 Result<PciBus*> pci_bus(Kernel& kernel);
 
+/// Forgets what was enumerated, if anything: the next call of pci_bus looks again. No driver runs.
+void forget_pci(Kernel& kernel);
+
 /// The command `lspci`.
 u8 show_pci(CommandContext& context);
 

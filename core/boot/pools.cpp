@@ -3,6 +3,7 @@
 
 #include "core/boot/kernel.hpp"
 #include "hal/cpu.hpp"
+#include "hal/memory.hpp"
 
 namespace twofold::boot {
 
@@ -43,15 +44,18 @@ void show_tensors(CommandOutput& out, TensorPool const& tensors) {
 
 Result<void> open_pools(Kernel& kernel) {
     u32 const cpus = hal::Cpu::count();
+    // They live as long as the kernel, so no block of the heap is theirs.
     Bytes const records = ScratchBuffers::storage_for(cpus);
-    std::byte* const storage = TRY(kernel.heap->allocate(records));
-    StorageCursor cursor(std::span(storage, records.value));
-    std::byte* const place =
-        TRY(kernel.heap->allocate({sizeof(KernelPools)}, {alignof(KernelPools)}));
+    Bytes const size =
+        align_up(records + Bytes{sizeof(KernelPools) + alignof(KernelPools)}, page_size);
+    PhysAddr const pages = TRY(kernel.frames->allocate(
+        {.pages = size / page_size, .content = memory::FrameContent::zeroed}));
+    StorageCursor storage(std::span(hal::Memory::linear(pages), size.value));
+    auto const place = TRY(storage.take_bytes(sizeof(KernelPools), alignof(KernelPools)));
     kernel.pools = std::construct_at(
-        room_for<KernelPools>(place),
+        room_for<KernelPools>(place.data()),
         KernelPools{
-            TRY(ScratchBuffers::create(*kernel.space, cursor, cpus)),
+            TRY(ScratchBuffers::create(*kernel.space, storage, cpus)),
             TRY(TensorPool::create(*kernel.space, TensorPool::default_region()))});
     return {};
 }

@@ -31,6 +31,7 @@ TEST(HostedPciDevice, ItsVectorsAreProgrammed) {
     EXPECT_EQ(vectors.message(7).value(), (Message{0xfee0'0000, 0x47}));
     EXPECT_TRUE(kernel.space->unmap_device(memory.value()).has_value());
     EXPECT_TRUE(kernel.space->unmap_device(registers.value()).has_value());
+    boot::forget_pci(kernel);
 }
 
 TEST(HostedPciDevice, ItsSecondFunctionTakesMessages) {
@@ -45,6 +46,7 @@ TEST(HostedPciDevice, ItsSecondFunctionTakesMessages) {
     hal::Pci::write_32(it->where, message_registers, 0xfee0'0003);
     EXPECT_EQ(hal::Pci::read_32(it->where, message_registers), 0xfee0'0000u);
     hal::Pci::write_32(it->where, message_registers, 0);
+    boot::forget_pci(boot::current_kernel());
 }
 
 TEST(HostedPciDevice, TheBridgeForwardsWhatItsRegistersSay) {

@@ -7,7 +7,7 @@
 
 using namespace twofold;
 
-TEST(PciMachine, ItsBusIsEnumeratedOnceAndIsSound) {
+TEST(PciMachine, ItsBusIsEnumeratedOnceUntilItIsForgotten) {
     boot::Kernel& kernel = boot::current_kernel();
     auto const bus = boot::pci_bus(kernel);
     ASSERT_TRUE(bus.has_value());
@@ -23,4 +23,6 @@ TEST(PciMachine, ItsBusIsEnumeratedOnceAndIsSound) {
             EXPECT_EQ(bar.address % bar.size.value, 0u);
         }
     }
+    boot::forget_pci(kernel);
+    EXPECT_EQ(kernel.pci, nullptr);
 }

@@ -65,9 +65,11 @@ constexpr hal::PageFaultCause execute_present{true, false, true, false, false};
 class Place {
 public:
     explicit Place(Bytes size, Bytes alignment = page_size)
-        : m_before(frames_in_use()), m_base(kernel_space().find_view(size, alignment).value()) {}
+        : m_before(frames_in_use()),
+          m_size(size),
+          m_base(kernel_space().find_view(size, alignment).value()) {}
     ~Place() {
-        static_cast<void>(space().unmap(m_base, 64_MiB));
+        static_cast<void>(space().unmap(m_base, m_size));
         EXPECT_EQ(frames_in_use(), m_before);
         EXPECT_TRUE(space().check().has_value());
     }
@@ -75,6 +77,7 @@ public:
 
 private:
     u64 m_before;
+    Bytes m_size;
     VirtAddr m_base;
 };
 

@@ -17,8 +17,9 @@ class DecodingOff {
 public:
     explicit DecodingOff(FunctionSpace const& space)
         : m_space(space), m_before(space.read_16(offset::command)) {
-        u32 const kept = mutant(Mutant::pci_decoding_off) ? ~u32{0} : ~u32{decoding};
-        m_space.write_16(offset::command, static_cast<u16>(m_before & kept));
+        if (!mutant(Mutant::pci_decoding_off)) {
+            m_space.write_16(offset::command, static_cast<u16>(m_before & ~u32{decoding}));
+        }
     }
     DecodingOff(DecodingOff const&) = delete;
     DecodingOff& operator=(DecodingOff const&) = delete;

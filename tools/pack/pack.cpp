@@ -186,8 +186,8 @@ std::vector<u32> relocate(Image& image, Bytes_ kernel) {
     return offsets;
 }
 
-/// Not at the highest level: the many short matches that save the last 0.3 % of an image cost 80,000
-/// instructions at each boot.
+/// Not at the highest level: the many short matches that save the last 0.3 % of an image cost
+/// 80,000 instructions at each boot.
 constexpr int compression_level = 9;
 
 Buffer compress(Bytes_ bytes) {

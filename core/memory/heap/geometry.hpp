@@ -58,4 +58,10 @@ static_assert(bin_of(63) == 63 && bin_of(64) == 64 && bin_of(127) == 127 && bin_
 static_assert(bin_of(129) == 128 && bin_of(130) == 129 && bin_of(255) == 191);
 static_assert(bin_of(256) == 192 && bin_of((u64{1} << 32) - 1) < bin_count);
 
+/// A run of granules.
+struct Run {
+    u64 first = 0;
+    u64 count = 0;
+};
+
 } // namespace twofold::memory::heap

@@ -23,14 +23,14 @@ inline u64 address_of(void const* pointer) {
 /// element is touched, zero-filled, and T is an implicit-lifetime type (or an Atomic of an integer)
 /// for which all zeros is a value.
 template<class T>
-std::span<T> table_at(std::byte* base, u64 offset, u64 count) {
+[[gnu::always_inline]] inline std::span<T> table_at(std::byte* base, u64 offset, u64 count) {
     return {reinterpret_cast<T*>(base + offset), count};
 }
 
 /// The object of T that lies `offset` behind `base`, as above.
 template<class T>
 [[gnu::always_inline]] inline T& object_at(std::byte* base, u64 offset) {
-    return *reinterpret_cast<T*>(base + offset);
+    return table_at<T>(base, offset, 1)[0];
 }
 
 } // namespace twofold::memory::heap

@@ -206,10 +206,11 @@ bool Heap<Backing, Environment>::fill(Cache& cache, u32 code) {
         got = taken.value();
         grew = m_space.commits() != before;
     }
-    for (u32 const granule : slots.first(got)) {
+    std::span<u32> const filled = slots.first(got);
+    for (u32 const granule : filled) {
         m_map.set_resting(granule, code);
     }
-    std::reverse(slots.begin(), slots.begin() + got); // the lowest address goes first
+    std::ranges::reverse(filled); // the lowest address goes first
     cache.set_out(code, magazine, static_cast<u32>(got));
     if (grew) { // what rests in the depot is of other lengths: it shall serve before more grows
         empty_depot();

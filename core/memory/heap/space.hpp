@@ -22,12 +22,6 @@
 
 namespace twofold::memory::heap {
 
-/// A run of granules.
-struct Run {
-    u64 first = 0;
-    u64 count = 0;
-};
-
 template<HeapBacking Backing>
 class Space {
 public:

@@ -10,8 +10,8 @@ namespace twofold {
 Mutant selected_mutant();
 void select_mutant(Mutant which);
 
-/// Whether `which` is flipped in this run. Constant evaluation never flips, and the initializer of a
-/// const integer counts as such: ask in a condition.
+/// Whether `which` is flipped in this run. Constant evaluation never flips, and the initializer of
+/// a const integer counts as such: ask in a condition.
 constexpr bool mutant(Mutant which) {
     if consteval {
         return false;

@@ -9,10 +9,8 @@
 // E. Petrank, "Space overhead bounds for dynamic memory management with partial compaction",
 // POPL 2011, section 2.2) and D. Knuth's simulation of random sizes and lifetimes ("The art of
 // computer programming", volume 1, section 2.5).
+#include "bench/memory/machine.hpp"
 #include "bench/support/instructions.hpp"
-#include "core/memory/memory.hpp"
-#include "tests/support/processor.hpp"
-#include "tests/support/sparse_memory.hpp"
 
 #include <benchmark/benchmark.h>
 
@@ -24,24 +22,9 @@ namespace {
 using namespace twofold;
 using namespace twofold::literals;
 using namespace twofold::memory;
-using test::Processor;
-using test::SparseMemory;
 
-/// An allocator over [1 MiB, end) of a machine of its own.
 template<class F>
-class Bench {
-public:
-    explicit Bench(Bytes end) : m_memory(end), m_processor(0, 1, m_memory.bytes()) {
-        hal::MemoryRange const free[] = {{{1u << 20}, end - 1_MiB, hal::MemoryKind::usable}};
-        m_frames = F::create({.free = free}).value();
-    }
-    F& frames() { return *m_frames; }
-
-private:
-    SparseMemory m_memory;
-    Processor m_processor;
-    F* m_frames;
-};
+using Bench = bench::FrameMachine<F>;
 
 template<class F>
 void hot(benchmark::State& state) {

@@ -9,8 +9,8 @@
 // E. Petrank, "Space overhead bounds for dynamic memory management with partial compaction",
 // POPL 2011, section 2.2) and D. Knuth's simulation of random sizes and lifetimes ("The art of
 // computer programming", volume 1, section 2.5).
-#include "bench/memory/machine.hpp"
-#include "bench/support/instructions.hpp"
+#include "tests/support/frame_machine.hpp"
+#include "tests/support/instructions.hpp"
 
 #include <benchmark/benchmark.h>
 

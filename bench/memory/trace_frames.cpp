@@ -1,5 +1,5 @@
 // The figures of trace_frames.hpp, of each trace of bench/memory/traces.
-#include "bench/memory/trace_frames.hpp"
+#include "tests/support/trace_frames.hpp"
 
 #include <benchmark/benchmark.h>
 

@@ -1,6 +1,6 @@
 // The counter of instructions counts: the same code takes the same number, and a loop as many as it
 // turns.
-#include "bench/support/instructions.hpp"
+#include "tests/support/instructions.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // What a program leaves of the memory is gated: the figures depend on nothing but the trace.
-#include "bench/memory/trace_frames.hpp"
+#include "tests/support/trace_frames.hpp"
 
 #include <gtest/gtest.h>
 

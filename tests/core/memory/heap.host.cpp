@@ -1,7 +1,7 @@
 // The heap in a Linux process: ten million random operations against a model of intervals, and
 // host threads that free each other's blocks. The same source is a program for ThreadSanitizer.
 #include "core/memory/memory.hpp"
-#include "tests/core/memory/host_heap.hpp"
+#include "tests/support/host_heap.hpp"
 
 #include <array>
 #include <atomic>

@@ -1,7 +1,7 @@
 // A pool for any context on real host threads, each a processor: no slot is handed out twice,
 // objects end elsewhere than they were made, and ThreadSanitizer finds no race.
 #include "core/memory/pools/pools.hpp"
-#include "tests/core/memory/host_heap.hpp"
+#include "tests/support/host_heap.hpp"
 #include "tests/support/processor.hpp"
 
 #include <gtest/gtest.h>

@@ -9,8 +9,8 @@
 
 #include "apps/allocation/replay.hpp"
 #include "apps/allocation/schedule.hpp"
-#include "bench/memory/machine.hpp"
-#include "tests/core/memory/host_heap.hpp"
+#include "tests/support/frame_machine.hpp"
+#include "tests/support/host_heap.hpp"
 
 #include <fstream>
 #include <sstream>

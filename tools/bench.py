@@ -24,6 +24,7 @@ import collections
 import json
 import os
 import pathlib
+import re
 import statistics
 import subprocess
 import sys
@@ -101,7 +102,9 @@ def figures(path: pathlib.Path, subjects: dict[str, Any]) -> Figures:
         for entry in entries:
             if entry.get("run_type") == "aggregate" or entry.get("error_occurred"):
                 continue
-            subject, _, who = entry.get("run_name", entry["name"]).rpartition("/")
+            # A benchmark with a fixed count of iterations says so at the end of its name.
+            name = re.sub(r"/iterations:\d+$", "", entry.get("run_name", entry["name"]))
+            subject, _, who = name.rpartition("/")
             field = subjects.get(subject, {}).get("field", "real_time")
             found[subject][who].append(float(entry[field]))
     except (OSError, ValueError, KeyError, TypeError) as error:

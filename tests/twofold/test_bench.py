@@ -67,6 +67,10 @@ class Rows(unittest.TestCase):
         self.path.write_text('{"benchmarks": [{"name": "s/ours", "real_time": 1, "items_per_second": 7}]}')
         self.assertEqual(bench.figures(self.path, subjects)["s"]["ours"], [7])
 
+    def test_a_fixed_count_of_iterations_belongs_to_no_name(self) -> None:
+        found = self.figures({}, ("s/ours/iterations:1", 10), ("s/a/iterations:1", 20))
+        self.assertEqual(found["s"], {"ours": [10], "a": [20]})
+
     def test_what_is_no_benchmark_json_is_refused(self) -> None:
         for text in ("", "[]", '{"benchmarks": [{}]}', '{"benchmarks": [{"name": "s/ours"}]}'):
             self.path.write_text(text)

@@ -9,13 +9,14 @@ allocators in turns, every run in a fresh process; time is that of all requests 
 verified (real_time and cpu_time, in ms), memory what is committed at most above an idle process (in KiB).
 """
 
-import argparse
 import json
 import os
 import pathlib
 import subprocess
 import sys
 from typing import Any
+
+import harness
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRACES = ("compiler", "interpreter", "database")
@@ -26,7 +27,6 @@ REPLAYS_PER_REPEAT = 3  # one replay takes a twentieth of a second
 TIMEOUT_S = 900
 NS_PER_MS = 1e6
 
-Entry = dict[str, object]
 
 
 class Failed(Exception):
@@ -58,34 +58,29 @@ def available(build: pathlib.Path) -> dict[str, str]:
     return found
 
 
-def entries_of(trace: str, row: str, who: str, figures: dict[str, Any]) -> list[Entry]:
+def entries_of(trace: str, row: str, who: str, figures: dict[str, Any]) -> list[harness.Entry]:
     """Google Benchmark's entries: one a repeat, its time the least of a few replays, as a machine that is shared
     only ever adds to it."""
-    entries: list[Entry] = []
+    entries: list[harness.Entry] = []
     times = list(zip(figures["wall_ns"], figures["cpu_ns"]))
     for index in range(0, len(times), REPLAYS_PER_REPEAT):
         group = times[index : index + REPLAYS_PER_REPEAT]
         name = f"{trace}_time_{row}/{who}"
-        entry: Entry = {"name": name, "run_name": name, "run_type": "iteration", "iterations": len(group)}
+        entry: harness.Entry = {"name": name, "run_name": name, "run_type": "iteration", "iterations": len(group)}
         entry |= {"repetition_index": index // REPLAYS_PER_REPEAT, "time_unit": "ms"}
         entry["real_time"] = min(wall for wall, _ in group) / NS_PER_MS
         entry["cpu_time"] = min(cpu for _, cpu in group) / NS_PER_MS
         entries.append(entry)
     for index, peak in enumerate(figures["committed_peak_bytes"]):
         name = f"{trace}_peak_{row}/{who}"
-        entry = {"name": name, "run_name": name, "run_type": "iteration", "iterations": 1}
-        entries.append(entry | {"repetition_index": index, "time_unit": "ms", "real_time": peak / 1024})
+        entries.append(harness.entry(name, index, peak / 1024, "ms"))
     return entries
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench/memory/replay.py")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--benchmark_out", type=pathlib.Path)
-    parser.add_argument("--benchmark_repetitions", type=int, default=3)
-    options, _ = parser.parse_known_args()
+    options, _ = harness.parser("replay").parse_known_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one thread replays
-    entries: list[Entry] = []
+    entries: list[harness.Entry] = []
     try:
         allocators = available(options.build)
         for trace in TRACES:
@@ -97,11 +92,7 @@ def main() -> int:
     except (Failed, subprocess.TimeoutExpired) as error:
         print(f"memory/replay: {error}", file=sys.stderr)
         return 1
-    text = json.dumps({"context": {}, "benchmarks": entries}, indent=2)
-    if options.benchmark_out:
-        options.benchmark_out.write_text(text)
-    else:
-        print(text)
+    harness.write(entries, options.benchmark_out)
     return 0
 
 

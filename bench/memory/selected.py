@@ -9,12 +9,12 @@ enough blocks that an allocator may search through them all. Who runs out of mem
 Takes Google Benchmark's options and writes its JSON.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import subprocess
 import sys
+
+import harness
 
 WORKLOADS = ("churn", "lifo", "bulk", "shift")
 OUT_OF_MEMORY = 3
@@ -33,11 +33,8 @@ def measure(build: pathlib.Path, who: str, workload: str) -> float | None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench/memory/selected.py")
-    parser.add_argument("build", type=pathlib.Path)
+    parser = harness.parser("selected")
     parser.add_argument("--guide", action="store_true")
-    parser.add_argument("--benchmark_out", type=pathlib.Path)
-    parser.add_argument("--benchmark_repetitions", type=int, default=3)
     options, _ = parser.parse_known_args()
     entries = []
     try:
@@ -55,16 +52,11 @@ def main() -> int:
                             print(f"memory/selected: {who} runs out of memory in {workload}", file=sys.stderr)
                         continue
                     name = f"small_{workload}/{'ours' if who == ours else who}"
-                    entry = {"name": name, "run_name": name, "run_type": "iteration", "iterations": 1}
-                    entries.append(entry | {"repetition_index": repeat, "time_unit": "ns", "real_time": figure})
+                    entries.append(harness.entry(name, repeat, figure))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"memory/selected: {error}", file=sys.stderr)
         return 1
-    text = json.dumps({"context": {}, "benchmarks": entries}, indent=2)
-    if options.benchmark_out:
-        options.benchmark_out.write_text(text)
-    else:
-        print(text)
+    harness.write(entries, options.benchmark_out)
     return 0
 
 

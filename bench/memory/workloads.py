@@ -8,12 +8,12 @@ has two rows: `kernel`, the heap as the kernel ships it, and `library`, the mall
 built. real_time is what bench/memory/workloads.cpp prints, whatever its unit.
 """
 
-import argparse
-import json
 import os
 import pathlib
 import subprocess
 import sys
+
+import harness
 
 WORKLOADS = ("churn", "lifo", "bulk", "remote", "shift")
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
@@ -40,11 +40,7 @@ def measure(program: pathlib.Path, workload: str, preload: pathlib.Path | None) 
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench/memory/workloads.py")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--benchmark_out", type=pathlib.Path)
-    parser.add_argument("--benchmark_repetitions", type=int, default=3)
-    options, _ = parser.parse_known_args()
+    options, _ = harness.parser("workloads").parse_known_args()
     programs = options.build / "bench"
     malloc, kernel = programs / "memory-workloads-malloc", programs / "memory-workloads-kernel"
     library = options.build / "apps" / "malloc" / "libtwofold-malloc.so"
@@ -59,16 +55,11 @@ def main() -> int:
                     figure = measure(malloc, workload, path)
                     figures |= {f"{workload}_{row}/{who}": figure for row in rows}
                 for name, figure in figures.items():
-                    entry = {"name": name, "run_name": name, "run_type": "iteration", "iterations": 1}
-                    entries.append(entry | {"repetition_index": repeat, "time_unit": "ns", "real_time": figure})
+                    entries.append(harness.entry(name, repeat, figure))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"memory/workloads: {error}", file=sys.stderr)
         return 1
-    text = json.dumps({"context": {}, "benchmarks": entries}, indent=2)
-    if options.benchmark_out:
-        options.benchmark_out.write_text(text)
-    else:
-        print(text)
+    harness.write(entries, options.benchmark_out)
     return 0
 
 

@@ -110,7 +110,7 @@ u8 Pci::read_8(PciAddress function, u32 offset) {
         return 0xff;
     }
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
-        return isa::read_device_8(place_in(*window, function, offset));
+        return isa::DeviceAccess::read_8(place_in(*window, function, offset));
     }
     Ports const ports;
     select(function, offset);
@@ -122,7 +122,7 @@ u16 Pci::read_16(PciAddress function, u32 offset) {
         return 0xffff;
     }
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
-        return isa::read_device_16(place_in(*window, function, offset));
+        return isa::DeviceAccess::read_16(place_in(*window, function, offset));
     }
     Ports const ports;
     select(function, offset);
@@ -134,7 +134,7 @@ u32 Pci::read_32(PciAddress function, u32 offset) {
         return 0xffff'ffff;
     }
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
-        return isa::read_device_32(place_in(*window, function, offset));
+        return isa::DeviceAccess::read_32(place_in(*window, function, offset));
     }
     Ports const ports;
     select(function, offset);
@@ -146,7 +146,7 @@ void Pci::write_8(PciAddress function, u32 offset, u8 value) {
         return;
     }
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
-        isa::write_device_8(place_in(*window, function, offset), value);
+        isa::DeviceAccess::write_8(place_in(*window, function, offset), value);
         return;
     }
     Ports const ports;
@@ -159,7 +159,7 @@ void Pci::write_16(PciAddress function, u32 offset, u16 value) {
         return;
     }
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
-        isa::write_device_16(place_in(*window, function, offset), value);
+        isa::DeviceAccess::write_16(place_in(*window, function, offset), value);
         return;
     }
     Ports const ports;
@@ -172,7 +172,7 @@ void Pci::write_32(PciAddress function, u32 offset, u32 value) {
         return;
     }
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
-        isa::write_device_32(place_in(*window, function, offset), value);
+        isa::DeviceAccess::write_32(place_in(*window, function, offset), value);
         return;
     }
     Ports const ports;

@@ -6,6 +6,7 @@
 #include "hal/x86_64/debug_exit.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
+#include "isa/device_access.hpp"
 
 namespace hal {
 
@@ -21,34 +22,28 @@ void wait_a_while() {
     }
 }
 
-/// The register of type T in a device's memory.
-template<class T>
-T volatile& memory_of(RegisterWrite const& place) {
-    return *reinterpret_cast<T volatile*>(place.view.value);
-}
-
 u32 read(RegisterWrite const& place) {
     bool const port = place.space == Space::port;
     switch (place.bytes) {
     case 1:
-        return port ? metal::read_port(place.port) : memory_of<u8>(place);
+        return port ? metal::read_port(place.port) : isa::DeviceAccess::read_8(place.view);
     case 2:
-        return port ? metal::read_port_16(place.port) : memory_of<u16>(place);
+        return port ? metal::read_port_16(place.port) : isa::DeviceAccess::read_16(place.view);
     default:
-        return port ? metal::read_port_32(place.port) : memory_of<u32>(place);
+        return port ? metal::read_port_32(place.port) : isa::DeviceAccess::read_32(place.view);
     }
 }
 
 void write_memory(RegisterWrite const& place, u32 value) {
     switch (place.bytes) {
     case 1:
-        memory_of<u8>(place) = static_cast<u8>(value);
+        isa::DeviceAccess::write_8(place.view, static_cast<u8>(value));
         break;
     case 2:
-        memory_of<u16>(place) = static_cast<u16>(value);
+        isa::DeviceAccess::write_16(place.view, static_cast<u16>(value));
         break;
     default:
-        memory_of<u32>(place) = value;
+        isa::DeviceAccess::write_32(place.view, value);
         break;
     }
 }
@@ -79,12 +74,16 @@ void write(RegisterWrite const& place) {
     }
 }
 
+/// Whether the fixed registers are the kernel's: SCI_EN.
+bool is_taken_over(PowerPlan const& plan) {
+    return plan.power_off[0].space == Space::none || (read(plan.power_off[0]) & 1) != 0;
+}
+
 void soft_off(PowerPlan const& plan) {
-    constexpr u32 fixed_registers_are_ours = 1; // SCI_EN
-    write(plan.take_over);
-    for (unsigned poll = 0; plan.take_over.space != Space::none && poll < most_polls; ++poll) {
-        if ((read(plan.power_off[0]) & fixed_registers_are_ours) != 0) {
-            break;
+    if (plan.take_over.space != Space::none && !is_taken_over(plan)) {
+        write(plan.take_over);
+        for (unsigned poll = 0; poll < most_polls && !is_taken_over(plan); ++poll) {
+            Cpu::pause();
         }
     }
     for (RegisterWrite const& step : plan.power_off) {

@@ -11,38 +11,40 @@ namespace isa {
 
 using namespace twofold;
 
-// Sound, all of them: the caller has mapped a register of that width there.
-inline u8 read_device_8(VirtAddr address) {
-    u8 value;
-    asm volatile("movb (%1), %%al" : "=a"(value) : "r"(address.value) : "memory");
-    return value;
-}
-inline u16 read_device_16(VirtAddr address) {
-    u16 value;
-    asm volatile("movw (%1), %%ax" : "=a"(value) : "r"(address.value) : "memory");
-    return value;
-}
-inline u32 read_device_32(VirtAddr address) {
-    u32 value;
-    asm volatile("movl (%1), %%eax" : "=a"(value) : "r"(address.value) : "memory");
-    return value;
-}
-inline u64 read_device_64(VirtAddr address) {
-    u64 value;
-    asm volatile("movq (%1), %%rax" : "=a"(value) : "r"(address.value) : "memory");
-    return value;
-}
-inline void write_device_8(VirtAddr address, u8 value) {
-    asm volatile("movb %%al, (%1)" : : "a"(value), "r"(address.value) : "memory");
-}
-inline void write_device_16(VirtAddr address, u16 value) {
-    asm volatile("movw %%ax, (%1)" : : "a"(value), "r"(address.value) : "memory");
-}
-inline void write_device_32(VirtAddr address, u32 value) {
-    asm volatile("movl %%eax, (%1)" : : "a"(value), "r"(address.value) : "memory");
-}
-inline void write_device_64(VirtAddr address, u64 value) {
-    asm volatile("movq %%rax, (%1)" : : "a"(value), "r"(address.value) : "memory");
-}
+/// Sound, all of them: the caller has mapped a register of that width there.
+struct DeviceAccess {
+    static u8 read_8(VirtAddr address) {
+        u8 value;
+        asm volatile("movb (%1), %%al" : "=a"(value) : "r"(address.value) : "memory");
+        return value;
+    }
+    static u16 read_16(VirtAddr address) {
+        u16 value;
+        asm volatile("movw (%1), %%ax" : "=a"(value) : "r"(address.value) : "memory");
+        return value;
+    }
+    static u32 read_32(VirtAddr address) {
+        u32 value;
+        asm volatile("movl (%1), %%eax" : "=a"(value) : "r"(address.value) : "memory");
+        return value;
+    }
+    static u64 read_64(VirtAddr address) {
+        u64 value;
+        asm volatile("movq (%1), %%rax" : "=a"(value) : "r"(address.value) : "memory");
+        return value;
+    }
+    static void write_8(VirtAddr address, u8 value) {
+        asm volatile("movb %%al, (%1)" : : "a"(value), "r"(address.value) : "memory");
+    }
+    static void write_16(VirtAddr address, u16 value) {
+        asm volatile("movw %%ax, (%1)" : : "a"(value), "r"(address.value) : "memory");
+    }
+    static void write_32(VirtAddr address, u32 value) {
+        asm volatile("movl %%eax, (%1)" : : "a"(value), "r"(address.value) : "memory");
+    }
+    static void write_64(VirtAddr address, u64 value) {
+        asm volatile("movq %%rax, (%1)" : : "a"(value), "r"(address.value) : "memory");
+    }
+};
 
 } // namespace isa

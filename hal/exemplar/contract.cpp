@@ -1,7 +1,10 @@
 // The whole contract, checked against the exemplar machine.
 #include "hal/boot.hpp"
+#include "hal/clock.hpp"
 #include "hal/console.hpp"
 #include "hal/context.hpp"
+#include "hal/controller.hpp"
+#include "hal/counters.hpp"
 #include "hal/cpu.hpp"
 #include "hal/entropy.hpp"
 #include "hal/interrupt.hpp"
@@ -11,4 +14,5 @@
 #include "hal/mmu.hpp"
 #include "hal/pci.hpp"
 #include "hal/power.hpp"
+#include "hal/processors.hpp"
 #include "hal/upcalls.hpp"

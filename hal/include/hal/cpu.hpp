@@ -29,7 +29,10 @@ concept CpuContract = requires(
     { C::feature_name(bit) } -> std::same_as<std::string_view>;
     /// A hint inside a spin loop.
     { C::pause() } -> std::same_as<void>;
-    /// Waits for an interrupt, or for input on machines whose console has none. May return early.
+    /// Waits, without using the processor, until an interrupt has been taken or there is input on
+    /// a console that raises none. Called with interrupts disabled, and lets them through in such a
+    /// way that none is missed between the caller's last look and the wait; disabled again when it
+    /// returns. May return early. Before there is an interrupt controller it only pauses.
     { C::idle() } -> std::same_as<void>;
     /// A counter that never goes backwards on one processor; its unit is the machine's own.
     { C::cycle_counter() } -> std::same_as<u64>;

@@ -1,18 +1,10 @@
 // Whether this processor takes interrupts. Used by guards only, never directly (see core/sync).
+// Where interrupts come from: hal/controller.hpp.
 #pragma once
 
-#include "core/base/base.hpp"
+#include "hal/interrupt_types.hpp"
 
 #include <concepts>
-
-namespace hal {
-
-using namespace twofold;
-
-/// The interrupt flag as it was before a `disable`.
-enum class InterruptState : u8 { disabled, enabled };
-
-} // namespace hal
 
 #include <machine/interrupt.hpp>
 
@@ -26,6 +18,9 @@ concept InterruptContract = requires(InterruptState state) {
     { I::restore(state) } -> std::same_as<void>;
     /// The present state.
     { I::state() } -> std::same_as<InterruptState>;
+    /// A safe point inside a long computation: where interrupts are enabled, delivers what is
+    /// pending and has not interrupted by itself. A load and a branch at most.
+    { I::poll() } -> std::same_as<void>;
 };
 static_assert(InterruptContract<Interrupt>, "the machine's Interrupt does not keep the contract");
 

@@ -3,6 +3,7 @@
 
 #include "hal/boot.hpp"
 #include "hal/cpu.hpp"
+#include "hal/interrupt_types.hpp"
 
 #include <span>
 #include <string_view>
@@ -67,3 +68,11 @@ extern "C" [[noreturn]] void kernel_start(hal::BootInfo const& info);
 /// A synchronous exception of the code that runs on this processor. Interrupts are disabled; runs
 /// on the interrupted stack or, for those that cannot trust it, on one of the machine's own.
 extern "C" hal::FaultAction kernel_fault(hal::Fault const& fault);
+
+/// An interrupt of this processor. Interrupts are disabled; runs on the interrupted stack and
+/// returns to what was interrupted. The kernel acknowledges it (hal/controller.hpp).
+extern "C" void kernel_interrupt(hal::Interruption const& interruption);
+
+/// The first kernel code on a processor that Processors::start has started, on the stack that it
+/// was given, its per-CPU pointer set, interrupts disabled. Never returns.
+extern "C" [[noreturn]] void kernel_processor_online();

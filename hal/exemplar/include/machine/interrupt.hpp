@@ -1,7 +1,7 @@
 // The exemplar machine: the contract as bare declarations. Compiled, never linked.
 #pragma once
 
-#include "hal/interrupt.hpp"
+#include "hal/interrupt_types.hpp"
 
 namespace hal {
 
@@ -9,6 +9,7 @@ struct Interrupt {
     static InterruptState disable();
     static void restore(InterruptState state);
     static InterruptState state();
+    static void poll();
 };
 
 } // namespace hal

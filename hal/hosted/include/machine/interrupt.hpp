@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hal/hosted/cpu_block.hpp"
-#include "hal/interrupt.hpp"
+#include "hal/interrupt_types.hpp"
 
 namespace hal {
 
@@ -13,6 +13,7 @@ struct Interrupt {
         return before;
     }
     static void restore(InterruptState before) { set(before == InterruptState::enabled); }
+    static void poll() {}
     static InterruptState state() {
         bool enabled;
         asm volatile("movb %%gs:%c1, %0" : "=q"(enabled) : "i"(flag));

@@ -1,7 +1,7 @@
 // The metal machine: the interrupt flag.
 #pragma once
 
-#include "hal/interrupt.hpp"
+#include "hal/interrupt_types.hpp"
 
 namespace hal {
 
@@ -18,6 +18,8 @@ struct Interrupt {
             asm volatile("cli" : : : "memory");
         }
     }
+    /// The processor delivers by itself.
+    static void poll() {}
     static InterruptState state() {
         u64 flags;
         asm volatile("pushfq\n\tpopq %0" : "=r"(flags) : : "memory");

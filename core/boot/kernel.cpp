@@ -32,6 +32,7 @@ Kernel::Kernel(
       early_frames(first_frames) {
     boot_cpu.kernel = this;
     boot_cpu.id = hal::Cpu::id();
+    boot_cpu.interrupts = &interrupts;
     CHECK(boot_cpu.id == CpuId{0});
 }
 

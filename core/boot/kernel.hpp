@@ -6,7 +6,9 @@
 #include "core/boot/composition.hpp"
 #include "core/boot/fault.hpp"
 #include "core/boot/options.hpp"
+#include "core/boot/topology.hpp"
 #include "core/memory/memory.hpp"
+#include "core/processor/processor.hpp"
 #include "core/sync/sync.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/boot.hpp"
@@ -18,11 +20,12 @@ namespace twofold::boot {
 
 /// What belongs to one processor. The HAL's per-CPU pointer leads to its first part, by which the
 /// rooms below know it.
-struct PerCpu : sync::CpuState {
+struct PerCpu : processor::CpuLocal {
     Kernel* kernel = nullptr;
-    CpuId id;
     RecoveryScope* recovery = nullptr; ///< innermost active catch_fault
     bool in_panic = false;
+    u64 wakes = 0;            ///< from the idle loop
+    Atomic<u32> is_online{0}; ///< it runs kernel code
 };
 
 struct KernelPools; // pools.hpp
@@ -76,6 +79,10 @@ public:
     trace::EventRing events;
     std::optional<trace::SymbolTable> symbols;
     std::optional<acpi::Tables> acpi_tables;
+    Topology topology;                          ///< from the step `topology` on
+    InterruptDescription interrupt_description; ///< from the step `interrupts` on
+    processor::InterruptTable interrupts;
+    bool has_clock = false;                ///< from the step `clock` on, where the machine has one
     memory::BuddyFrames* frames = nullptr; ///< from the step `frames` on, in memory of its own
     PciBus* pci = nullptr;                 ///< from its first use on, see pci.hpp
     StartupPlan plan;

@@ -19,4 +19,10 @@ private:
     hal::InterruptState m_before;
 };
 
+/// Lets interrupts through where code begins that is a thread of its own: at the end of the
+/// start-up, on a stack that was switched to. Everywhere else guards restore what was before.
+inline void enable_interrupts() {
+    hal::Interrupt::restore(hal::InterruptState::enabled);
+}
+
 } // namespace twofold::sync

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "core/sync/execution_context.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/cpu.hpp"
 
@@ -23,6 +24,8 @@ enum class LockRank : u8 {
     pool = 80,          ///< pools and arenas; take pages and frames
     address_space = 96, ///< page tables; takes frames
     frames = 112,       ///< a zone of frames; takes nothing
+    interrupts = 120,   ///< the table of interrupt handlers; takes nothing
+    timers = 128,       ///< a processor's queue of deadlines; takes nothing
     innermost = 255,    ///< nothing is taken while it is held
 };
 
@@ -39,6 +42,10 @@ struct CpuState {
 
     LockRank held[locks_max]{}; ///< in the order they were taken, so ascending
     u32 held_count = 0;
+    ExecutionContext context = ExecutionContext::thread;
+    /// Other processors wait for this one to call `serve`; see relax.
+    Atomic<u32> attention{0};
+    void (*serve)(CpuState& state) = nullptr;
     NoAllocScope const* no_alloc =
         nullptr;              ///< the innermost; only builds with heap checks have one
     trace::FlightRing flight; ///< the rare paths that it took last

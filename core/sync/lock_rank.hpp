@@ -25,6 +25,7 @@ enum class LockRank : u8 {
     pool = 80,          ///< pools and arenas; take pages and frames
     address_space = 96, ///< page tables; takes frames
     frames = 112,       ///< a zone of frames; takes nothing
+    interrupt_lines = 116, ///< lines and storms; takes the table of handlers and deadlines
     interrupts = 120,   ///< the table of interrupt handlers; takes nothing
     timers = 128,       ///< a processor's queue of deadlines; takes nothing
     innermost = 255,    ///< nothing is taken while it is held

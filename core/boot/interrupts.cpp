@@ -4,6 +4,7 @@
 #include "core/boot/kernel.hpp"
 #include "hal/clock.hpp"
 #include "hal/controller.hpp"
+#include "hal/layout.hpp"
 #include "hal/processors.hpp"
 #include "hal/upcalls.hpp"
 
@@ -15,6 +16,7 @@ using trace::LogLevel;
 
 constexpr Bytes local_registers{4096};
 constexpr Bytes io_registers{64}; // index, data and EOI
+constexpr usize serial_line = 4;  // of the first serial port, by the custom of PCs
 constexpr Bytes hpet_registers{1024};
 
 /// What the MADT says, or that there is nothing to say.
@@ -52,15 +54,48 @@ hal::InterruptPlan make_plan(Kernel& kernel, InterruptDescription const& descrip
             plan.io[plan.io_count++] = {.view = view, .first_line = io.first_line};
         }
     }
+    LegacyLine const& console = description.legacy[serial_line];
+    plan.console = {console.line, console.trigger, console.polarity};
     for (hal::InterruptPlan::LocalNonMaskable const& input : description.non_maskable) {
         plan.non_maskable[plan.non_maskable_count++] = input;
     }
     return plan;
 }
 
-/// Before the timer queue is open, a deadline is one that nobody waits for any more.
-processor::Handling pass_deadline(void*, hal::Interruption const&) {
+processor::Handling take_deadline(void*, hal::Interruption const&) {
+    processor::this_cpu().timers.expire();
     return processor::Handling::handled;
+}
+
+processor::Handling take_call(void*, hal::Interruption const&) {
+    processor::CpuSet::serve(processor::this_cpu());
+    return processor::Handling::handled;
+}
+
+/// In context irq: the log is lock-free.
+void report_storm(void* kernel, processor::StormReport const& report) {
+    auto& self = *static_cast<Kernel*>(kernel);
+    if (report.line) {
+        self.log(
+            LogLevel::warning, "line {} ('{}') is masked for a while: {}", report.line->value,
+            report.name, processor::storm_name(report.storm));
+    } else {
+        self.log(
+            LogLevel::warning, "vector {} ('{}') is muted for a while: {}",
+            u32{report.vector.value}, report.name, processor::storm_name(report.storm));
+    }
+}
+
+/// The vector of calls between processors, and the stack of second halves.
+Result<void> begin_interrupts(Kernel& kernel, InterruptDescription const& description) {
+    for (hal::Line const line : description.non_maskable_lines) {
+        TRY(kernel.interrupts.reserve_line(line));
+    }
+    kernel.interrupts.open(kernel.cpus, report_storm, &kernel);
+    auto const calls = TRY(kernel.interrupts.bind_any(
+        {.handler = take_call, .name = "calls", .may_come_often = true}));
+    kernel.cpus.use_vector(calls);
+    return open_worker(kernel, this_cpu());
 }
 
 /// A table that is there and sound.
@@ -116,7 +151,7 @@ Result<void> open_interrupts(Kernel& kernel) {
     if (!kernel.topology.processors.empty()) {
         hal::Processors::adopt_boot_processor(kernel.topology.processors[0].hardware_id);
     }
-    kernel.interrupts.open(hal::Controller::vectors(), hal::Controller::spurious());
+    TRY(begin_interrupts(kernel, description));
     kernel.log(
         LogLevel::info, "interrupts by {}: {} vectors, {} lines", hal::Controller::kind(),
         hal::Controller::vectors().count, hal::Controller::lines());
@@ -142,9 +177,23 @@ Result<void> open_clock(Kernel& kernel) {
     if (kernel.interrupts.is_open()) {
         TRY(kernel.interrupts.bind(
             hal::Clock::vector(),
-            {.handler = pass_deadline, .argument = nullptr, .name = "deadline"}));
+            {.handler = take_deadline, .name = "deadlines", .may_come_often = true}));
+        this_cpu().timers.open(processor::machine_alarm);
+    }
+    return {};
+}
+
+Result<void> let_interrupts_through(Kernel& kernel) {
+    if (kernel.interrupts.is_open()) {
         sync::enable_interrupts();
     }
+    return {};
+}
+
+Result<void> open_worker(Kernel& kernel, PerCpu& cpu) {
+    memory::KernelStack const stack =
+        TRY(kernel.space->allocate_stack(kernel.boot_info.stack_size));
+    processor::open_work(cpu, std::span(hal::kernel_pointer(stack.base), stack.size.value));
     return {};
 }
 

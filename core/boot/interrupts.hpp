@@ -7,11 +7,20 @@
 
 namespace twofold::boot {
 
-/// Hands the machine's interrupt controllers over to the kernel and lets interrupts through. A
-/// machine without is no error: the kernel lives without, and says so. A step of the start-up.
+struct PerCpu;
+
+/// Hands the machine's interrupt controllers over to the kernel. A machine without is no error: the
+/// kernel lives without, and says so. A step of the start-up.
 Result<void> open_interrupts(Kernel& kernel);
 
 /// Measures the machine's clocks. A machine without is no error. A step of the start-up.
 Result<void> open_clock(Kernel& kernel);
+
+/// Interrupts come to the boot processor from here on, if there are any. A step of the start-up.
+Result<void> let_interrupts_through(Kernel& kernel);
+
+/// Gives a processor the stack that second halves of interrupt handlers run on. Errors: those of
+/// KernelSpace::allocate_stack.
+Result<void> open_worker(Kernel& kernel, PerCpu& cpu);
 
 } // namespace twofold::boot

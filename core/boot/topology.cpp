@@ -139,6 +139,10 @@ Result<void> open_topology(Kernel& kernel) {
         topology.processors.pop_back();
         ++topology.left_out;
     }
+    if (topology.count() > 1 && hal::Processors::low_bytes().value != 0) {
+        auto const low = kernel.early_frames.allocate_low(hal::Processors::low_bytes());
+        kernel.start_memory = low ? low.value() : PhysAddr{}; // the step `processors` says so
+    }
     if (topology.left_out != 0) {
         kernel.log(LogLevel::info, "{} processors are left out", topology.left_out);
     }

@@ -9,7 +9,7 @@ Handling not_mine(void*, hal::Interruption const&) {
     return Handling::not_mine;
 }
 
-/// The controller raised nothing; that it said so is all there is to it.
+/// The controller raised nothing, or the vector is muted; that it came is all there is to it.
 Handling nothing(void*, hal::Interruption const&) {
     return Handling::handled;
 }
@@ -22,6 +22,9 @@ InterruptTable::InterruptTable() {
     m_unraised.handler = nothing;
     m_unraised.name = "spurious";
     m_unraised.is_acknowledged = false;
+    m_muted.handler = nothing;
+    m_muted.name = "muted";
+    m_muted.is_bound = true;
     for (Atomic<Entry const*>& slot : m_slots) {
         slot.store(&m_unexpected, relaxed);
     }
@@ -33,7 +36,7 @@ void InterruptTable::open(hal::VectorRange given_out, hal::Vector spurious) {
     CHECK(!given_out.contains(spurious));
     m_given_out = given_out;
     m_spurious = spurious;
-    m_slots[spurious.value].store(&m_unraised, release);
+    m_slots[spurious.value].store(&m_unraised, twofold::release);
 }
 
 Result<hal::Vector>
@@ -49,8 +52,9 @@ InterruptTable::bind_locked(hal::Vector vector, InterruptBinding const& binding)
         .second_half = binding.second_half,
         .name = binding.name,
         .is_acknowledged = true,
-        .is_bound = true};
-    m_slots[vector.value].store(&entry, release);
+        .is_bound = true,
+        .may_come_often = binding.may_come_often};
+    m_slots[vector.value].store(&entry, twofold::release);
     return vector;
 }
 
@@ -85,16 +89,28 @@ Result<hal::Vector> InterruptTable::bind_any(InterruptBinding const& binding) {
     return Error::no_space;
 }
 
-Result<void> InterruptTable::unbind(hal::Vector vector) {
+Result<void> InterruptTable::detach(hal::Vector vector) {
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    Entry& entry = m_entries[vector.value];
-    if (!entry.is_bound) {
+    if (!m_entries[vector.value].is_bound) {
         return Error::not_found;
     }
-    CHECK(m_slots[vector.value].load(relaxed) == &entry);
-    m_slots[vector.value].store(&m_unexpected, release);
-    entry.is_bound = false;
+    m_slots[vector.value].store(&m_unexpected, twofold::release);
     return {};
+}
+
+void InterruptTable::release(hal::Vector vector) {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    CHECK(m_entries[vector.value].is_bound);
+    CHECK(m_slots[vector.value].load(relaxed) == &m_unexpected);
+    m_entries[vector.value] = {};
+}
+
+void InterruptTable::set_muted(hal::Vector vector, bool is_muted) {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    Entry const& entry = m_entries[vector.value];
+    if (entry.is_bound) {
+        m_slots[vector.value].store(is_muted ? &m_muted : &entry, twofold::release);
+    }
 }
 
 } // namespace twofold::processor

@@ -32,6 +32,7 @@ struct InterruptBinding {
     void* argument = nullptr;
     std::string_view name; ///< for people; lives as long as the binding
     WorkFunction second_half = nullptr;
+    bool may_come_often = false; ///< more often than a device: not a storm (storm.hpp)
 };
 
 class InterruptTable {
@@ -45,6 +46,7 @@ public:
         std::string_view name;
         bool is_acknowledged = true; ///< by the processor that took the interrupt
         bool is_bound = false;
+        bool may_come_often = false;
     };
 
     /// Every vector leads to the handler that says "not mine"; none can be bound yet.
@@ -63,19 +65,27 @@ public:
     Result<hal::Vector> bind(hal::Vector vector, InterruptBinding const& binding);
     /// Gives any free vector to a handler. Errors: as above, and no_space. O(vectors).
     Result<hal::Vector> bind_any(InterruptBinding const& binding);
-    /// Takes the vector back. The handler may run on for as long as other processors are in it: the
-    /// caller lets them all come by before it reuses the argument (see Interrupts::unbind).
-    /// Errors: not_found. O(1).
-    Result<void> unbind(hal::Vector vector);
+    /// Takes the vector back in two steps. From `detach` on no interrupt leads to the handler any
+    /// more, but other processors may be in it; when they have left, `release` makes the vector
+    /// free (see Interrupts::unbind). Errors: not_found. Any context but nmi; O(1).
+    Result<void> detach(hal::Vector vector);
+    void release(hal::Vector vector);
+    /// While it is muted, interrupts of a bound vector are taken and forgotten. For a vector that
+    /// is not bound nothing happens. Any context but nmi; O(1).
+    void mute(hal::Vector vector) { set_muted(vector, true); }
+    void unmute(hal::Vector vector) { set_muted(vector, false); }
 
     /// What an interrupt leads to. Interrupts are off while the entry is used. O(1).
     Entry const& entry(hal::Vector vector) const { return *m_slots[vector.value].load(acquire); }
+    /// What is bound to a vector, muted or not. For what keeps it from being unbound meanwhile.
+    Entry const& bound_entry(hal::Vector vector) const { return m_entries[vector.value]; }
     hal::VectorRange given_out() const { return m_given_out; }
     hal::Vector spurious() const { return m_spurious; }
 
 private:
     Result<hal::Vector> bind_locked(hal::Vector vector, InterruptBinding const& binding)
         REQUIRES(m_lock);
+    void set_muted(hal::Vector vector, bool is_muted);
 
     /// Read by every interrupt; an entry's fields are visible before the slot that leads to it.
     Atomic<Entry const*> m_slots[vectors_max];
@@ -83,6 +93,7 @@ private:
     Entry m_entries[vectors_max]; ///< one a vector; changed under m_lock while no slot leads there
     Entry m_unexpected;
     Entry m_unraised; ///< of the spurious vector
+    Entry m_muted;
     hal::VectorRange m_given_out;
     hal::Vector m_spurious;
 };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "core/sync/call_queue.hpp"
 #include "core/sync/execution_context.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/cpu.hpp"
@@ -24,6 +25,7 @@ enum class LockRank : u8 {
     pool = 80,          ///< pools and arenas; take pages and frames
     address_space = 96, ///< page tables; takes frames
     frames = 112,       ///< a zone of frames; takes nothing
+    interrupt_lines = 116, ///< lines and storms; takes the table of handlers and deadlines
     interrupts = 120,   ///< the table of interrupt handlers; takes nothing
     timers = 128,       ///< a processor's queue of deadlines; takes nothing
     innermost = 255,    ///< nothing is taken while it is held
@@ -43,9 +45,8 @@ struct CpuState {
     LockRank held[locks_max]{}; ///< in the order they were taken, so ascending
     u32 held_count = 0;
     ExecutionContext context = ExecutionContext::thread;
-    /// Other processors wait for this one to call `serve`; see relax.
-    Atomic<u32> attention{0};
-    void (*serve)(CpuState& state) = nullptr;
+    CallQueue urgent;                         ///< of other processors, which wait; see relax
+    void (*serve)(CpuState& state) = nullptr; ///< runs them; set before one can come
     NoAllocScope const* no_alloc =
         nullptr;              ///< the innermost; only builds with heap checks have one
     trace::FlightRing flight; ///< the rare paths that it took last
@@ -61,6 +62,7 @@ inline CpuState* cpu_state() {
 inline void note_acquire(LockRank rank) {
     if constexpr (checks_enabled) {
         if (CpuState* const state = cpu_state()) {
+            CHECK(may(state->context, Ability::lock));
             CHECK(state->held_count < CpuState::locks_max);
             CHECK(state->held_count == 0 || state->held[state->held_count - 1] < rank);
             state->held[state->held_count++] = rank;

@@ -11,6 +11,7 @@
 #include "core/sync/annotations.hpp"
 #include "core/sync/interrupt_guard.hpp"
 #include "core/sync/lock_rank.hpp"
+#include "core/sync/relax.hpp"
 
 namespace twofold::sync {
 
@@ -45,7 +46,7 @@ private:
         // The ticket orders nothing: it is the wait for its turn that does.
         u32 const ticket = m_next.fetch_add(1, relaxed);
         while (m_serving.load(numbered(OrderSite::spin_lock_acquire, twofold::acquire)) != ticket) {
-            hal::Cpu::pause();
+            relax();
         }
     }
 

@@ -43,7 +43,8 @@ AddressSpace::AddressSpace(AddressSpace&& other)
       m_owner(other.m_owner),
       m_windows(other.m_windows),
       m_statistics(other.m_statistics),
-      m_is_empty(std::exchange(other.m_is_empty, true)) {}
+      m_is_empty(std::exchange(other.m_is_empty, true)),
+      m_was_active(other.m_was_active.load(relaxed)) {}
 
 AddressSpace::~AddressSpace() {
     if (!m_is_empty) {
@@ -144,8 +145,8 @@ Result<void> AddressSpace::check_user_bounds(VirtAddr base, Bytes size) const {
 }
 
 FlushBatch::Reach AddressSpace::reach() const {
-    return m_owner == Owner::kernel || is_active() ? FlushBatch::Reach::cached
-                                                   : FlushBatch::Reach::nowhere;
+    return m_owner == Owner::kernel || m_was_active.load(relaxed) ? FlushBatch::Reach::cached
+                                                                  : FlushBatch::Reach::nowhere;
 }
 
 void AddressSpace::finish(FlushBatch& batch) {

@@ -158,7 +158,10 @@ public:
     }
 
     /// Makes this the running processor's space. O(1), and what is not global is forgotten.
-    void activate() { hal::Mmu::activate(m_table.root()); }
+    void activate() {
+        m_was_active.store(true, relaxed);
+        hal::Mmu::activate(m_table.root());
+    }
     bool is_active() const { return hal::Mmu::root() == m_table.root(); }
     PhysAddr root() const { return m_table.root(); }
     SpaceStatistics const& statistics() const { return m_statistics; }
@@ -215,7 +218,8 @@ private:
     Owner m_owner;
     hal::KernelLayout m_windows;
     SpaceStatistics m_statistics{};
-    bool m_is_empty = false; ///< moved from
+    bool m_is_empty = false;          ///< moved from
+    Atomic<bool> m_was_active{false}; ///< on some processor: translations may be cached
 };
 
 } // namespace twofold::memory

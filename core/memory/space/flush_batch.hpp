@@ -6,7 +6,7 @@
 // the link to the next one in itself: read as an entry such a link is not present, so that a
 // processor that still walks the table finds nothing there.
 //
-// With more processors `flush` is the place that must reach them all; until then it is this one's.
+// Other processors are reached through what the frames were handed for it (remote_flush.hpp).
 #pragma once
 
 #include "core/memory/space/shared_frames.hpp"

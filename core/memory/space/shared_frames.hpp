@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/memory/space/frame_supply.hpp"
+#include "core/memory/space/remote_flush.hpp"
 
 #include <span>
 #include <utility>
@@ -47,6 +48,14 @@ public:
     /// when they go back; returns that one. For fault injection. O(1).
     FrameSupply exchange_source(FrameSupply source) { return std::exchange(m_source, source); }
 
+    /// How other processors learn that translations of these frames are gone, before a frame goes
+    /// back; null while there are none. Comes before a second processor can translate anything that
+    /// changes, and outlives this object. Any context; O(1).
+    void use_remote_flush(RemoteFlush const* flush) {
+        m_remote_flush.store(flush, twofold::release);
+    }
+    RemoteFlush const* remote_flush() const { return m_remote_flush.load(acquire); }
+
 private:
     Count& count(PhysAddr frame) const;
     void give_back(PhysAddr frame);
@@ -54,6 +63,7 @@ private:
     FrameSupply m_source;
     std::span<Count> m_counts;
     Atomic<u64> m_in_use{0};
+    Atomic<RemoteFlush const*> m_remote_flush{nullptr};
 };
 
 } // namespace twofold::memory

@@ -51,6 +51,7 @@ struct TestFrames {
     memory::SharedFrames frames{
         memory::FrameSupply(source), boot::current_kernel().shared_frames->counts()};
 
+    TestFrames() { frames.use_remote_flush(boot::current_kernel().shared_frames->remote_flush()); }
     ~TestFrames() {
         EXPECT_EQ(frames.in_use(), 0u);
         EXPECT_EQ(source.out(), 0u);

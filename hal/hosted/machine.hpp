@@ -33,8 +33,7 @@
 
 namespace hosted {
 
-class SignalStack;
-struct SignalTarget;
+class Processor;
 
 /// A file for the kernel, placed in its memory at start.
 struct ModuleFile {
@@ -86,7 +85,9 @@ struct Stop {
 struct Snapshot {
     unsigned window = 0;
     MemoryCopy memory;
+    GuestMachine machine;
     GuestCpu cpu;
+    u64 time_ns = 0; ///< on the machine's clock
     PciBus pci;
 };
 
@@ -104,6 +105,11 @@ public:
     /// Enters or continues the kernel until it stops. Not after it exited, crashed or asked for
     /// reset.
     Stop run();
+
+    /// Waits until running on makes sense after `run` has answered `waiting_for_input`: there is
+    /// input to be read at `input_descriptor` (-1: there is none), something is pending for the boot
+    /// processor, or a signal handler of the program has run. May return early.
+    void wait(int input_descriptor);
 
     /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
     void reset();
@@ -125,7 +131,7 @@ public:
     /// `interrupted`.
     void request_stop(siginfo_t const& info, ucontext_t& context);
     /// The kernel's layout, and the machine's own view of its memory.
-    hal::KernelLayout const& layout() const { return m_cpu->layout; }
+    hal::KernelLayout const& layout() const;
     std::span<std::byte> memory() const;
 
 private:
@@ -133,23 +139,32 @@ private:
         MachineConfig config,
         ConsoleEndpoint& console,
         std::unique_ptr<PhysicalMemory> memory,
-        std::unique_ptr<Mmu> mmu,
-        std::unique_ptr<SignalStack> signal_stack);
+        std::unique_ptr<Mmu> mmu);
 
+    /// What becomes of a processor whose request has been answered.
+    enum class Next : u8 { kernel, rest, end };
+
+    std::expected<void, std::string> make_processors();
     std::expected<void, std::string> power_on();
+    void prepare_processor(u32 slot);
     void forget_translations();
-    bool stop_requested() const;
-    void enter_kernel();
-    bool answer();
-    void answer_read();
+    Next run_kernel(Processor& processor);
+    Next answer(Processor& processor);
+    Next answer_idle(Processor& processor);
+    void answer_clock(Processor& processor);
+    void distrust_counter();
+    void answer_read(GuestCpu& cpu);
+    Stop describe_end();
+    u64 time_ns() const;
+    void set_time(u64 time_ns);
+    Processor& boot() const { return *m_processors.front(); }
 
     MachineConfig m_config;
     ConsoleEndpoint& m_console;
     std::unique_ptr<PhysicalMemory> m_memory;
     std::unique_ptr<Mmu> m_mmu;
-    GuestCpu* m_cpu; ///< in the memory's CPU area
-    std::unique_ptr<SignalTarget> m_signals;
-    std::unique_ptr<SignalStack> m_signal_stack;
+    GuestMachine* m_guest; ///< in the memory's CPU area, the processors behind it
+    std::vector<std::unique_ptr<Processor>> m_processors; ///< by slot; the first is the boot one
     PciBus m_pci;
     bool m_at_rest = true; ///< the kernel has not ended and no request of it is half answered
 };

@@ -83,6 +83,7 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
     GuestCpu& cpu = guest_cpu();
     frame = slot.frame;
     bool const emergency = slot.emergency;
+    bool const interrupts_enabled = slot.interrupts_enabled;
     Registers const registers = name_registers(frame);
     hal::Fault const fault{
         .kind = slot.kind,
@@ -99,15 +100,15 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
     if (emergency) {
         enter_emergency_stack(cpu);
     }
-    bool const interrupts_enabled = cpu.interrupts_enabled;
-    cpu.interrupts_enabled = false;
     hal::FaultAction const action = kernel_fault(fault);
-    cpu.interrupts_enabled = interrupts_enabled;
     if (action.kind == hal::FaultAction::Kind::recover) {
         CHECK(action.point != nullptr);
-        recover(cpu, *action.point);
+        recover(guest_cpu(), *action.point); // interrupts stay disabled
     }
     if (emergency) {
-        leave_emergency_stack(cpu);
+        leave_emergency_stack(guest_cpu());
+    }
+    if (interrupts_enabled) {
+        hal::Interrupt::restore(hal::InterruptState::enabled);
     }
 }

@@ -20,10 +20,15 @@ struct Probe {
     /// The fault upcall; null: record the fault in `fault` and recover to `point` or, without one,
     /// power off with status 70.
     hal::FaultAction (*on_fault)(Probe& self, hal::Fault const& fault) = nullptr;
+    /// The interrupt upcall, which acknowledges; null: count them in `interrupts` and acknowledge.
+    void (*on_interrupt)(Probe& self, hal::Interruption const& interruption) = nullptr;
+    /// What the processors do that the body has started.
+    void (*on_processor)(Probe& self) = nullptr;
     void* argument = nullptr; ///< the test's own
 
     hal::RecoveryPoint* point = nullptr;
     u64 faults = 0;
+    u64 interrupts = 0; ///< on one processor
     hal::FaultKind kind{};
     hal::PageFaultCause cause{};
     u64 code = 0;
@@ -43,6 +48,8 @@ struct Probe {
     void set_entry(u64 virtual_address, u64 entry, unsigned level = 0);
     void
     map(u64 virtual_address, u64 frame, hal::Access access, unsigned level = 0, bool global = true);
+    /// Takes the interrupt controller and the clock over, and lets interrupts through.
+    void open_interrupts();
     /// Calls function(argument); true if it returned, false if a fault was recovered from.
     bool guarded(void (*function)(void*), void* function_argument);
 };

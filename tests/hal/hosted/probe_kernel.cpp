@@ -1,9 +1,12 @@
 // The kernel's side of the probe: see probe.hpp. Compiled as kernel code.
+#include "hal/clock.hpp"
 #include "hal/console.hpp"
+#include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "hal/memory.hpp"
 #include "hal/power.hpp"
+#include "hal/processors.hpp"
 #include "tests/hal/hosted/probe.hpp"
 
 namespace hosted::test {
@@ -52,6 +55,13 @@ void Probe::map(u64 virtual_address, u64 frame, hal::Access access, unsigned lev
     set_entry(virtual_address, hal::Mmu::encode_leaf(mapping, level), level);
 }
 
+void Probe::open_interrupts() {
+    CHECK(hal::Controller::adopt(hal::InterruptPlan()).has_value());
+    CHECK(hal::Clock::adopt(hal::ClockPlan()).has_value());
+    hal::Processors::adopt_boot_processor(0);
+    hal::Interrupt::restore(hal::InterruptState::enabled);
+}
+
 bool Probe::guarded(void (*function)(void*), void* function_argument) {
     hal::RecoveryPoint here{};
     hal::RecoveryPoint* const before = point;
@@ -97,4 +107,20 @@ extern "C" hal::FaultAction kernel_fault(hal::Fault const& fault) {
         hal::Power::exit(70);
     }
     return {hal::FaultAction::Kind::recover, probe.point};
+}
+
+extern "C" void kernel_interrupt(hal::Interruption const& interruption) {
+    auto& probe = *static_cast<hosted::test::Probe*>(hal::Cpu::per_cpu());
+    if (probe.on_interrupt != nullptr) {
+        probe.on_interrupt(probe, interruption);
+        return;
+    }
+    ++probe.interrupts;
+    hal::Controller::acknowledge(interruption.vector);
+}
+
+extern "C" void kernel_processor_online() {
+    auto& probe = *static_cast<hosted::test::Probe*>(hal::Cpu::per_cpu());
+    probe.on_processor(probe);
+    hal::Processors::halt();
 }

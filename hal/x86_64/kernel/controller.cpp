@@ -100,6 +100,10 @@ Result<void> adopt_io_controllers() {
     return {};
 }
 
+bool may_be_given_out(hal::Vector vector) {
+    return vectors::kernel.contains(vector) && vector != vectors::deadline;
+}
+
 /// Whether the machine uses `line` itself.
 bool is_own_line(hal::Line line) {
     ClockState const& clock = machine().clock;
@@ -260,7 +264,7 @@ Result<void> Controller::route(Line line, Route const& route) {
     if (!input) {
         return Error::out_of_range;
     }
-    if (!vectors::kernel.contains(route.vector)) {
+    if (!may_be_given_out(route.vector)) {
         return Error::invalid_argument;
     }
     if (is_own_line(line)) {
@@ -285,14 +289,14 @@ Result<Message> Controller::message(CpuId cpu, Vector vector) {
     if (metal::state().mode == LocalMode::none) {
         return Error::invalid_state;
     }
-    if (!vectors::kernel.contains(vector)) {
+    if (!may_be_given_out(vector)) {
         return Error::invalid_argument;
     }
     return encode_message(vector, TRY(destination_id(cpu)));
 }
 
 void Controller::send(CpuId cpu, Vector vector) {
-    CHECK(vectors::kernel.contains(vector));
+    CHECK(may_be_given_out(vector));
     CpuBlock const* const target = find_processor(cpu);
     CHECK(target != nullptr);
     InterruptsOff const off;

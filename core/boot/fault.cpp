@@ -38,16 +38,22 @@ RecoveryScope* scope_of(PerCpu const& cpu) {
 /// Whether the kernel's space has made the access possible. Only what the kernel itself may touch:
 /// it reaches other spaces through their copy operations.
 bool resolve_page_fault(Kernel& kernel, hal::Fault const& fault) {
-    if (this_cpu().in_panic || this_cpu().context == sync::ExecutionContext::nmi) {
-        return false; // whoever holds the lock of the space may never go on
+    // Whoever holds the lock of the space may never go on, or be the one that a handler has come
+    // over.
+    if (this_cpu().in_panic || !sync::may(this_cpu().context, sync::Ability::share)) {
+        return false;
     }
     bool const is_ours = fault.kind == hal::FaultKind::page && !fault.cause.reserved &&
                          !fault.cause.user && kernel.space.has_value();
-    return is_ours &&
-           kernel.space
-               ->resolve(
-                   fault.address, {.write = fault.cause.write, .execute = fault.cause.execute})
-               .has_value();
+    if (!is_ours) {
+        return false;
+    }
+    // A page is filled with interrupts as they were: that takes longer than they may be off.
+    hal::Interrupt::restore(fault.interrupts);
+    auto const resolved = kernel.space->resolve(
+        fault.address, {.write = fault.cause.write, .execute = fault.cause.execute});
+    hal::Interrupt::disable();
+    return resolved.has_value();
 }
 
 /// Whether a non-maskable interrupt is that of another processor, which panics and stops this one.

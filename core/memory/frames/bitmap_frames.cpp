@@ -70,7 +70,7 @@ Result<BitmapFrames*> BitmapFrames::create(FrameConfig const& config) {
     StorageCursor storage({hal::Memory::linear(address_of(*own)), size.value});
     auto const place = TRY(storage.take_bytes(sizeof(BitmapFrames), alignof(BitmapFrames)));
     auto* const frames = new (place.data()) BitmapFrames(first, end);
-    sync::SpinLockGuard const guard(frames->m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(frames->m_lock, sync::interrupts_stay_on);
     for (Bits* const bits : {&frames->m_managed, &frames->m_free, &frames->m_starts}) {
         bits->adopt(TRY(storage.take<u64>(words)));
     }
@@ -103,7 +103,7 @@ Result<PhysAddr> BitmapFrames::allocate(FrameRequest const& request) {
     }
     PhysAddr address{0};
     {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         Result<FrameNumber> const taken = request.at ? take_there(request) : take(request);
         if (!taken) {
             ++m_counts.failures;
@@ -178,7 +178,7 @@ Result<void> BitmapFrames::free_pages(PhysAddr address, u64 pages) {
 }
 
 Result<void> BitmapFrames::give_back(PhysAddr address, u64 pages, Bytes alignment) {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     FrameMisuse misuse = FrameMisuse::none;
     if (pages == 0 || pages > MemoryMap::address_end / page_size.value) {
         misuse = FrameMisuse::bad_order;
@@ -226,7 +226,7 @@ FrameMisuse BitmapFrames::misuse_of(FrameNumber begin, u64 pages) const {
 }
 
 FrameStatistics BitmapFrames::statistics() const {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     FrameStatistics total = m_counts;
     u64 const span = m_end - m_first;
     for (u64 begin = m_free.find(0, span, true); begin < span;) {
@@ -240,7 +240,7 @@ FrameStatistics BitmapFrames::statistics() const {
 }
 
 FrameDefect BitmapFrames::validate() const {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     u64 managed = 0;
     u64 free = 0;
     bool in_allocation = false;

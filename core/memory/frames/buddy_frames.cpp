@@ -24,7 +24,7 @@ constexpr FrameState single = FrameState::allocated(0);
 Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
     note_allocation("frames", order <= max_order ? page_size * (u64{1} << order) : Bytes{});
     if (order == 0) [[likely]] {
-        sync::InterruptGuard const guard;
+        sync::NoPreemptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
         if (!magazine.empty() || refill(magazine)) [[likely]] {
             FrameNumber const frame = magazine.pop();
@@ -43,7 +43,7 @@ Result<void> BuddyFrames::free(PhysAddr address, unsigned order) {
     if (order == 0 && is_aligned(address, page_size)) [[likely]] {
         FrameNumber const frame = frame_of(address);
         BuddyZone* const zone = zone_of(frame);
-        sync::InterruptGuard const guard;
+        sync::NoPreemptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
         bool const keep = zone != nullptr && zone->is_cached_by(magazine.node()) &&
                           zone->change_state(frame, single, FrameState::cached());
@@ -133,7 +133,7 @@ Result<PhysAddr> BuddyFrames::allocate_slowly(FrameRequest const& request) {
         drain();
         taken = take(request);
     }
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     Magazine& magazine = m_magazines.local(guard);
     (taken ? magazine.allocations : magazine.failures).add_one();
     return address_of(TRY(taken));
@@ -161,7 +161,7 @@ template<class Attempt>
 Result<FrameNumber> BuddyFrames::from_zones(std::optional<u32> only, Attempt&& attempt) {
     u32 home;
     {
-        sync::InterruptGuard const guard;
+        sync::NoPreemptGuard const guard;
         home = m_magazines.local(guard).node();
     }
     constexpr int passes = 3;
@@ -184,7 +184,7 @@ Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request) {
     unsigned const order = order_for(request.pages, request.alignment);
     FrameNumber const limit = frame_of(request.limit);
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
-        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
         FrameNumber const block = TRY(zone.take(order, limit));
         zone.put_range(block + request.pages, block + (u64{1} << order));
         zone.mark_allocated(block, block + request.pages);
@@ -196,7 +196,7 @@ Result<FrameNumber> BuddyFrames::take_run(FrameRequest const& request, RunSearch
     BuddyZone::RunShape const run{
         request.pages, request.alignment / page_size, frame_of(request.limit)};
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
-        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
         FrameNumber const begin =
             TRY(search == RunSearch::lowest ? zone.find_low_run(run) : zone.find_run(run));
         TRY(zone.take_at(begin, begin + run.pages));
@@ -211,7 +211,7 @@ Result<FrameNumber> BuddyFrames::take_there(FrameRequest const& request) {
     if (zone == nullptr || (request.node && zone->node() != *request.node)) {
         return Error::out_of_range;
     }
-    sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
     TRY(zone->take_at(begin, begin + request.pages));
     zone->mark_allocated(begin, begin + request.pages);
     return begin;
@@ -226,7 +226,7 @@ bool BuddyFrames::refill(Magazine& magazine) {
         FrameNumber taken[Magazine::capacity_max];
         u32 count = 0;
         {
-            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_are_off);
+            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
             while (count < magazine.batch()) {
                 auto const frame = zone.take(0, zone.end());
                 if (!frame) {
@@ -253,7 +253,7 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
     while (!rest.empty()) {
         BuddyZone* const zone = zone_of(rest.front());
         CHECK(zone != nullptr);
-        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_are_off);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         while (!rest.empty() && rest.front() >= zone->first() && rest.front() < zone->end()) {
             FrameNumber const frame = rest.front();
             CHECK(zone->state(frame) == FrameState::cached());
@@ -269,7 +269,7 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
 }
 
 void BuddyFrames::drain() {
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     Magazine& magazine = m_magazines.local(guard);
     drain_oldest(magazine, magazine.count());
     magazine.drain_done();
@@ -294,7 +294,7 @@ Result<void> BuddyFrames::free_slowly(FrameNumber frame, u64 pages) {
     }
     FrameMisuse misuse;
     {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         misuse = zone->check_allocated(frame, pages);
         if (misuse == FrameMisuse::none) {
             zone->unmark(frame, frame + pages);
@@ -304,7 +304,7 @@ Result<void> BuddyFrames::free_slowly(FrameNumber frame, u64 pages) {
     if (misuse != FrameMisuse::none) {
         return refuse(misuse);
     }
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     m_magazines.local(guard).frees.add_one();
     return {};
 }
@@ -323,7 +323,7 @@ FrameMisuse BuddyFrames::examine(PhysAddr address, u64 pages) const {
 FrameStatistics BuddyFrames::statistics() const {
     FrameStatistics total;
     for (BuddyZone const* const zone : m_zones) {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         zone->add_statistics(total);
     }
     for (u32 cpu = 0; cpu < m_magazines.count(); ++cpu) {
@@ -346,7 +346,7 @@ FrameStatistics BuddyFrames::statistics() const {
 FrameDefect BuddyFrames::validate() const {
     u64 cached = 0;
     for (BuddyZone const* const zone : m_zones) {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         if (FrameDefect const defect = zone->validate(); defect.found()) {
             return defect;
         }

@@ -20,7 +20,7 @@ Result<BuddyZone*> BuddyZone::create(StorageCursor& storage, ZonePlan const& pla
     auto const place = TRY(storage.take_bytes(sizeof(BuddyZone), alignof(BuddyZone)));
     auto const states = TRY(storage.take<Atomic<u8>>(plan.end - plan.first));
     auto* const zone = new (place.data()) BuddyZone(plan, states);
-    sync::SpinLockGuard const guard(zone->m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone->m_lock, sync::interrupts_stay_on);
     for (unsigned order = 0; order < order_count; ++order) {
         u64 const blocks = zone->block_index(plan.end - 1, order) + 1;
         zone->m_free[order] = TRY(BitTree::create(storage, blocks));

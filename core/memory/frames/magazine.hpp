@@ -13,8 +13,8 @@
 
 namespace twofold::memory {
 
-/// Owned by one processor, with its interrupts off. Others may read the counts, and ask it to be
-/// emptied.
+/// Owned by one processor, in a scope without preemption. Others may read the counts, and ask it to
+/// be emptied.
 class Magazine {
 public:
     static constexpr u32 capacity_max = 64;

@@ -48,7 +48,8 @@ struct Fault {
     u64 code;              ///< the raw error code, 0 if the exception has none
     VirtAddr address;      ///< the address accessed (kinds `page`, `protection`, `physical`)
     PageFaultCause cause;
-    StackFrame frame; ///< where it happened
+    StackFrame frame;          ///< where it happened
+    InterruptState interrupts; ///< as they were there
     u64 stack_pointer;
     std::span<NamedRegister const> registers;
 };

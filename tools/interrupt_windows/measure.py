@@ -19,9 +19,10 @@ import tempfile
 from typing import Any
 
 IMAGE_BASE = 0xFFFF_FFFF_8000_0000
-GATES = "metal_vector_entries"
 GATE_BYTES = 16
-GATE_COUNT = 256
+# Where interrupt gates lead: a function, the vector of its first gate, and how many gates lie there.
+GATES = [("metal_exception_entries", 0, 32), ("metal_interrupt_entries", 32, 224)]
+OWN_GATES = ["metal_deadline_entry", "metal_console_entry", "metal_broadcast_entry", "metal_error_entry"]
 
 
 class Failed(Exception):
@@ -50,6 +51,14 @@ class Symbols:
                 return IMAGE_BASE + place
         raise Failed(f"{self.image} has no function '{function}'")
 
+    def gate(self, address: int) -> str:
+        """The vector of a gate, or the function that is its own."""
+        for name, vector, count in GATES:
+            number = (address - self.address(name)) // GATE_BYTES
+            if 0 <= number < count:
+                return f"vector {vector + number}"
+        return self.describe(address)
+
     def describe(self, address: int) -> str:
         """The function that holds an address, without its arguments, and how far inside."""
         index = bisect.bisect_right(self.places, address - IMAGE_BASE) - 1
@@ -68,10 +77,12 @@ def measure(
         if not needed.exists():
             raise Failed(f"{needed} is not built")
     symbols = Symbols(packed.with_suffix(".debug.elf"))
-    gates = symbols.address(GATES)
+    gates = [(symbols.address(name), count) for name, _, count in GATES]
+    gates += [(symbols.address(name), 1) for name in OWN_GATES]
     with tempfile.TemporaryDirectory(prefix="twofold-windows-") as folder:
         report = pathlib.Path(folder) / "report"
-        arguments = [f"out={report}", f"entries={gates:#x}:{gates + GATE_BYTES * GATE_COUNT:#x}"]
+        arguments = [f"out={report}"]
+        arguments += [f"entries={first:#x}:{first + GATE_BYTES * count:#x}" for first, count in gates]
         arguments += [f"mark={symbols.address(mark):#x}" for mark in marks]
         done = subprocess.run(
             [build / "apps/launch/twofold-boot", "--icount", "--image", packed, "--command", command]
@@ -104,11 +115,16 @@ def main() -> int:
     for window in report["windows"]:
         window["first"] = symbols.describe(window["first"])
         window["last"] = symbols.describe(window["last"])
+    for trip in report["trips"]:
+        trip["gate"] = symbols.gate(trip["gate"])
     if options.json:
         print(json.dumps(report, indent=1))
     else:
         for window in report["windows"]:
             print(f"{window['instructions']:>9} {window['times']:>9}  {window['first']}  to  {window['last']}")
+        for trip in report["trips"]:
+            marked = f", {trip['to_mark']} to the mark" if "to_mark" in trip else ""
+            print(f"{trip['to_return']:>9} {trip['times']:>9}  {trip['gate']}, to its return{marked}")
     longest = max((window["instructions"] for window in report["windows"]), default=0)
     if not report["windows"]:
         print("interrupt windows: the kernel never let interrupts through", file=sys.stderr)

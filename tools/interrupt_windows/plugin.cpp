@@ -3,8 +3,9 @@
 //
 // A window begins with `cli`, or with the first instruction of an interrupt gate, while interrupts
 // are taken, and ends with `sti`, `hlt` or an `iretq` back to where they are. Arguments: out=FILE
-// (where the windows go at the end, JSON), entries=FIRST:LAST (where the gates lead), shown=N (how
-// many windows, the longest of each place where one begins), mark=ADDRESS (repeatable).
+// (where the windows go at the end, JSON), entries=FIRST:LAST (where gates lead, one every 16
+// bytes; repeatable), shown=N (how many windows, the longest of each place where one begins),
+// mark=ADDRESS (repeatable).
 //
 // For each gate it also counts how far it is from its first instruction to the marked one, and to
 // the `iretq` of its return: the least of all times, and how many.
@@ -53,6 +54,12 @@ struct Trip {
     u64 marks = 0;
 };
 
+/// Gates, one every 16 bytes.
+struct Entries {
+    u64 first;
+    u64 last;
+};
+
 /// The emulator calls from one thread at a time; one guest, one state. It asks for the report while
 /// the process ends, so the state is never destroyed.
 struct State {
@@ -63,8 +70,7 @@ struct State {
     std::vector<Entered> entered;
     std::map<u64, Window> windows;
     std::map<u64, Trip> trips;
-    u64 entries_first = 0;
-    u64 entries_last = 0;
+    std::vector<Entries> entries;
     std::vector<u64> marks;
     std::string out;
     usize shown = 40;
@@ -145,8 +151,10 @@ Callback callback_of(qemu_plugin_insn const* instruction) {
     u64 const address = qemu_plugin_insn_vaddr(instruction);
     auto const* const bytes = static_cast<u8 const*>(qemu_plugin_insn_data(instruction));
     usize const size = qemu_plugin_insn_size(instruction);
-    if (address >= state.entries_first && address < state.entries_last && address % 16 == 0) {
-        return on_entry;
+    for (Entries const& entries : state.entries) {
+        if (address >= entries.first && address < entries.last && address % 16 == 0) {
+            return on_entry;
+        }
     }
     if (size == 1) {
         switch (bytes[0]) {
@@ -206,9 +214,8 @@ void write_report(u64, void*) {
     comma = "";
     for (auto const& [gate, trip] : state.trips) {
         std::fprintf(
-            file, "%s\n {\"gate\": %lu, \"times\": %lu, \"to_return\": %lu", comma,
-            (gate - state.entries_first) / 16, trip.times,
-            trip.times != 0 ? trip.to_return_least : 0);
+            file, "%s\n {\"gate\": %lu, \"times\": %lu, \"to_return\": %lu", comma, gate,
+            trip.times, trip.times != 0 ? trip.to_return_least : 0);
         if (trip.marks != 0) {
             std::fprintf(
                 file, ", \"marks\": %lu, \"to_mark\": %lu", trip.marks, trip.to_mark_least);
@@ -241,12 +248,13 @@ bool take_argument(std::string_view argument) {
         return *end == '\0';
     }
     if (name == "entries") {
-        state.entries_first = std::strtoul(value.c_str(), &end, 0);
+        u64 const first = std::strtoul(value.c_str(), &end, 0);
         if (*end != ':') {
             return false;
         }
-        state.entries_last = std::strtoul(end + 1, &end, 0);
-        return *end == '\0' && state.entries_first < state.entries_last;
+        u64 const last = std::strtoul(end + 1, &end, 0);
+        state.entries.push_back({first, last});
+        return *end == '\0' && first < last;
     }
     return false;
 }
@@ -263,7 +271,7 @@ qemu_plugin_install(u64 id, void const*, int count, char** arguments) {
             return 1;
         }
     }
-    if (state.out.empty() || state.entries_last == 0) {
+    if (state.out.empty() || state.entries.empty()) {
         std::fprintf(stderr, "interrupt_windows: out= and entries= are needed\n");
         return 1;
     }

@@ -385,7 +385,7 @@ TEST(HostedMachine, IsRestoredFromACopyWhileAnotherRuns) {
     };
     std::string const start = feed(*first, first_console, "one");
     EXPECT_EQ(feed(*second, second_console, "one"), start);
-    Snapshot const copy = first->snapshot();
+    Snapshot const copy = first->snapshot().value();
 
     std::string const original = feed(*first, first_console, "two");
     std::vector<std::byte> const memory(first->memory().begin(), first->memory().end());
@@ -419,7 +419,7 @@ TEST(HostedMachine, RestoresIntoANewMachine) {
         auto const machine = make_machine(probe, console, config_in_window(3));
         console.type("abc");
         EXPECT_EQ(machine->run().kind, Stop::Kind::waiting_for_input);
-        copy = machine->snapshot();
+        copy = machine->snapshot().value();
         console.output.clear();
         console.type("xyz");
         EXPECT_EQ(machine->run().kind, Stop::Kind::waiting_for_input);
@@ -441,7 +441,7 @@ TEST(HostedMachine, RefusesAForeignSnapshot) {
     MachineConfig larger = config_in_window(2);
     larger.memory_bytes *= 2;
     auto const other_size = make_machine(probe, console, larger);
-    Snapshot const copy = machine->snapshot();
+    Snapshot const copy = machine->snapshot().value();
     EXPECT_FALSE(other_window->restore(copy).has_value());
     Snapshot moved = copy;
     moved.window = 2;

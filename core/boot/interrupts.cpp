@@ -76,7 +76,7 @@ processor::Handling take_call(void*, hal::Interruption const&) {
     return processor::Handling::handled;
 }
 
-/// In context irq: the log is lock-free.
+/// In context work.
 void report_storm(void* kernel, processor::StormReport const& report) {
     auto& self = *static_cast<Kernel*>(kernel);
     if (report.line) {
@@ -95,7 +95,7 @@ Result<void> begin_interrupts(Kernel& kernel, InterruptDescription const& descri
     for (hal::Line const line : description.non_maskable_lines) {
         TRY(kernel.interrupts.reserve_line(line));
     }
-    kernel.interrupts.open(kernel.cpus, report_storm, &kernel);
+    TRY(kernel.interrupts.open(kernel.cpus, report_storm, &kernel));
     TRY(kernel.interrupts.bind(
         hal::Clock::vector(),
         {.handler = take_deadline, .name = "deadlines", .may_come_often = true}));

@@ -46,8 +46,11 @@ struct CpuState {
     bool held_in_handler[locks_max]{};
     u32 held_count = 0;
     ExecutionContext context = ExecutionContext::thread;
-    CallQueue urgent;                         ///< of other processors, which wait; see relax
-    void (*serve)(CpuState& state) = nullptr; ///< runs them; set before one can come
+    /// Work waits until this processor may be preempted; then `run_work` runs it, interrupts off.
+    bool work_waits = false;
+    void (*run_work)(CpuState& state) = nullptr; ///< set before any can wait
+    CallQueue urgent;                            ///< of other processors, which wait; see relax
+    void (*serve)(CpuState& state) = nullptr;    ///< runs them; set before one can come
     NoAllocScope const* no_alloc =
         nullptr;              ///< the innermost; only builds with heap checks have one
     trace::FlightRing flight; ///< the rare paths that it took last

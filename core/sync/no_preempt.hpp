@@ -1,6 +1,6 @@
 // Staying on this processor for a scope, with interrupts on: what is guarded belongs to threads and
 // work alone, so a handler that comes in between touches none of it. The scope for what lasts
-// longer than a few hundred instructions.
+// longer than a few hundred instructions. Second halves of handlers wait for its end.
 #pragma once
 
 #include "core/sync/context_scope.hpp"
@@ -22,12 +22,26 @@ public:
     ~NoPreemptGuard() {
         if (m_state != nullptr) {
             m_state->context = m_outer;
+            if (m_state->work_waits) [[unlikely]] {
+                run_work();
+            }
         }
     }
     NoPreemptGuard(NoPreemptGuard const&) = delete;
     NoPreemptGuard& operator=(NoPreemptGuard const&) = delete;
 
 private:
+    /// At the end of the outermost scope of a thread. Where interrupts are off it is not over yet.
+    [[gnu::noinline]] void run_work() const {
+        if (m_outer == ExecutionContext::thread &&
+            hal::Interrupt::state() == hal::InterruptState::enabled) {
+            InterruptGuard const guard;
+            if (m_state->work_waits && m_state->run_work != nullptr) {
+                m_state->run_work(*m_state);
+            }
+        }
+    }
+
     CpuState* m_state;
     ExecutionContext m_outer = ExecutionContext::thread;
 };

@@ -10,7 +10,7 @@
 
 #include <optional>
 
-namespace conformance {
+namespace twofold::conformance {
 
 using namespace twofold;
 
@@ -99,4 +99,4 @@ void for_each_other(Visit visit) {
     }
 }
 
-} // namespace conformance
+} // namespace twofold::conformance

@@ -71,10 +71,19 @@ void set_run_state(SignalTarget& target, RunState state) {
     __atomic_store_n(futex_word(target), static_cast<u32>(state), __ATOMIC_SEQ_CST);
 }
 
+RunState run_state(SignalTarget& target) {
+    return static_cast<RunState>(__atomic_load_n(futex_word(target), __ATOMIC_SEQ_CST));
+}
+
+void ask_to_leave(SignalTarget& target) {
+    target.stop_requested = true;
+    notify(target);
+}
+
 void notify(SignalTarget& target) {
     InterruptWords& words = target.cpu.interrupts;
     while (true) {
-        switch (static_cast<RunState>(__atomic_load_n(futex_word(target), __ATOMIC_SEQ_CST))) {
+        switch (run_state(target)) {
         case RunState::running:
             if (__atomic_exchange_n(&words.signalled, 1u, __ATOMIC_SEQ_CST) == 0) {
                 syscall(

@@ -26,6 +26,12 @@ i64 machine_now_ns(GuestCpu const& cpu);
 /// What the processor does from now on; what was raised before is seen by who looks after this.
 void set_run_state(SignalTarget& target, RunState state);
 
+RunState run_state(SignalTarget& target);
+
+/// Asks the processor of `target` to leave its kernel for good. Where it cannot just then, it has to
+/// be asked again. Signal-safe.
+void ask_to_leave(SignalTarget& target);
+
 /// Tells the processor of `target` that something is pending for it. Signal-safe. At most one system
 /// call.
 void notify(SignalTarget& target);

@@ -62,6 +62,9 @@ Machine::Machine(
 }
 
 Machine::~Machine() {
+    if (!m_processors.empty()) {
+        end_others();
+    }
     forget_translations(); // before the memory that they lead to goes
 }
 
@@ -107,6 +110,10 @@ std::expected<void, std::string> Machine::make_processors() {
 
 /// Brings the machine, whose memory is zero, to where its kernel can be entered.
 std::expected<void, std::string> Machine::power_on() {
+    m_end.reset();
+    m_running = 1;
+    m_all_halted = false;
+    m_crash_report.clear();
     *m_guest = GuestMachine{};
     m_guest->processors[0] = &boot().cpu();
     for (u32 slot = 0; slot < m_config.cpus; ++slot) {
@@ -114,6 +121,7 @@ std::expected<void, std::string> Machine::power_on() {
     }
     m_at_rest = true;
     m_pci = PciBus();
+    m_lines = LineController();
     return firmware::prepare(*m_memory, m_config, boot().cpu(), m_pci);
 }
 
@@ -135,7 +143,9 @@ void Machine::prepare_processor(u32 slot) {
     cpu.extended_mask = extended.mask;
     cpu.extended_bytes = extended.bytes;
     cpu.scale = {.base_cycles = read_counter(), .base_ns = 0, .multiplier = 0};
-    m_processors[slot]->signals().forget();
+    auto const& classes = m_config.core_classes;
+    cpu.core_class = classes.empty() ? hal::CoreClass::uniform : classes[slot % classes.size()];
+    m_processors[slot]->forget();
 }
 
 /// Empties the TLB, and what a sanitizer holds against the stacks.
@@ -147,6 +157,7 @@ void Machine::forget_translations() {
 }
 
 void Machine::reset() {
+    end_others();
     forget_translations();
     m_memory->clear();
     auto const started = power_on();
@@ -159,13 +170,26 @@ Stop Machine::run() {
     SignalScope const signals(boot().signals(), boot().signal_stack());
     GsBase const gs(&boot().cpu());
     boot().arrive();
-    Next const next = run_kernel(boot());
+    Next const next = run_guarded(boot());
     if (next == Next::rest) {
         m_at_rest = true;
         return {Stop::Kind::waiting_for_input};
     }
-    set_run_state(boot().signals(), RunState::off);
-    return describe_end();
+    while (next == Next::halt && !boot().signals().stop_requested && !m_all_halted) {
+        boot().cpu().interrupts.pending = {}; // nobody takes them any more
+        sleep_until_notified(boot().signals());
+    }
+    boot().leave();
+    if (boot().signals().stop_requested) {
+        end_run(boot(), {Stop::Kind::interrupted}, nullptr); // unless another has ended it
+    }
+    bool const several = has_started_others();
+    join_others();
+    write_crash_report(several);
+    if (m_end->error != nullptr) {
+        std::rethrow_exception(m_end->error);
+    }
+    return m_end->stop;
 }
 
 /// Runs a processor until it has nothing to do or the run ends.
@@ -173,16 +197,13 @@ Machine::Next Machine::run_kernel(Processor& processor) {
     Next next = Next::kernel;
     while (next == Next::kernel && !processor.signals().stop_requested) {
         processor.enter_kernel();
-        next = answer(processor);
+        next = processor.signals().stop_requested ? Next::end : answer(processor);
     }
     return processor.signals().stop_requested ? Next::end : next;
 }
 
-Stop Machine::describe_end() {
-    GuestCpu const& cpu = boot().cpu();
-    if (boot().signals().stop_requested) {
-        return {Stop::Kind::interrupted};
-    }
+/// How the request of `cpu` ends the run.
+Stop Machine::stop_of(GuestCpu const& cpu) {
     switch (cpu.request) {
     case Request::power_exit:
         return {Stop::Kind::exited, static_cast<u8>(cpu.arguments[0])};
@@ -216,9 +237,19 @@ u64 Machine::time_ns() const {
     return static_cast<u64>(machine_now_ns(boot().cpu()));
 }
 
-Snapshot Machine::snapshot() const {
+bool Machine::has_started_others() const {
+    return std::ranges::any_of(
+        m_processors, [](auto const& processor) { return processor->thread.joinable(); });
+}
+
+std::expected<Snapshot, std::string> Machine::snapshot() const {
     CHECK(m_at_rest);
-    return {m_config.window, m_memory->copy(), *m_guest, boot().cpu(), time_ns(), m_pci};
+    if (has_started_others()) {
+        return std::unexpected(
+            "a machine whose other processors run cannot be copied: start none of them");
+    }
+    return Snapshot{m_config.window, m_memory->copy(), *m_guest, boot().cpu(),
+                    time_ns(),       m_pci,            m_lines};
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
@@ -233,24 +264,63 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
             "the snapshot is of a machine with {} bytes of memory, this one has {}",
             snapshot.memory.size, m_memory->size()));
     }
+    if (has_started_others()) {
+        return std::unexpected(
+            "a machine whose other processors run cannot become another: reset it first");
+    }
     forget_translations();
     m_memory->assign(snapshot.memory);
     *m_guest = snapshot.machine;
     boot().cpu() = snapshot.cpu;
     m_pci = snapshot.pci;
-    boot().signals().forget();
+    m_lines = snapshot.lines;
+    m_end.reset();
+    boot().forget();
     set_time(snapshot.time_ns);
     m_at_rest = true;
     return {};
 }
 
 std::string_view Machine::crash_report() const {
-    SignalTarget const& signals = boot().signals();
-    return {signals.report, signals.report_size};
+    return m_crash_report;
+}
+
+/// Gathers where the processors stood, first the one on which the run has ended.
+void Machine::write_crash_report(bool several) {
+    auto const add = [&](Processor const& processor) {
+        SignalTarget const& signals = processor.signals();
+        if (signals.report_size != 0) {
+            m_crash_report +=
+                several ? fmt::format("processor {}: ", signals.cpu.id) : std::string();
+            m_crash_report.append(signals.report, signals.report_size);
+        }
+    };
+    if (m_end->stop.kind != Stop::Kind::crashed && m_end->stop.kind != Stop::Kind::interrupted) {
+        return;
+    }
+    if (m_all_halted) {
+        m_crash_report = "every processor has halted\n";
+    }
+    add(*m_processors[m_end->slot]);
+    for (u32 slot = 0; slot < m_processors.size(); ++slot) {
+        if (slot != m_end->slot) {
+            add(*m_processors[slot]);
+        }
+    }
 }
 
 void Machine::request_stop(siginfo_t const& info, ucontext_t& context) {
     stop_kernel(boot().signals(), info, context);
+}
+
+bool Machine::can_wake() {
+    for (auto const& processor : m_processors) {
+        bool const runs = run_state(processor->signals()) == RunState::running;
+        if (runs || processor->cpu().deadline.wanted_ns != Deadline::never) {
+            return true;
+        }
+    }
+    return boot().cpu().interrupts.pending.any() || boot().signals().stop_requested;
 }
 
 hal::KernelLayout const& Machine::layout() const {

@@ -54,6 +54,17 @@ void Processor::arrive() {
     cpu().attention = words.pending.any();
 }
 
+void Processor::leave() {
+    m_signals.timer.unbind();
+    counters.stop_all();
+    set_run_state(m_signals, RunState::off);
+}
+
+bool Processor::is_running() {
+    RunState const state = run_state(m_signals);
+    return state == RunState::running || state == RunState::sleeping;
+}
+
 bool Processor::rest() {
     set_run_state(m_signals, RunState::resting);
     if (cpu().interrupts.pending.any() || m_signals.stop_requested) {
@@ -82,6 +93,12 @@ void Processor::enter_kernel() {
         sanitizer::start_switch(&kernel_state, guest.machine_bounds);
     }
     static_cast<void>(sanitizer::finish_switch(state));
+}
+
+void Processor::forget() {
+    m_signals.forget();
+    has_arrived = false;
+    is_done = false;
 }
 
 void Processor::forget_stacks() {

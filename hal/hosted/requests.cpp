@@ -17,36 +17,41 @@ Machine::Next Machine::answer(Processor& processor) {
     case Request::idle:
         return answer_idle(processor);
     case Request::console_write:
-        CHECK(first <= transfer_bytes);
-        m_console.write({cpu.transfer, first});
-        break;
     case Request::result_write:
-        CHECK(first <= transfer_bytes);
-        m_console.write_result(std::as_bytes(std::span(cpu.transfer, first)));
-        break;
     case Request::console_read:
-        answer_read(cpu);
+        answer_console(cpu);
         break;
     case Request::entropy:
-        CHECK(first <= transfer_bytes);
-        m_config.entropy(std::as_writable_bytes(std::span(cpu.transfer, first)));
+        answer_entropy(cpu);
         break;
     case Request::mmu_activate:
         cpu.root = {first};
-        m_mmu->drop_local();
+        m_mmu->drop_local(cpu.slot, cpu.root);
         break;
     case Request::mmu_flush:
-        m_mmu->flush(first, cpu.arguments[1]);
+        m_mmu->flush(cpu.slot, first, cpu.arguments[1]);
         break;
     case Request::mmu_stale:
         cpu.result = m_mmu->count_stale(cpu.root);
         break;
     case Request::pci_read:
-        cpu.result = m_pci.read(unpack(first));
-        break;
     case Request::pci_write:
-        m_pci.write(unpack(first), static_cast<u32>(cpu.arguments[1]));
+    case Request::line_route:
+    case Request::line_mask:
+    case Request::line_end:
+        answer_device(cpu);
         break;
+    case Request::counter_has:
+    case Request::counter_start:
+    case Request::counter_read:
+    case Request::counter_stop:
+        answer_counter(processor);
+        break;
+    case Request::processor_start:
+        cpu.result = answer_of(start_processor(processor));
+        break;
+    case Request::processor_halt:
+        return Next::halt;
     case Request::notify:
         CHECK(first < m_processors.size());
         notify(m_processors[first]->signals());
@@ -71,13 +76,99 @@ Machine::Next Machine::answer(Processor& processor) {
     return Next::kernel;
 }
 
-void Machine::answer_read(GuestCpu& cpu) {
-    hal::ConsoleInput const input = m_console.read();
-    cpu.result = static_cast<u64>(input.status) << 8 | static_cast<u8>(input.byte);
+void Machine::answer_console(GuestCpu& cpu) {
+    std::lock_guard const lock(m_console_mutex);
+    u64 const first = cpu.arguments[0];
+    if (cpu.request == Request::console_read) {
+        hal::ConsoleInput const input = m_console.read();
+        cpu.result = static_cast<u64>(input.status) << 8 | static_cast<u8>(input.byte);
+        return;
+    }
+    CHECK(first <= transfer_bytes);
+    if (cpu.request == Request::console_write) {
+        m_console.write({cpu.transfer, first});
+    } else {
+        m_console.write_result(std::as_bytes(std::span(cpu.transfer, first)));
+    }
 }
 
+void Machine::answer_entropy(GuestCpu& cpu) {
+    CHECK(cpu.arguments[0] <= transfer_bytes);
+    std::lock_guard const lock(m_entropy_mutex);
+    m_config.entropy(std::as_writable_bytes(std::span(cpu.transfer, cpu.arguments[0])));
+}
+
+/// The boot processor goes to rest, so that the program can wait for input; another one sleeps.
 Machine::Next Machine::answer_idle(Processor& processor) {
-    return processor.rest() ? Next::rest : Next::kernel;
+    if (&processor == &boot()) {
+        return processor.rest() ? Next::rest : Next::kernel;
+    }
+    sleep_until_notified(processor.signals());
+    return Next::kernel;
+}
+
+void Machine::answer_device(GuestCpu& cpu) {
+    std::lock_guard const lock(m_device_mutex);
+    u64 const first = cpu.arguments[0];
+    u64 const second = cpu.arguments[1];
+    auto const line = static_cast<u32>(first);
+    switch (cpu.request) {
+    case Request::pci_read:
+        cpu.result = m_pci.read(unpack(first));
+        break;
+    case Request::pci_write:
+        m_pci.write(unpack(first), static_cast<u32>(second));
+        break;
+    case Request::line_route:
+        m_lines.route(line, unpack_route(second));
+        break;
+    case Request::line_mask:
+        raise(m_lines.set_masked(line, second != 0));
+        break;
+    default:
+        CHECK(cpu.request == Request::line_end);
+        m_lines.end({static_cast<u8>(first)}, [this](LineRoute const& route) { raise(route); });
+        break;
+    }
+}
+
+/// Raises what a line leads to.
+void Machine::raise(std::optional<LineRoute> const& route) {
+    if (route && route->slot < m_processors.size()) {
+        SignalTarget& target = m_processors[route->slot]->signals();
+        if (route->trigger == hal::Trigger::level) {
+            target.cpu.interrupts.level.set(route->vector);
+        }
+        raise_interrupt(target, route->vector);
+    }
+}
+
+void Machine::drive_line(u32 line, bool is_asserted) {
+    CHECK(line < line_count);
+    std::lock_guard const lock(m_device_mutex);
+    raise(m_lines.drive(line, is_asserted));
+}
+
+void Machine::answer_counter(Processor& processor) {
+    GuestCpu& cpu = processor.cpu();
+    auto const event = static_cast<hal::CounterEvent>(cpu.arguments[0]);
+    switch (cpu.request) {
+    case Request::counter_has:
+        cpu.result = HostCounters::has(event) ? 1 : 0;
+        break;
+    case Request::counter_start:
+        cpu.result = answer_of(processor.counters.start(event));
+        break;
+    case Request::counter_stop:
+        cpu.result = answer_of(processor.counters.stop(event));
+        break;
+    default:
+        CHECK(cpu.request == Request::counter_read);
+        auto const count = processor.counters.read(event);
+        cpu.result = count ? no_error : static_cast<u64>(count.error());
+        cpu.arguments[0] = count ? count.value() : 0;
+        break;
+    }
 }
 
 void Machine::answer_clock(Processor& processor) {

@@ -87,7 +87,7 @@ void stop_kernel(SignalTarget& target, siginfo_t const& info, ucontext_t& contex
     // it.
     if (cpu.in_kernel && !cpu.switching && target.mmu.covers(stack)) {
         end_kernel(target, context, info, "it was asked to");
-    } else if (!target.stop_requested) {
+    } else if (target.report_size == 0) {
         TextBuffer text(target.report);
         write_suspended_kernel(text.output(), target);
         target.report_size = text.view().size();

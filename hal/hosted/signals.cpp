@@ -92,10 +92,14 @@ void raise_fault(
     enter_upcall(cpu, context, slot.frame.stack_pointer - red_zone_bytes);
 }
 
-/// Whether the same access was answered by filling too often in a row.
+/// Whether the same access was answered by filling too often in a row, and nothing was flushed in
+/// between.
 bool is_hopeless(SignalTarget& target, u64 instruction, u64 address) {
-    bool const same =
-        target.repeated_instruction == instruction && target.repeated_address == address;
+    u64 const generation = target.mmu.generation();
+    bool const same = target.repeated_instruction == instruction &&
+                      target.repeated_address == address &&
+                      target.repeated_generation == generation;
+    target.repeated_generation = generation;
     target.repetitions = same ? target.repetitions + 1 : 0;
     target.repeated_instruction = instruction;
     target.repeated_address = address;
@@ -121,7 +125,7 @@ void handle_page_fault(SignalTarget& target, ucontext_t& context, siginfo_t cons
         {.present = present, .write = write, .execute = execute, .user = false, .reserved = false}};
     if (target.mmu.covers(address)) {
         Walk walk;
-        switch (target.mmu.fill(target.cpu.root, address, {write, execute}, walk)) {
+        switch (target.mmu.fill(target.cpu.slot, target.cpu.root, address, {write, execute}, walk)) {
         case Mmu::Fill::filled:
             if (is_hopeless(target, interrupted_point(context).instruction, address)) {
                 end_kernel(
@@ -286,6 +290,16 @@ SignalScope::SignalScope(SignalTarget& target, SignalStack const& stack)
 SignalScope::~SignalScope() {
     current_target = m_target_before;
     sigaltstack(&m_stack_before, nullptr);
+}
+
+void SignalScope::unblock() {
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (int const signal : fault_signals) {
+        sigdelset(&blocked, signal);
+    }
+    sigdelset(&blocked, interrupt_signal);
+    pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
 }
 
 void install_crash_report(void (*before)()) {

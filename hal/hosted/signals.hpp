@@ -31,6 +31,7 @@ struct SignalTarget {
     /// The last fault that was answered by filling, and how often in a row: it must make progress.
     u64 repeated_instruction = 0;
     u64 repeated_address = 0;
+    u64 repeated_generation = 0; ///< of the MMU
     u32 repetitions = 0;
     /// The thread that runs the processor, and its process; for whoever signals it.
     std::atomic<pid_t> thread = 0;
@@ -71,6 +72,9 @@ public:
     SignalScope(SignalScope const&) = delete;
     SignalScope& operator=(SignalScope const&) = delete;
     ~SignalScope();
+
+    /// Lets this thread have the signals that a processor needs, and no others.
+    static void unblock();
 
 private:
     SignalTarget* m_target_before;

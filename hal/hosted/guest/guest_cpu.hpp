@@ -16,6 +16,7 @@
 #include "hal/hosted/guest/stack_bounds.hpp"
 #include "hal/interrupt.hpp"
 #include "hal/layout.hpp"
+#include "hal/processors_types.hpp"
 
 #include <cstdint>
 #include <type_traits>
@@ -37,6 +38,15 @@ enum class Request : u8 {
     pci_write,     ///< arguments: a packed PciAccess, the value
     notify,        ///< arguments: the slot of a processor for which something is pending
     yield,         ///< the caller spins: others may need the processor of the host
+    line_route,    ///< arguments: a line, a packed LineRoute
+    line_mask,     ///< arguments: a line, whether it is masked
+    line_end,      ///< arguments: the vector of a level that has been dealt with
+    processor_start, ///< arguments: a StartRequest in `transfer`; result: see result_of
+    processor_halt,
+    counter_has,   ///< arguments: the event; result: whether the host counts it
+    counter_start, ///< arguments: the event; result: see result_of
+    counter_read,  ///< arguments: the event; result: see result_of; arguments[0] becomes the count
+    counter_stop,  ///< arguments: the event; result: see result_of
     clock_adopt,    ///< time begins
     clock_describe, ///< arguments become: Hz of the counter, error in ppm; result: it is invariant
     clock_common,   ///< result: the time by a clock of the host that all processors share
@@ -49,7 +59,29 @@ enum class Request : u8 {
 };
 
 inline constexpr usize transfer_bytes = 4096;
+
+/// How a request that may fail answers in `result`.
+inline constexpr u64 no_error = ~u64{0};
+inline Result<void> result_of(u64 answer) {
+    return answer == no_error ? Result<void>() : Result<void>(static_cast<Error>(answer));
+}
+inline u64 answer_of(Result<void> const& outcome) {
+    return outcome ? no_error : static_cast<u64>(outcome.error());
+}
+
+/// What a processor is started with.
+struct StartRequest {
+    u32 id;
+    u32 hardware_id;
+    u64 kernel_stack; ///< what the first entry continues
+    StackBounds stack;
+    StackBounds emergency_stack;
+    void* per_cpu;
+};
+static_assert(sizeof(StartRequest) <= transfer_bytes);
 inline constexpr u32 cpus_max = 64;
+/// For faults that cannot trust the stack they interrupted; a whole panic must fit.
+inline constexpr u64 emergency_stack_bytes = u64{128} << 10;
 
 struct GuestCpu;
 
@@ -70,6 +102,7 @@ struct Deadline {
 struct GuestCpu : CpuBlock {
     GuestMachine* machine = nullptr;
     u32 slot = 0;          ///< which of the machine's processors it is
+    hal::CoreClass core_class = hal::CoreClass::uniform;
     u64 kernel_stack = 0;  ///< saved stack pointer of the kernel, while the machine runs
     u64 machine_stack = 0; ///< saved stack pointer of the machine, while the kernel runs
     StackBounds stack{};   ///< the kernel stack that runs, or will when the machine continues it

@@ -3,6 +3,7 @@
 #include "hal/clock.hpp"
 #include "hal/controller.hpp"
 #include "hal/cpu.hpp"
+#include "hal/hosted/devices/line_controller.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "hal/upcalls.hpp"
 
@@ -61,10 +62,20 @@ GuestCpu* processor(GuestCpu const& self, CpuId cpu) {
     return cpu.value < cpus_max ? self.machine->processors[cpu.value] : nullptr;
 }
 
+Result<void> check_line(GuestCpu const& self, Line line) {
+    if (!self.machine->has_controller) {
+        return Error::invalid_state;
+    }
+    return line.value < line_count ? Result<void>() : Result<void>(Error::out_of_range);
+}
+
 } // namespace
 
 Result<void> Controller::adopt(InterruptPlan const&) {
     Undisturbed const self;
+    if (self.cpu().machine->has_controller) {
+        return Error::invalid_state;
+    }
     self.cpu().machine->has_controller = true;
     return {};
 }
@@ -74,19 +85,37 @@ VectorRange Controller::vectors() {
 }
 
 u32 Controller::lines() {
-    return 0;
+    return line_count;
 }
 
-Result<void> Controller::route(Line, Route const&) {
-    return Error::out_of_range;
+Result<void> Controller::route(Line line, Route const& route) {
+    Undisturbed const self;
+    TRY(check_line(self.cpu(), line));
+    GuestCpu const* const target = processor(self.cpu(), route.target);
+    if (target == nullptr) {
+        return Error::out_of_range;
+    }
+    if (!may_be_given_out(route.vector)) {
+        return Error::invalid_argument;
+    }
+    LineRoute const packed{
+        .vector = route.vector, .slot = target->slot, .trigger = route.trigger};
+    exit_to_machine(self.cpu(), Request::line_route, line.value, pack(packed));
+    return {};
 }
 
-Result<void> Controller::unmask(Line) {
-    return Error::out_of_range;
+Result<void> Controller::unmask(Line line) {
+    Undisturbed const self;
+    TRY(check_line(self.cpu(), line));
+    exit_to_machine(self.cpu(), Request::line_mask, line.value, 0);
+    return {};
 }
 
-Result<void> Controller::mask(Line) {
-    return Error::out_of_range;
+Result<void> Controller::mask(Line line) {
+    Undisturbed const self;
+    TRY(check_line(self.cpu(), line));
+    exit_to_machine(self.cpu(), Request::line_mask, line.value, 1);
+    return {};
 }
 
 Result<Message> Controller::message(CpuId cpu, Vector vector) {
@@ -127,6 +156,9 @@ void Controller::acknowledge(Vector vector) {
     auto const served = words.in_service.highest();
     CHECK(served.has_value() && *served == vector); // once for each interrupt, the last one first
     words.in_service.take(vector);
+    if (words.level.take(vector)) {
+        exit_to_machine(self.cpu(), Request::line_end, vector.value);
+    }
     if (words.pending.any()) {
         self.cpu().attention = true; // what was held back by this one's priority
     }

@@ -63,7 +63,11 @@ hal::InterruptPlan make_plan(Kernel& kernel, InterruptDescription const& descrip
 }
 
 processor::Handling take_deadline(void*, hal::Interruption const&) {
-    processor::this_cpu().timers.expire();
+    processor::TimerQueue& timers = processor::this_cpu().timers;
+    if (!timers.is_open()) {
+        return processor::Handling::not_mine;
+    }
+    timers.expire();
     return processor::Handling::handled;
 }
 
@@ -86,12 +90,15 @@ void report_storm(void* kernel, processor::StormReport const& report) {
     }
 }
 
-/// The vector of calls between processors, and the stack of second halves.
+/// The kernel's own vectors, before anybody asks for one, and the stack of second halves.
 Result<void> begin_interrupts(Kernel& kernel, InterruptDescription const& description) {
     for (hal::Line const line : description.non_maskable_lines) {
         TRY(kernel.interrupts.reserve_line(line));
     }
     kernel.interrupts.open(kernel.cpus, report_storm, &kernel);
+    TRY(kernel.interrupts.bind(
+        hal::Clock::vector(),
+        {.handler = take_deadline, .name = "deadlines", .may_come_often = true}));
     auto const calls = TRY(kernel.interrupts.bind_any(
         {.handler = take_call, .name = "calls", .may_come_often = true}));
     kernel.cpus.use_vector(calls);
@@ -175,9 +182,6 @@ Result<void> open_clock(Kernel& kernel) {
         LogLevel::info, "time by {} at {} Hz, measured against {} within {} ppm; deadlines by {}",
         clock.counter, clock.counter_hz, clock.reference, clock.error_ppm, clock.event);
     if (kernel.interrupts.is_open()) {
-        TRY(kernel.interrupts.bind(
-            hal::Clock::vector(),
-            {.handler = take_deadline, .name = "deadlines", .may_come_often = true}));
         this_cpu().timers.open(processor::machine_alarm);
     }
     return {};

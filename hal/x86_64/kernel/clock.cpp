@@ -31,7 +31,7 @@ struct MachineClocks {
     }
 };
 
-ClockState& state() {
+ClockState& clock_state() {
     return machine().clock;
 }
 
@@ -118,7 +118,7 @@ namespace hal {
 using namespace metal;
 
 Result<void> Clock::adopt(ClockPlan const& plan) {
-    ClockState& clock = metal::state();
+    ClockState& clock = metal::clock_state();
     if (clock.counter.load(relaxed) != CounterKind::none) {
         return Error::invalid_state;
     }
@@ -154,11 +154,11 @@ Result<void> Clock::adopt(ClockPlan const& plan) {
 }
 
 ClockDescription Clock::describe() {
-    return metal::state().description;
+    return metal::clock_state().description;
 }
 
 Nanos Clock::now() {
-    ClockState& clock = metal::state();
+    ClockState& clock = metal::clock_state();
     CounterKind const kind = clock.counter.load(acquire);
     if (kind == CounterKind::time_stamp) [[likely]] {
         return clock.counter_scale.nanos(read_time_stamp_in_order());
@@ -167,7 +167,7 @@ Nanos Clock::now() {
 }
 
 bool Clock::distrust_counter() {
-    ClockState& clock = metal::state();
+    ClockState& clock = metal::clock_state();
     if (clock.counter.load(acquire) == CounterKind::hpet) {
         return true;
     }
@@ -186,7 +186,7 @@ Vector Clock::vector() {
 }
 
 std::optional<Nanos> Clock::wall() {
-    ClockState& clock = metal::state();
+    ClockState& clock = metal::clock_state();
     if (!clock.plan.has_wall_clock || clock.counter.load(acquire) == CounterKind::none) {
         return std::nullopt;
     }

@@ -35,12 +35,12 @@ struct MappedIoRegisters {
 };
 static_assert(IoRegisters<MappedIoRegisters>);
 
-ControllerState& state() {
+ControllerState& controller_state() {
     return machine().controller;
 }
 
 IoApic<MappedIoRegisters> io_controller(u32 number) {
-    return IoApic(MappedIoRegisters{state().plan.io[number].view});
+    return IoApic(MappedIoRegisters{controller_state().plan.io[number].view});
 }
 
 /// The controller that serves a line, and the line's number there.
@@ -50,9 +50,9 @@ struct Input {
 };
 
 std::optional<Input> find_input(hal::Line line) {
-    for (u32 i = 0; i < state().plan.io_count; ++i) {
-        u32 const number = line.value - state().plan.io[i].first_line;
-        if (number < state().io_inputs[i]) {
+    for (u32 i = 0; i < controller_state().plan.io_count; ++i) {
+        u32 const number = line.value - controller_state().plan.io[i].first_line;
+        if (number < controller_state().io_inputs[i]) {
             return Input{i, number};
         }
     }
@@ -84,26 +84,30 @@ void enable_local_apic(LocalMode mode) {
 
 /// Masks every line and counts them. Errors: corrupted.
 Result<void> adopt_io_controllers() {
-    WordLockGuard const lock(state().io_busy);
-    for (u32 i = 0; i < state().plan.io_count; ++i) {
+    WordLockGuard const lock(controller_state().io_busy);
+    for (u32 i = 0; i < controller_state().plan.io_count; ++i) {
         IoApic io = io_controller(i);
         u32 const inputs = io.inputs();
-        u32 const first_line = state().plan.io[i].first_line;
+        u32 const first_line = controller_state().plan.io[i].first_line;
         if (inputs == 0 || first_line > ~u32{0} - inputs) {
             return Error::corrupted;
         }
         io.mask_all();
-        state().io_inputs[i] = inputs;
+        controller_state().io_inputs[i] = inputs;
         u32 const end = first_line + inputs;
-        state().lines = end > state().lines ? end : state().lines;
+        controller_state().lines = end > controller_state().lines ? end : controller_state().lines;
     }
     return {};
+}
+
+bool may_be_given_out(hal::Vector vector) {
+    return vectors::kernel.contains(vector) && vector != vectors::deadline;
 }
 
 /// Whether the machine uses `line` itself.
 bool is_own_line(hal::Line line) {
     ClockState const& clock = machine().clock;
-    return (state().has_console_line && line == state().plan.console.line) ||
+    return (controller_state().has_console_line && line == controller_state().plan.console.line) ||
            (clock.deadlines == DeadlineKind::hpet && line == clock.hpet_line);
 }
 
@@ -119,7 +123,7 @@ Result<u32> destination_id(CpuId cpu) {
 }
 
 Result<void> set_masked(hal::Line line, bool is_masked) {
-    if (state().mode == LocalMode::none) {
+    if (controller_state().mode == LocalMode::none) {
         return Error::invalid_state;
     }
     std::optional<Input> const input = find_input(line);
@@ -129,7 +133,7 @@ Result<void> set_masked(hal::Line line, bool is_masked) {
     if (is_own_line(line)) {
         return Error::busy;
     }
-    WordLockGuard const lock(state().io_busy);
+    WordLockGuard const lock(controller_state().io_busy);
     return io_controller(input->controller).set_masked(input->number, is_masked);
 }
 
@@ -142,16 +146,16 @@ Result<void> route_own_line(hal::LineInput const& input, hal::Vector vector) {
     }
     u64 const entry = encode_redirection(
         vector, machine().boot_processor.hardware_id, input.trigger, input.polarity);
-    WordLockGuard const lock(state().io_busy);
+    WordLockGuard const lock(controller_state().io_busy);
     IoApic io = io_controller(place->controller);
     io.route(place->number, entry);
     return io.set_masked(place->number, false);
 }
 
 void join_interrupts(CpuBlock& processor) {
-    enable_local_apic(state().mode);
+    enable_local_apic(controller_state().mode);
     LocalSetup const setup =
-        local_setup(state().plan, {processor.number}, vectors::spurious, vectors::error);
+        local_setup(controller_state().plan, {processor.number}, vectors::spurious, vectors::error);
     processor.hardware_id = with_local_apic([&](auto& local) {
         local.prepare(setup);
         return local.id();
@@ -202,7 +206,7 @@ Result<void> Controller::adopt(InterruptPlan const& plan) {
     CHECK(Interrupt::state() == InterruptState::disabled);
     CHECK(plan.io_count <= InterruptPlan::io_controllers_max);
     CHECK(plan.non_maskable_count <= InterruptPlan::local_inputs_max);
-    ControllerState& controller = metal::state();
+    ControllerState& controller = metal::controller_state();
     if (controller.mode != LocalMode::none) {
         return Error::invalid_state;
     }
@@ -229,7 +233,7 @@ Result<void> Controller::adopt(InterruptPlan const& plan) {
 }
 
 std::string_view Controller::kind() {
-    switch (metal::state().mode) {
+    switch (metal::controller_state().mode) {
     case LocalMode::mapped:
         return "xAPIC";
     case LocalMode::extended:
@@ -249,25 +253,25 @@ Vector Controller::spurious() {
 }
 
 u32 Controller::lines() {
-    return metal::state().lines;
+    return metal::controller_state().lines;
 }
 
 Result<void> Controller::route(Line line, Route const& route) {
-    if (metal::state().mode == LocalMode::none) {
+    if (metal::controller_state().mode == LocalMode::none) {
         return Error::invalid_state;
     }
     std::optional<Input> const input = find_input(line);
     if (!input) {
         return Error::out_of_range;
     }
-    if (!vectors::kernel.contains(route.vector)) {
+    if (!may_be_given_out(route.vector)) {
         return Error::invalid_argument;
     }
     if (is_own_line(line)) {
         return Error::busy;
     }
     u32 const id = TRY(destination_id(route.target));
-    WordLockGuard const lock(metal::state().io_busy);
+    WordLockGuard const lock(metal::controller_state().io_busy);
     io_controller(input->controller)
         .route(input->number, encode_redirection(route.vector, id, route.trigger, route.polarity));
     return {};
@@ -282,17 +286,17 @@ Result<void> Controller::mask(Line line) {
 }
 
 Result<Message> Controller::message(CpuId cpu, Vector vector) {
-    if (metal::state().mode == LocalMode::none) {
+    if (metal::controller_state().mode == LocalMode::none) {
         return Error::invalid_state;
     }
-    if (!vectors::kernel.contains(vector)) {
+    if (!may_be_given_out(vector)) {
         return Error::invalid_argument;
     }
     return encode_message(vector, TRY(destination_id(cpu)));
 }
 
 void Controller::send(CpuId cpu, Vector vector) {
-    CHECK(vectors::kernel.contains(vector));
+    CHECK(may_be_given_out(vector));
     CpuBlock const* const target = find_processor(cpu);
     CHECK(target != nullptr);
     InterruptsOff const off;
@@ -315,7 +319,7 @@ void Controller::acknowledge(Vector) {
 }
 
 bool Controller::is_pending(Vector vector) {
-    return metal::state().mode != LocalMode::none &&
+    return metal::controller_state().mode != LocalMode::none &&
            with_local_apic([&](auto& local) { return local.is_requested(vector); });
 }
 

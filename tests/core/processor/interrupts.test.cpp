@@ -15,7 +15,7 @@ Interrupts& interrupts() {
 }
 
 /// What a handler saw; counted where interrupts may come at any moment.
-struct Seen {
+struct Halves {
     Atomic<u32> first_halves{0};
     Atomic<u32> second_halves{0};
     ExecutionContext first_context = ExecutionContext::thread;
@@ -27,7 +27,7 @@ struct Seen {
 };
 
 Handling first_half(void* argument, hal::Interruption const&) {
-    auto& seen = *static_cast<Seen*>(argument);
+    auto& seen = *static_cast<Halves*>(argument);
     seen.first_context = sync::current_context();
     seen.first_state = hal::Interrupt::state();
     seen.first_halves.fetch_add(1, release);
@@ -35,7 +35,7 @@ Handling first_half(void* argument, hal::Interruption const&) {
 }
 
 void second_half(void* argument) {
-    auto& seen = *static_cast<Seen*>(argument);
+    auto& seen = *static_cast<Halves*>(argument);
     seen.second_context = sync::current_context();
     seen.second_state = hal::Interrupt::state();
     seen.second_halves.fetch_add(1, release);
@@ -49,7 +49,7 @@ void second_half(void* argument) {
 /// A vector for the length of a test.
 class Bound {
 public:
-    explicit Bound(Seen& seen)
+    explicit Bound(Halves& seen)
         : m_vector(interrupts().bind_any(
               {.handler = first_half,
                .argument = &seen,
@@ -89,7 +89,7 @@ TEST(Interrupts, TheMachineHasSome) {
 }
 
 TEST(Interrupts, AHandlerRunsInItsContext) {
-    Seen seen;
+    Halves seen;
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
     u64 const before = taken(bound.vector());
@@ -105,7 +105,7 @@ TEST(Interrupts, AHandlerRunsInItsContext) {
 }
 
 TEST(Interrupts, HeldBackWhileOffAndNotDoubled) {
-    Seen seen;
+    Halves seen;
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
     {
@@ -121,7 +121,7 @@ TEST(Interrupts, HeldBackWhileOffAndNotDoubled) {
 }
 
 TEST(Interrupts, SecondHalvesRunWithInterruptsOn) {
-    Seen seen;
+    Halves seen;
     seen.answer = Handling::wake;
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
@@ -135,7 +135,7 @@ TEST(Interrupts, SecondHalvesRunWithInterruptsOn) {
 }
 
 TEST(Interrupts, ASecondHalfIsInterruptedAndRunsAgain) {
-    Seen seen;
+    Halves seen;
     seen.answer = Handling::wake;
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
@@ -147,7 +147,7 @@ TEST(Interrupts, ASecondHalfIsInterruptedAndRunsAgain) {
 }
 
 TEST(Interrupts, SecondHalvesWaitForTheEndOfNoPreempt) {
-    Seen seen;
+    Halves seen;
     seen.answer = Handling::wake;
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
@@ -168,7 +168,7 @@ TEST(Interrupts, SecondHalvesWaitForTheEndOfNoPreempt) {
 TEST(Interrupts, UnboundVectorsAreCounted) {
     Vector vector{};
     {
-        Seen seen;
+        Halves seen;
         Bound const bound(seen);
         ASSERT_TRUE(bound.holds());
         vector = bound.vector();
@@ -185,7 +185,7 @@ TEST(Interrupts, UnboundVectorsAreCounted) {
 }
 
 TEST(Interrupts, BindingTwiceAndOutOfRange) {
-    Seen seen;
+    Halves seen;
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
     InterruptBinding const binding{.handler = first_half, .argument = &seen, .name = "again"};
@@ -196,17 +196,21 @@ TEST(Interrupts, BindingTwiceAndOutOfRange) {
 }
 
 TEST(Interrupts, LinesThatDoNotExist) {
-    Seen seen;
+    Halves seen;
     InterruptBinding const binding{.handler = first_half, .argument = &seen, .name = "line"};
     hal::Line const beyond{Controller::lines()};
-    EXPECT_EQ(interrupts().bind_line({.line = beyond}, binding).error(), Error::out_of_range);
+    EXPECT_EQ(
+        interrupts().bind_line({.line = beyond, .target = {}}, binding).error(),
+        Error::out_of_range);
     EXPECT_EQ(interrupts().mask_line(beyond).error(), Error::not_found);
     EXPECT_EQ(interrupts().unmask_line(beyond).error(), Error::not_found);
-    EXPECT_EQ(interrupts().bind_line({.line = beyond}, {}).error(), Error::invalid_argument);
+    EXPECT_EQ(
+        interrupts().bind_line({.line = beyond, .target = {}}, {}).error(),
+        Error::invalid_argument);
 }
 
 TEST(Interrupts, AStormIsSilencedAndSaidOnce) {
-    Seen seen;
+    Halves seen;
     seen.answer = Handling::not_mine;
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
@@ -223,7 +227,7 @@ TEST(Interrupts, AStormIsSilencedAndSaidOnce) {
 }
 
 TEST(Interrupts, MessagesAreRefusedForWhatDoesNotExist) {
-    Seen seen;
+    Halves seen;
     InterruptBinding const binding{.handler = first_half, .argument = &seen, .name = "message"};
     auto const made = interrupts().bind_message({}, binding);
     if (made) {

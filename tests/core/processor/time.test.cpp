@@ -49,11 +49,15 @@ TEST(Time, ManyDeadlinesGoOffInTheirOrder) {
     constexpr u32 count = 20;
     Atomic<u32> passed{0};
     Entry entries[count];
-    Nanos const base = Clock::now() + Nanos{100'000};
-    for (u32 i = 0; i < count; ++i) { // started in another order than they are due
-        u32 const which = i * 7 % count;
-        entries[which].counter = &passed;
-        ASSERT_TRUE(start_timer(entries[which].timer, base + Nanos{which * 1000}).has_value());
+    Nanos base{};
+    {
+        sync::InterruptGuard const off; // all are started before any goes off
+        base = Clock::now() + Nanos{100'000};
+        for (u32 i = 0; i < count; ++i) { // in another order than they are due
+            u32 const which = i * 7 % count;
+            entries[which].counter = &passed;
+            ASSERT_TRUE(start_timer(entries[which].timer, base + Nanos{which * 1000}).has_value());
+        }
     }
     while (passed.load(acquire) < count) {
         wait_for_interrupt([&] { return passed.load(acquire) == count; });

@@ -40,23 +40,18 @@ Nanos time_left(i64 deadline_ns) {
 }
 
 void program_local_timer(i64 deadline_ns) {
-    u64 ticks = 0; // stops it
-    if (deadline_ns != CpuBlock::never) {
-        constexpr u64 most = ~u32{0};
-        ticks = state().timer_scale.ticks(time_left(deadline_ns));
-        ticks = ticks < most ? ticks + 1 : most;
-    }
+    bool const is_armed = deadline_ns != CpuBlock::never;
+    u64 const ticks =
+        is_armed ? ticks_until(state().timer_scale, time_left(deadline_ns), ~u32{0}) : 0;
     with_local_apic([&](auto& local) { local.start_timer(static_cast<u32>(ticks)); });
 }
 
 void program_deadline_register(i64 deadline_ns) {
-    u64 target = 0; // disarms it
-    if (deadline_ns != CpuBlock::never) {
-        u64 const now = read_time_stamp();
-        u64 const ticks = state().counter_scale.ticks(time_left(deadline_ns));
-        target = ticks < ~u64{0} - now ? now + ticks + 1 : ~u64{0};
-    }
-    write_msr(msr::tsc_deadline, target);
+    bool const is_armed = deadline_ns != CpuBlock::never;
+    Nanos const left = is_armed ? time_left(deadline_ns) : Nanos{0};
+    write_msr(
+        msr::tsc_deadline,
+        is_armed ? deadline_value(state().counter_scale, read_time_stamp(), left) : 0);
 }
 
 /// Sets the comparator for `deadline_ns`, or as far ahead as it reaches. The caller holds its lock.
@@ -68,8 +63,8 @@ bool set_comparator(i64 deadline_ns) {
     if (deadline_ns == CpuBlock::never) {
         return true; // it may fire once more, for nobody
     }
-    u64 const ticks = clock.hpet_scale.ticks(time_left(deadline_ns)) + 1;
-    u32 const ahead = ticks < Timer::ticks_max ? static_cast<u32>(ticks) : Timer::ticks_max;
+    auto const ahead =
+        static_cast<u32>(ticks_until(clock.hpet_scale, time_left(deadline_ns), Timer::ticks_max));
     return clock.hpet.arm(comparator, clock.hpet.count_low() + ahead);
 }
 
@@ -178,18 +173,7 @@ void describe(ClockState& clock) {
 } // namespace
 
 void prepare_deadlines() {
-    u32 entry = vectors::deadline.value;
-    switch (state().deadlines) {
-    case DeadlineKind::local_timer:
-        break;
-    case DeadlineKind::deadline_register:
-        entry |= local_bit::timer_deadline;
-        break;
-    case DeadlineKind::hpet:
-    case DeadlineKind::none:
-        entry |= local_bit::masked;
-        break;
-    }
+    u32 const entry = timer_entry(state().deadlines, vectors::deadline);
     with_local_apic([&](auto& local) {
         local.start_timer(0);
         local.set_timer(entry);

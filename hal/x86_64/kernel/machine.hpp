@@ -4,6 +4,7 @@
 #include "hal/clock_types.hpp"
 #include "hal/power_types.hpp"
 #include "hal/x86_64/cpu_block.hpp"
+#include "hal/x86_64/devices/deadline.hpp"
 #include "hal/x86_64/devices/hpet.hpp"
 #include "hal/x86_64/devices/local_apic.hpp"
 #include "hal/x86_64/devices/time_scale.hpp"
@@ -33,8 +34,6 @@ struct MappedHpetRegisters {
 
 /// What `now` reads.
 enum class CounterKind : u8 { none, time_stamp, hpet };
-/// What fires a deadline.
-enum class DeadlineKind : u8 { none, local_timer, deadline_register, hpet };
 
 /// The clocks (clock.cpp, deadlines.cpp). Written by Clock::adopt, but for what says otherwise.
 struct ClockState {

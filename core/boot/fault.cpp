@@ -48,11 +48,11 @@ bool resolve_page_fault(Kernel& kernel, hal::Fault const& fault) {
     if (!is_ours) {
         return false;
     }
-    // A page is filled with interrupts as they were: that takes longer than they may be off.
+    // With interrupts as they were where it happened: to make a page takes long.
     hal::Interrupt::restore(fault.interrupts);
-    auto const resolved = kernel.space->resolve(
+    Result<void> const resolved = kernel.space->resolve(
         fault.address, {.write = fault.cause.write, .execute = fault.cause.execute});
-    hal::Interrupt::disable();
+    static_cast<void>(hal::Interrupt::disable());
     return resolved.has_value();
 }
 

@@ -92,9 +92,9 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
         .address = {slot.address},
         .cause = slot.cause,
         .frame = {frame.rbp, frame.instruction},
-        .interrupts =
-            slot.interrupts_enabled ? hal::InterruptState::enabled : hal::InterruptState::disabled,
         .stack_pointer = frame.stack_pointer,
+        .interrupts = interrupts_enabled ? hal::InterruptState::enabled
+                                         : hal::InterruptState::disabled,
         .registers = registers};
     slot.busy = false;
     slot.emergency = false;

@@ -48,9 +48,9 @@ struct Fault {
     u64 code;              ///< the raw error code, 0 if the exception has none
     VirtAddr address;      ///< the address accessed (kinds `page`, `protection`, `physical`)
     PageFaultCause cause;
-    StackFrame frame;          ///< where it happened
-    InterruptState interrupts; ///< as they were there
+    StackFrame frame; ///< where it happened
     u64 stack_pointer;
+    InterruptState interrupts; ///< where it happened
     std::span<NamedRegister const> registers;
 };
 

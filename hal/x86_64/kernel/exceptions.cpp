@@ -94,11 +94,11 @@ hal::Fault decode(ExceptionFrame const& frame) {
         fault.address = {read_cr2()};
         fault.name = "#DF double fault (the stack is exhausted)";
     }
-    constexpr u64 interrupt_flag = u64{1} << 9;
     fault.frame = {frame.rbp, frame.rip};
-    fault.interrupts = (frame.rflags & interrupt_flag) != 0 ? hal::InterruptState::enabled
-                                                            : hal::InterruptState::disabled;
     fault.stack_pointer = frame.rsp;
+    constexpr u64 interrupts_enabled = u64{1} << 9;
+    fault.interrupts = (frame.rflags & interrupts_enabled) != 0 ? hal::InterruptState::enabled
+                                                                : hal::InterruptState::disabled;
     return fault;
 }
 

@@ -151,6 +151,8 @@ public:
     void request_stop(siginfo_t const& info, ucontext_t& context);
     /// Drives a line of the interrupt controller, as a device does. Any thread.
     void drive_line(u32 line, bool is_asserted);
+    /// Whether the whole kernel is at rest: the boot processor, and no other has been started.
+    bool is_at_rest() const { return m_at_rest && !has_started_others(); }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake();

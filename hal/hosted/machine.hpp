@@ -178,7 +178,7 @@ private:
 
     std::expected<void, std::string> make_processors();
     std::expected<void, std::string> power_on();
-    void prepare_processor(u32 slot);
+    void prepare_processor(u32 slot, u64 power_on_cycles);
     void forget_translations();
     Next run_kernel(Processor& processor);
     Next run_guarded(Processor& processor);

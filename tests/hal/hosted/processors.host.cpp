@@ -109,6 +109,7 @@ TEST(HostedProcessors, AreRefusedWhereTheyCannotStart) {
     struct Seen : Many {
         Result<void> dead, unknown, twice, itself, before;
         hal::CoreClass classes[3] = {};
+        i64 waited_ns = 0;
     };
     Seen seen;
     seen.body = [](Probe& self, hal::BootInfo const& info) {
@@ -116,7 +117,9 @@ TEST(HostedProcessors, AreRefusedWhereTheyCannotStart) {
         out.before = out.start_processor(1, info);
         out.open_interrupts();
         out.classes[0] = hal::Processors::core_class();
+        i64 const before_ns = hal::Clock::now().value;
         out.dead = out.start_processor(2, info);
+        out.waited_ns = hal::Clock::now().value - before_ns;
         out.unknown = out.start_processor(3, info);
         out.itself = out.start_processor(0, info);
         out.failures += out.start_processor(1, info) ? 0 : 1;
@@ -135,6 +138,7 @@ TEST(HostedProcessors, AreRefusedWhereTheyCannotStart) {
     ASSERT_EQ(run_to_end(seen, config).kind, Stop::Kind::exited);
     EXPECT_EQ(seen.before.error(), Error::invalid_state);
     EXPECT_EQ(seen.dead.error(), Error::timed_out);
+    EXPECT_GE(seen.waited_ns, 1'000'000'000);
     EXPECT_EQ(seen.unknown.error(), Error::out_of_range);
     EXPECT_EQ(seen.itself.error(), Error::already_exists);
     EXPECT_EQ(seen.twice.error(), Error::already_exists);

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <charconv>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -60,12 +61,16 @@ private:
     launch::RecordDecoder m_decoder;
 };
 
+// How many processors each machine has.
+u32 processors = 1;
+
 /// A machine whose kernel waits for a command.
 class Bench {
 public:
     Bench() {
         hosted::MachineConfig config;
         config.command_line = "console=pipe";
+        config.cpus = processors;
         auto machine = Machine::create(std::move(config), m_console);
         if (!machine) {
             throw std::runtime_error(machine.error());
@@ -182,10 +187,24 @@ void register_tests() {
 
 int run_all(int count, char** arguments) {
     testing::InitGoogleTest(&count, arguments);
-    if (count == 3 && std::string_view(arguments[1]) == "--results") {
-        results = std::make_unique<launch::ResultsFile>(arguments[2]);
-    } else if (count != 1) {
-        fmt::print(stderr, "twofold-test-host: only --results FILE and --gtest_... are known\n");
+    for (int i = 1; i + 1 < count; i += 2) {
+        std::string_view const option = arguments[i];
+        std::string_view const value = arguments[i + 1];
+        if (option == "--results") {
+            results = std::make_unique<launch::ResultsFile>(arguments[i + 1]);
+        } else if (option == "--cpus") {
+            auto const parsed =
+                std::from_chars(value.data(), value.data() + value.size(), processors);
+            count =
+                parsed.ec == std::errc{} && parsed.ptr == value.data() + value.size() ? count : 0;
+        } else {
+            count = 0;
+        }
+    }
+    if (count % 2 == 0) {
+        fmt::print(
+            stderr,
+            "twofold-test-host: only --results FILE, --cpus NUMBER and --gtest_... are known\n");
         return 64;
     }
     register_tests();

@@ -46,8 +46,7 @@ struct CpuBlock {
 static_assert(offsetof(CpuBlock, self) == 0 && offsetof(CpuBlock, core) == 8);
 // guest/entry_registers.h knows these offsets.
 static_assert(offsetof(CpuBlock, extended_bytes) == 32 && offsetof(CpuBlock, extended_mask) == 36);
-static_assert(
-    offsetof(CpuBlock, interrupts_enabled) == 44 && offsetof(CpuBlock, attention) == 45);
+static_assert(offsetof(CpuBlock, interrupts_enabled) == 44 && offsetof(CpuBlock, attention) == 45);
 
 /// The block of the virtual CPU that runs the caller. Kernel code only. O(1).
 inline CpuBlock& cpu_block() {

@@ -7,7 +7,8 @@
 
 namespace hosted {
 
-/// Reads the counter after all earlier loads: who has seen another's message sees a later time. O(1).
+/// Reads the counter after all earlier loads: who has seen another's message sees a later time.
+/// O(1).
 inline u64 read_counter() {
     u32 low;
     u32 high;

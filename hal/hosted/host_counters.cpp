@@ -22,8 +22,7 @@ int open_counter(hal::CounterEvent event) {
     wanted.config = host_events[static_cast<usize>(event)];
     wanted.exclude_kernel = 1;
     wanted.exclude_hv = 1;
-    return static_cast<int>(
-        syscall(SYS_perf_event_open, &wanted, 0, -1, -1, PERF_FLAG_FD_CLOEXEC));
+    return static_cast<int>(syscall(SYS_perf_event_open, &wanted, 0, -1, -1, PERF_FLAG_FD_CLOEXEC));
 }
 
 } // namespace

@@ -35,8 +35,8 @@ void set_timer(SignalTarget& target, i64 now_ns) {
     target.timer.set(std::max(wanted_ns - now_ns, i64{1}));
 }
 
-/// Whether the kernel can be interrupted at `context`: it computes on a stack of its own, and is not
-/// about to leave it.
+/// Whether the kernel can be interrupted at `context`: it computes on a stack of its own, and is
+/// not about to leave it.
 bool is_interruptible(SignalTarget const& target) {
     GuestCpu const& cpu = target.cpu;
     return cpu.in_kernel && !cpu.switching && cpu.interrupts_enabled;
@@ -86,8 +86,7 @@ void notify(SignalTarget& target) {
         switch (run_state(target)) {
         case RunState::running:
             if (__atomic_exchange_n(&words.signalled, 1u, __ATOMIC_SEQ_CST) == 0) {
-                syscall(
-                    SYS_tgkill, target.process.load(), target.thread.load(), interrupt_signal);
+                syscall(SYS_tgkill, target.process.load(), target.thread.load(), interrupt_signal);
             }
             return;
         case RunState::sleeping:
@@ -99,7 +98,8 @@ void notify(SignalTarget& target) {
         case RunState::resting:
             if (change_state(target, RunState::resting, RunState::woken)) {
                 u64 const one = 1;
-                [[maybe_unused]] auto const written = write(target.wake_descriptor, &one, sizeof(one));
+                [[maybe_unused]] auto const written =
+                    write(target.wake_descriptor, &one, sizeof(one));
                 return;
             }
             break;
@@ -136,8 +136,8 @@ void sleep_until_notified(SignalTarget& target) {
     set_run_state(target, RunState::sleeping);
     if (!target.cpu.interrupts.pending.any() && !target.stop_requested) {
         syscall(
-            SYS_futex, futex_word(target), FUTEX_WAIT_PRIVATE,
-            static_cast<u32>(RunState::sleeping), nullptr, nullptr, 0);
+            SYS_futex, futex_word(target), FUTEX_WAIT_PRIVATE, static_cast<u32>(RunState::sleeping),
+            nullptr, nullptr, 0);
     }
     set_run_state(target, RunState::running);
     target.cpu.attention = target.cpu.interrupts.pending.any();

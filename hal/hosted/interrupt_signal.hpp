@@ -1,11 +1,11 @@
 // Interrupts as signals: how a virtual CPU is told that something is pending for it, and what the
 // signal does there.
 //
-// The words that are set first, and their rules: guest/interrupt_words.hpp. A processor that runs is
-// told by a signal directed at its thread, once until it has taken it; one that sleeps, by its run
-// state; one that rests (Machine::run has returned), by a descriptor. The state is read after the
-// word was set, and whoever goes to sleep looks at the words after it has changed the state: so one
-// of them sees the other.
+// The words that are set first, and their rules: guest/interrupt_words.hpp. A processor that runs
+// is told by a signal directed at its thread, once until it has taken it; one that sleeps, by its
+// run state; one that rests (Machine::run has returned), by a descriptor. The state is read after
+// the word was set, and whoever goes to sleep looks at the words after it has changed the state: so
+// one of them sees the other.
 //
 // The handler makes interrupted kernel code continue in hosted_interrupt_entry, if interrupts are
 // enabled and it stands where it can be interrupted. Else it leaves `attention` behind.
@@ -28,12 +28,12 @@ void set_run_state(SignalTarget& target, RunState state);
 
 RunState run_state(SignalTarget& target);
 
-/// Asks the processor of `target` to leave its kernel for good. Where it cannot just then, it has to
-/// be asked again. Signal-safe.
+/// Asks the processor of `target` to leave its kernel for good. Where it cannot just then, it has
+/// to be asked again. Signal-safe.
 void ask_to_leave(SignalTarget& target);
 
-/// Tells the processor of `target` that something is pending for it. Signal-safe. At most one system
-/// call.
+/// Tells the processor of `target` that something is pending for it. Signal-safe. At most one
+/// system call.
 void notify(SignalTarget& target);
 
 /// Raises `vector` on the processor of `target`. Signal-safe.

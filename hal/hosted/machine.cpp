@@ -71,8 +71,8 @@ Machine::~Machine() {
 std::expected<std::unique_ptr<Machine>, std::string>
 Machine::create(MachineConfig config, ConsoleEndpoint& console) {
     if (config.cpus == 0 || config.cpus > cpus_max) {
-        return std::unexpected(fmt::format(
-            "a hosted machine has 1 to {} processors, not {}", cpus_max, config.cpus));
+        return std::unexpected(
+            fmt::format("a hosted machine has 1 to {} processors, not {}", cpus_max, config.cpus));
     }
     if (config.numa_nodes == 0 || config.numa_nodes > numa_nodes_max) {
         return std::unexpected(fmt::format(
@@ -226,8 +226,8 @@ void Machine::wait(int input_descriptor) {
         return;
     }
     pollfd polled[] = {{signals.wake_descriptor, POLLIN, 0}, {input_descriptor, POLLIN, 0}};
-    int const ready = ppoll(
-        polled, std::size(polled), wanted_ns == Deadline::never ? nullptr : &left, nullptr);
+    int const ready =
+        ppoll(polled, std::size(polled), wanted_ns == Deadline::never ? nullptr : &left, nullptr);
     if (ready > 0 && polled[0].revents != 0) {
         boot().forget_wake();
     }
@@ -248,8 +248,8 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         return std::unexpected(
             "a machine whose other processors run cannot be copied: start none of them");
     }
-    return Snapshot{m_config.window, m_memory->copy(), *m_guest, boot().cpu(),
-                    time_ns(),       m_pci,            m_lines};
+    return Snapshot{m_config.window, m_memory->copy(), *m_guest, boot().cpu(), time_ns(),
+                    m_pci,           m_lines};
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {

@@ -10,8 +10,8 @@
 // of this program and nothing else.
 //
 // Invariant: between two calls of `run` a kernel on one processor is at rest, switched out of its
-// own accord, and its whole state is the memory and some plain structs. `snapshot` copies them, `restore` puts them
-// back, and the kernel goes on from there as if nothing had happened since.
+// own accord, and its whole state is the memory and some plain structs. `snapshot` copies them,
+// `restore` puts them back, and the kernel goes on from there as if nothing had happened since.
 //
 // Neighbours: guest/ (the kernel's side of the contract), mmu.hpp, signals.hpp (faults), firmware/.
 // A machine is used by one thread at a time.
@@ -70,10 +70,10 @@ struct MachineConfig {
     Image image = Image::self();
 };
 
-/// What the machine's console and result channel are connected to. Called on the thread of whichever
-/// processor writes or reads, while its kernel waits: by one processor at a time, but also between
-/// two calls of `run` where a machine has several. May throw, which ends the run for good: `run`
-/// throws it on.
+/// What the machine's console and result channel are connected to. Called on the thread of
+/// whichever processor writes or reads, while its kernel waits: by one processor at a time, but
+/// also between two calls of `run` where a machine has several. May throw, which ends the run for
+/// good: `run` throws it on.
 class ConsoleEndpoint {
 public:
     virtual ~ConsoleEndpoint() = default;
@@ -124,8 +124,8 @@ public:
     Stop run();
 
     /// Waits until running on makes sense after `run` has answered `waiting_for_input`: there is
-    /// input to be read at `input_descriptor` (-1: there is none), something is pending for the boot
-    /// processor, or a signal handler of the program has run. May return early.
+    /// input to be read at `input_descriptor` (-1: there is none), something is pending for the
+    /// boot processor, or a signal handler of the program has run. May return early.
     void wait(int input_descriptor);
 
     /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
@@ -134,9 +134,9 @@ public:
     /// A copy of the machine at rest. Refused where other processors than the first have been
     /// started: they are never at rest together. O(memory in use).
     std::expected<Snapshot, std::string> snapshot() const;
-    /// Makes the machine what it was; a snapshot of another window or memory size is refused, and by
-    /// a machine that has started other processors. The TLB is empty afterwards, which no kernel can
-    /// see. Time goes on from where it was. O(memory in use).
+    /// Makes the machine what it was; a snapshot of another window or memory size is refused, and
+    /// by a machine that has started other processors. The TLB is empty afterwards, which no kernel
+    /// can see. Time goes on from where it was. O(memory in use).
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_mmu->statistics(); }
@@ -151,6 +151,8 @@ public:
     void request_stop(siginfo_t const& info, ucontext_t& context);
     /// Drives a line of the interrupt controller, as a device does. Any thread.
     void drive_line(u32 line, bool is_asserted);
+    /// Whether the whole kernel is at rest: the boot processor, and no other has been started.
+    bool is_at_rest() const { return m_at_rest && !has_started_others(); }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake();

@@ -119,8 +119,7 @@ Mmu::Fill Mmu::fill(u32 slot, PhysAddr root, u64 address, AccessWanted wanted, W
     return Fill::filled;
 }
 
-void Mmu::ask_oracle(
-    u32 slot, PhysAddr root, u64 address, AccessWanted wanted, Walk const& found) {
+void Mmu::ask_oracle(u32 slot, PhysAddr root, u64 address, AccessWanted wanted, Walk const& found) {
     Translation const used{
         .page = found.page,
         .span = m_levels[found.level].span,

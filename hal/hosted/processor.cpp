@@ -46,11 +46,9 @@ void Processor::arrive() {
     InterruptWords& words = cpu().interrupts;
     __atomic_store_n(&words.signalled, 0u, __ATOMIC_SEQ_CST); // of a thread that ran it before
     set_run_state(m_signals, RunState::running);
-    cpu().deadline.set_ns = Deadline::never;
-    if (cpu().deadline.wanted_ns != Deadline::never) {
-        CHECK(m_signals.timer.bind(m_signals.thread));
-        check_deadline(m_signals, true);
-    }
+    // Before the first deadline: any signal may find that it has to be set.
+    CHECK(m_signals.timer.bind(m_signals.thread));
+    check_deadline(m_signals, true);
     cpu().attention = words.pending.any();
 }
 
@@ -102,8 +100,7 @@ void Processor::forget() {
 }
 
 void Processor::forget_stacks() {
-    for (StackBounds const stack :
-         {cpu().stack, cpu().interrupted_stack, cpu().emergency_stack}) {
+    for (StackBounds const stack : {cpu().stack, cpu().interrupted_stack, cpu().emergency_stack}) {
         sanitizer::unpoison(stack.base, stack.size);
     }
 }

@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <csignal>
+#include <cstring>
 
 namespace hosted {
 

@@ -193,7 +193,6 @@ void Machine::answer_clock(Processor& processor) {
         distrust_counter();
         break;
     case Request::clock_set:
-        CHECK(processor.signals().timer.bind(processor.signals().thread));
         check_deadline(processor.signals(), true);
         cpu.attention = cpu.interrupts.pending.any();
         break;

@@ -19,8 +19,7 @@ void redirect(ucontext_t& context, u64 entry, u64 argument, u64 stack);
 
 /// Ends the kernel: the interrupted context continues in Machine, which the kernel's last switch
 /// left. `why` completes the sentence "the machine ended its kernel: ".
-void end_kernel(
-    SignalTarget& target, ucontext_t& context, siginfo_t const& info, char const* why);
+void end_kernel(SignalTarget& target, ucontext_t& context, siginfo_t const& info, char const* why);
 
 /// Asks for the end of the kernel of `target`: at once where it computes; where it waits for the
 /// machine, the machine sees it before it answers.

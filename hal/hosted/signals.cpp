@@ -125,7 +125,8 @@ void handle_page_fault(SignalTarget& target, ucontext_t& context, siginfo_t cons
         {.present = present, .write = write, .execute = execute, .user = false, .reserved = false}};
     if (target.mmu.covers(address)) {
         Walk walk;
-        switch (target.mmu.fill(target.cpu.slot, target.cpu.root, address, {write, execute}, walk)) {
+        switch (
+            target.mmu.fill(target.cpu.slot, target.cpu.root, address, {write, execute}, walk)) {
         case Mmu::Fill::filled:
             if (is_hopeless(target, interrupted_point(context).instruction, address)) {
                 end_kernel(

@@ -37,9 +37,9 @@ struct SignalTarget {
     std::atomic<pid_t> thread = 0;
     std::atomic<pid_t> process = 0;
     HostTimer timer{};
-    int wake_descriptor = -1;                ///< wakes a program that waits while this one rests
+    int wake_descriptor = -1;                 ///< wakes a program that waits while this one rests
     std::atomic<bool> stop_requested = false; ///< the kernel is to be left
-    usize report_size = 0; ///< bytes of `report`, when the kernel was ended
+    usize report_size = 0;                    ///< bytes of `report`, when the kernel was ended
     char report[8192] = {};
 
     /// For a kernel that starts over.

@@ -1,12 +1,12 @@
 // The oracle of stale translations: finds a processor that goes by a translation whose flush it has
 // not made, and a frame that is used anew while a processor still owes such a flush.
 //
-// The host's mappings, which serve as TLB, are one set for all processors: where one flushes a page,
-// the others lose it, too, and a kernel that forgets to tell them would never notice. So each flush
-// of a cached translation is remembered with the processors that owe it: those that run, other than
-// the one that made it, where the translation may be cached (all, or those with the same tables
-// active if it is not global). A processor pays by flushing the page itself, or by activating tables
-// where that drops it. Two things are failures:
+// The host's mappings, which serve as TLB, are one set for all processors: where one flushes a
+// page, the others lose it, too, and a kernel that forgets to tell them would never notice. So each
+// flush of a cached translation is remembered with the processors that owe it: those that run,
+// other than the one that made it, where the translation may be cached (all, or those with the same
+// tables active if it is not global). A processor pays by flushing the page itself, or by
+// activating tables where that drops it. Two things are failures:
 //
 //  1. A processor touches a page that now leads elsewhere, in a way that the translation it still
 //     owes the flush of would have allowed. On metal it would have reached the old frame.
@@ -105,8 +105,8 @@ public:
                 ++m_failures;
                 debt.debtors &= ~bit; // told once
             }
-            bool const is_same_frame = gone.frame < found.frame + found.span &&
-                                       found.frame < gone.frame + gone.span;
+            bool const is_same_frame =
+                gone.frame < found.frame + found.span && found.frame < gone.frame + gone.span;
             if (debt.debtors != 0 && is_same_frame && !is_same_page && !is_alias &&
                 includes(found.access, hal::Access::write) && !leads_there(gone)) {
                 ++m_failures;

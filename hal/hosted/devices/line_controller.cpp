@@ -38,7 +38,7 @@ std::optional<LineRoute> LineController::drive(u32 line, bool is_asserted) {
         return evaluate(state);
     }
     return is_edge && state.is_routed && !state.is_masked ? std::optional(state.route)
-                                                           : std::nullopt;
+                                                          : std::nullopt;
 }
 
 } // namespace hosted

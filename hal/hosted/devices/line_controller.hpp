@@ -1,9 +1,9 @@
-// The lines of the hosted machine's interrupt controller, as an I/O APIC has them: where each leads,
-// and what becomes of it when a device drives it.
+// The lines of the hosted machine's interrupt controller, as an I/O APIC has them: where each
+// leads, and what becomes of it when a device drives it.
 //
 // An edge raises the line's vector where the line is not masked, else it is lost. A level raises it
-// once; when the processor has acknowledged that vector, and the device still holds the line, again.
-// A line has no wire, so its polarity means nothing: devices say whether they assert it.
+// once; when the processor has acknowledged that vector, and the device still holds the line,
+// again. A line has no wire, so its polarity means nothing: devices say whether they assert it.
 //
 // Invariant: plain copyable data. What is to be raised is answered, not done.
 //

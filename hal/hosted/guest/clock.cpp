@@ -37,7 +37,8 @@ ClockDescription Clock::describe() {
 }
 
 Nanos Clock::now() {
-    CpuBlock const& block = cpu_block(); // any processor's: they differ in nothing that is read here
+    CpuBlock const& block =
+        cpu_block(); // any processor's: they differ in nothing that is read here
     if (!block.counter_distrusted) [[likely]] {
         return nanos(block.scale.nanoseconds(read_counter()));
     }
@@ -61,8 +62,8 @@ void Clock::arm(Nanos deadline) {
         cpu.attention = true;
         return;
     }
-    // The signal handler may come in between. Whatever it sees is a deadline in the future, which it
-    // sets the host's timer to if that has fired.
+    // The signal handler may come in between. Whatever it sees is a deadline in the future, which
+    // it sets the host's timer to if that has fired.
     __atomic_store_n(&cpu.deadline.wanted_ns, deadline.value, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     if (deadline.value < __atomic_load_n(&cpu.deadline.set_ns, __ATOMIC_RELAXED)) {

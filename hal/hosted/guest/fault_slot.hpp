@@ -25,7 +25,8 @@ static_assert(sizeof(FaultFrame) == 20 * 8 && offsetof(FaultFrame, instruction) 
 struct FaultSlot {
     FaultFrame frame{};
     bool busy = false;
-    bool interrupts_enabled = false; ///< where it happened; the handler disables them, as a gate does
+    bool interrupts_enabled =
+        false;              ///< where it happened; the handler disables them, as a gate does
     bool emergency = false; ///< delivered on the emergency stack
     hal::FaultKind kind{};
     hal::PageFaultCause cause{};
@@ -45,8 +46,8 @@ extern "C" void hosted_fault_entry();
 
 /// The same for an interrupted kernel; rdi is the frame, and interrupts are disabled.
 extern "C" void hosted_interrupt_entry();
-/// The end of that entry, from where interrupts are enabled again to where the interrupted code goes
-/// on, and where a signal in between makes it continue: see interrupt_entry.S.
+/// The end of that entry, from where interrupts are enabled again to where the interrupted code
+/// goes on, and where a signal in between makes it continue: see interrupt_entry.S.
 extern "C" char const hosted_interrupt_leaving[];
 extern "C" char const hosted_interrupt_left[];
 extern "C" void hosted_interrupt_again();

@@ -27,33 +27,33 @@ namespace hosted {
 enum class Request : u8 {
     none,
     idle,
-    console_write, ///< arguments: bytes in `transfer`
-    console_read,  ///< result: status in bits 8 to 15, the byte in bits 0 to 7
-    result_write,  ///< arguments: bytes in `transfer`
-    entropy,       ///< arguments: bytes wanted in `transfer`
-    mmu_activate,  ///< arguments: root
-    mmu_flush,     ///< arguments: address, size
-    mmu_stale,     ///< result: translations that the tables do not bear out
-    pci_read,      ///< arguments: a packed PciAccess; result: what it reads
-    pci_write,     ///< arguments: a packed PciAccess, the value
-    notify,        ///< arguments: the slot of a processor for which something is pending
-    yield,         ///< the caller spins: others may need the processor of the host
-    line_route,    ///< arguments: a line, a packed LineRoute
-    line_mask,     ///< arguments: a line, whether it is masked
-    line_end,      ///< arguments: the vector of a level that has been dealt with
+    console_write,   ///< arguments: bytes in `transfer`
+    console_read,    ///< result: status in bits 8 to 15, the byte in bits 0 to 7
+    result_write,    ///< arguments: bytes in `transfer`
+    entropy,         ///< arguments: bytes wanted in `transfer`
+    mmu_activate,    ///< arguments: root
+    mmu_flush,       ///< arguments: address, size
+    mmu_stale,       ///< result: translations that the tables do not bear out
+    pci_read,        ///< arguments: a packed PciAccess; result: what it reads
+    pci_write,       ///< arguments: a packed PciAccess, the value
+    notify,          ///< arguments: the slot of a processor for which something is pending
+    yield,           ///< the caller spins: others may need the processor of the host
+    line_route,      ///< arguments: a line, a packed LineRoute
+    line_mask,       ///< arguments: a line, whether it is masked
+    line_end,        ///< arguments: the vector of a level that has been dealt with
     processor_start, ///< arguments: a StartRequest in `transfer`; result: see result_of
     processor_halt,
-    counter_has,   ///< arguments: the event; result: whether the host counts it
-    counter_start, ///< arguments: the event; result: see result_of
-    counter_read,  ///< arguments: the event; result: see result_of; arguments[0] becomes the count
-    counter_stop,  ///< arguments: the event; result: see result_of
+    counter_has,    ///< arguments: the event; result: whether the host counts it
+    counter_start,  ///< arguments: the event; result: see result_of
+    counter_read,   ///< arguments: the event; result: see result_of; arguments[0] becomes the count
+    counter_stop,   ///< arguments: the event; result: see result_of
     clock_adopt,    ///< time begins
     clock_describe, ///< arguments become: Hz of the counter, error in ppm; result: it is invariant
     clock_common,   ///< result: the time by a clock of the host that all processors share
     clock_distrust, ///< result: whether there is such a clock
     clock_set,      ///< the deadline lies before what the host's timer is set to
     clock_wall,     ///< result: nanoseconds since 1970
-    power_exit,    ///< arguments: status
+    power_exit,     ///< arguments: status
     power_reset,
     crash, ///< never asked for: the machine ended a kernel that no fault can be delivered to
 };
@@ -89,7 +89,8 @@ struct GuestCpu;
 struct GuestMachine {
     GuestCpu* processors[cpus_max] = {}; ///< by CpuId; set when one is started
     bool has_controller = false;         ///< the kernel has adopted it
-    u64 common_clock_offset_ns = 0; ///< by which the host's clock is ahead, where no counter is used
+    u64 common_clock_offset_ns =
+        0; ///< by which the host's clock is ahead, where no counter is used
 };
 
 /// The deadline of a processor. Its own thread alone uses it, the signal handler included.
@@ -101,7 +102,7 @@ struct Deadline {
 
 struct GuestCpu : CpuBlock {
     GuestMachine* machine = nullptr;
-    u32 slot = 0;          ///< which of the machine's processors it is
+    u32 slot = 0; ///< which of the machine's processors it is
     hal::CoreClass core_class = hal::CoreClass::uniform;
     u64 kernel_stack = 0;  ///< saved stack pointer of the kernel, while the machine runs
     u64 machine_stack = 0; ///< saved stack pointer of the machine, while the kernel runs
@@ -131,8 +132,8 @@ inline GuestCpu& guest_cpu() {
     return static_cast<GuestCpu&>(cpu_block());
 }
 
-/// Interrupts are disabled on this processor while it lives: the caller stays on it, and nobody else
-/// uses what a request is made with.
+/// Interrupts are disabled on this processor while it lives: the caller stays on it, and nobody
+/// else uses what a request is made with.
 class Undisturbed {
 public:
     Undisturbed() : m_before(hal::Interrupt::disable()), m_cpu(guest_cpu()) {}
@@ -151,8 +152,8 @@ private:
 /// interrupts disabled.
 void exit_to_machine(GuestCpu& cpu, Request request, u64 first = 0, u64 second = 0);
 
-/// A switch between stacks is over: what has been held back meanwhile is delivered, if interrupts are
-/// enabled. Kernel code only.
+/// A switch between stacks is over: what has been held back meanwhile is delivered, if interrupts
+/// are enabled. Kernel code only.
 inline void end_switch() {
     set_flag<switching_flag>(false);
     hal::Interrupt::poll();

@@ -98,8 +98,7 @@ Result<void> Controller::route(Line line, Route const& route) {
     if (!may_be_given_out(route.vector)) {
         return Error::invalid_argument;
     }
-    LineRoute const packed{
-        .vector = route.vector, .slot = target->slot, .trigger = route.trigger};
+    LineRoute const packed{.vector = route.vector, .slot = target->slot, .trigger = route.trigger};
     exit_to_machine(self.cpu(), Request::line_route, line.value, pack(packed));
     return {};
 }

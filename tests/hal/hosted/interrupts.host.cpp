@@ -6,8 +6,11 @@
 #include "hal/interrupt.hpp"
 #include "hal/power.hpp"
 #include "tests/hal/hosted/probe.hpp"
+#include "tests/hal/hosted/register_loop.hpp"
 
 #include <gtest/gtest.h>
+
+#include <isa/cpuid.hpp>
 
 namespace {
 
@@ -139,6 +142,44 @@ TEST(HostedInterrupt, DeadlinesFireOnceAndNotBeforeTheirTime) {
     ASSERT_EQ(run_probe(seen).kind, Stop::Kind::exited);
     EXPECT_EQ(seen.fired, 200u);
     EXPECT_EQ(seen.early, 0u);
+}
+
+/// One deadline after the other, while a computation without a safe point runs.
+struct Alarms : Probe {
+    static constexpr u64 wanted = 20'000;
+    u64 fired = 0, wrong_registers = 0;
+    alignas(64) u8 pattern[512] = {};
+
+    void arm() { hal::Clock::arm({hal::Clock::now().value + 3'000}); }
+};
+
+TEST(HostedInterrupt, AComputationKeepsItsRegisters) {
+    if (!isa::has(isa::decode(isa::read_cpuid()), isa::Feature::avx2)) {
+        GTEST_SKIP() << "the host has no AVX2";
+    }
+    Alarms alarms;
+    for (usize i = 0; i < sizeof(alarms.pattern); ++i) {
+        alarms.pattern[i] = static_cast<u8>(i * 7 + 1);
+    }
+    alarms.on_interrupt = [](Probe& probe, hal::Interruption const& interruption) {
+        auto& it = static_cast<Alarms&>(probe);
+        ++it.fired;
+        it.arm();
+        Controller::acknowledge(interruption.vector);
+    };
+    alarms.body = [](Probe& probe, hal::BootInfo const&) {
+        auto& it = static_cast<Alarms&>(probe);
+        it.open_interrupts();
+        InterruptState const before = Interrupt::disable();
+        it.arm();
+        Interrupt::restore(before);
+        while (__atomic_load_n(&it.fired, __ATOMIC_RELAXED) < Alarms::wanted) {
+            it.wrong_registers += register_loop(20'000, it.pattern); // no safe point in there
+        }
+    };
+    ASSERT_EQ(run_probe(alarms).kind, Stop::Kind::exited);
+    EXPECT_GE(alarms.fired, Alarms::wanted);
+    EXPECT_EQ(alarms.wrong_registers, 0u);
 }
 
 TEST(HostedInterrupt, IdleWaitsForADeadline) {

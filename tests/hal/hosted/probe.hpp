@@ -48,6 +48,8 @@ struct Probe {
     void set_entry(u64 virtual_address, u64 entry, unsigned level = 0);
     void
     map(u64 virtual_address, u64 frame, hal::Access access, unsigned level = 0, bool global = true);
+    /// Starts processor `id` with stacks of its own; it runs `on_processor`, then halts.
+    Result<void> start_processor(u32 id, hal::BootInfo const& info);
     /// Takes the interrupt controller and the clock over, and lets interrupts through.
     void open_interrupts();
     /// Calls function(argument); true if it returned, false if a fault was recovered from.

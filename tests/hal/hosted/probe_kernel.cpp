@@ -62,6 +62,28 @@ void Probe::open_interrupts() {
     hal::Interrupt::restore(hal::InterruptState::enabled);
 }
 
+Result<void> Probe::start_processor(u32 id, hal::BootInfo const& info) {
+    constexpr u64 stack_bytes = u64{64} << 10;
+    u64 const exception_bytes = hal::Processors::exception_stack_bytes().value;
+    u64 const base = info.stack_base.value + (u64{16} << 20) + id * (u64{1} << 20);
+    auto const map_stack = [&](u64 bottom, u64 size) {
+        for (u64 offset = 0; offset < size; offset += page_size.value) {
+            map(bottom + offset, take_frame(), hal::Access::write);
+        }
+        return std::span(reinterpret_cast<std::byte*>(bottom), size);
+    };
+    hal::ProcessorStart start{
+        .id = {id},
+        .hardware_id = id,
+        .stack = map_stack(base, stack_bytes),
+        .exception_stacks = {},
+        .area = {},
+        .low = {},
+        .per_cpu = hal::Cpu::per_cpu()};
+    start.exception_stacks[0] = map_stack(base + 2 * stack_bytes, exception_bytes);
+    return hal::Processors::start(start);
+}
+
 bool Probe::guarded(void (*function)(void*), void* function_argument) {
     hal::RecoveryPoint here{};
     hal::RecoveryPoint* const before = point;

@@ -329,11 +329,11 @@ void measure_copy_as_stream(benchmark::State& state) {
 
 using isa::Feature;
 
-BENCHMARK(measure_prefault)->Name("tensor_prefault/ours");
-BENCHMARK(measure_stream<Stream::copy>)->Name("tensor_prefault/stream_copy");
-BENCHMARK(measure_stream<Stream::scale>)->Name("tensor_prefault/stream_scale");
-BENCHMARK(measure_stream<Stream::add>)->Name("tensor_prefault/stream_add");
-BENCHMARK(measure_stream<Stream::triad>)->Name("tensor_prefault/stream_triad");
+BENCHMARK(measure_prefault)->Name("tensor_prefault_as_stream/ours");
+BENCHMARK(measure_stream<Stream::copy>)->Name("tensor_prefault_as_stream/stream_copy");
+BENCHMARK(measure_stream<Stream::scale>)->Name("tensor_prefault_as_stream/stream_scale");
+BENCHMARK(measure_stream<Stream::add>)->Name("tensor_prefault_as_stream/stream_add");
+BENCHMARK(measure_stream<Stream::triad>)->Name("tensor_prefault_as_stream/stream_triad");
 
 BENCHMARK(measure_copy_as_stream)->Name("tensor_copy_as_stream/ours");
 BENCHMARK(measure_stream<Stream::copy>)->Name("tensor_copy_as_stream/stream_copy");
@@ -342,14 +342,14 @@ BENCHMARK(measure_stream<Stream::add>)->Name("tensor_copy_as_stream/stream_add")
 BENCHMARK(measure_stream<Stream::triad>)->Name("tensor_copy_as_stream/stream_triad");
 
 // The prefault beside loops that do nothing but write, which STREAM has none of.
-BENCHMARK(measure_prefault)->Name("tensor_fill/ours");
-BENCHMARK(measure_fill<fill_glibc, Feature::sse2>)->Name("tensor_fill/glibc");
-BENCHMARK(measure_fill<fill_stosb, Feature::sse2>)->Name("tensor_fill/stosb");
-BENCHMARK(measure_fill<fill_words, Feature::sse2>)->Name("tensor_fill/words");
-BENCHMARK(measure_fill<fill_sse2_past, Feature::sse2>)->Name("tensor_fill/sse2_past");
-BENCHMARK(measure_fill<fill_avx2, Feature::avx2>)->Name("tensor_fill/avx2");
-BENCHMARK(measure_fill<fill_avx2_past, Feature::avx2>)->Name("tensor_fill/avx2_past");
-BENCHMARK(measure_fill<fill_avx512_past, Feature::avx512f>)->Name("tensor_fill/avx512_past");
+BENCHMARK(measure_prefault)->Name("tensor_prefault/ours");
+BENCHMARK(measure_fill<fill_glibc, Feature::sse2>)->Name("tensor_prefault/glibc");
+BENCHMARK(measure_fill<fill_stosb, Feature::sse2>)->Name("tensor_prefault/stosb");
+BENCHMARK(measure_fill<fill_words, Feature::sse2>)->Name("tensor_prefault/words");
+BENCHMARK(measure_fill<fill_sse2_past, Feature::sse2>)->Name("tensor_prefault/sse2_past");
+BENCHMARK(measure_fill<fill_avx2, Feature::avx2>)->Name("tensor_prefault/avx2");
+BENCHMARK(measure_fill<fill_avx2_past, Feature::avx2>)->Name("tensor_prefault/avx2_past");
+BENCHMARK(measure_fill<fill_avx512_past, Feature::avx512f>)->Name("tensor_prefault/avx512_past");
 
 #define TWOFOLD_COPY(loop, feature)                                                                \
     BENCHMARK(measure_copy<copy_##loop, feature, whole.value>)->Name("tensor_copy/" #loop);        \

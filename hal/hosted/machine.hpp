@@ -151,6 +151,8 @@ public:
     void request_stop(siginfo_t const& info, ucontext_t& context);
     /// Drives a line of the interrupt controller, as a device does. Any thread.
     void drive_line(u32 line, bool is_asserted);
+    /// Whether the whole kernel is at rest: the boot processor, and no other has been started.
+    bool is_at_rest() const { return m_at_rest && !has_started_others(); }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake();
@@ -176,12 +178,13 @@ private:
 
     std::expected<void, std::string> make_processors();
     std::expected<void, std::string> power_on();
-    void prepare_processor(u32 slot);
+    void prepare_processor(u32 slot, u64 power_on_cycles);
     void forget_translations();
     Next run_kernel(Processor& processor);
     Next run_guarded(Processor& processor);
     void run_thread(Processor& processor);
     Result<void> start_processor(Processor& by);
+    void wait_in_vain(Processor& by);
     void halt_processor(Processor& processor);
     void end_run(Processor& by, Stop stop, std::exception_ptr error);
     void ask_boot_processor();
@@ -196,6 +199,8 @@ private:
     void answer_console(GuestCpu& cpu);
     void answer_entropy(GuestCpu& cpu);
     void answer_device(GuestCpu& cpu);
+    void tell_devices(GuestCpu const& cpu, u64 address);
+    void deliver_message(PhysAddr address, u32 data);
     void answer_counter(Processor& processor);
     void raise(std::optional<LineRoute> const& route);
     static Stop stop_of(GuestCpu const& cpu);

@@ -81,13 +81,12 @@ Result<AddressSpace> AddressSpace::create(SharedFrames& frames, PhysAddr kernel_
 Result<AddressSpace>
 AddressSpace::adopt(SharedFrames& frames, PhysAddr root, hal::KernelLayout const& windows) {
     AddressSpace space(frames, root, root, Owner::kernel, windows);
-    {
-        Work work(frames);
-        sync::SpinLockGuard const guard(space.m_lock, sync::save_interrupts);
-        for (hal::Window const& window : {windows.heap, windows.stacks, windows.views}) {
-            TRY(space.adopt_window(window, work));
-        }
+    space.m_lock.assert_held(); // nobody else has it yet
+    Work work(frames);
+    for (hal::Window const& window : {windows.heap, windows.stacks, windows.views}) {
+        TRY(space.adopt_window(window, work));
     }
+    work.settle();
     return space;
 }
 
@@ -107,7 +106,7 @@ Result<void> AddressSpace::adopt_window(hal::Window const& window, Work& work) {
             return;
         }
         auto added = m_ranges.insert(run, work.stock);
-        if (!added && work.stock.is_short()) { // nobody else runs yet: nothing is lost by the lock
+        if (!added && work.stock.is_short()) {
             outcome = Table::prepare(work.stock);
             added = outcome ? m_ranges.insert(run, work.stock) : Result<Range*>(outcome.error());
         }
@@ -448,8 +447,8 @@ AddressSpace::insert_placed(Placement const& placement, Range const& range, Work
 void AddressSpace::clear() {
     if (m_owner == Owner::kernel) {
         // The tables stay in use; only what this object kept about them goes.
+        m_lock.assert_held(); // nobody else has it any more
         Work work(*m_frames);
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
         while (Range* const range = m_ranges.first()) {
             m_ranges.remove(*range, work.batch);
         }
@@ -457,17 +456,12 @@ void AddressSpace::clear() {
         return;
     }
     CHECK(!is_active());
-    {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        m_was_active = false; // nowhere any more: whoever changed to another space has dropped all
-    }
+    m_lock.assert_held();
+    m_was_active = false; // nowhere any more: whoever changed to another space has dropped all
     Bytes const everything = lower_half_end - VirtAddr{};
     Result<void> const taken = take_away({}, everything);
     CHECK(taken.has_value());
-    {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        CHECK(m_table.tables() == 0);
-    }
+    CHECK(m_table.tables() == 0);
     m_frames->release(m_root, 0);
     m_is_empty = true;
 }

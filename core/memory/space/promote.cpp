@@ -136,17 +136,18 @@ Result<Bytes> AddressSpace::gather(Promotion& promotion, VirtAddr at, Work& work
         return Error::busy;
     }
     PageAccess const access = m_ranges.find(at)->access;
+    PageAccess const lowered = access == PageAccess::read_write ? PageAccess::read : access;
     bool good = true;
     Bytes const size = page_size * gathered_at_once;
     m_table.rewrite(at, size, work.batch, [&](VirtAddr, Leaf& leaf, unsigned level) {
-        good = good && level == 0 && leaf.access == access && !m_frames->is_shared(leaf.frame, 0);
+        bool const may = leaf.access == access || leaf.access == PageAccess::read; // withheld
+        good = good && level == 0 && may && !m_frames->is_shared(leaf.frame, 0);
         if (!good) {
             return false;
         }
         m_frames->share(leaf.frame, 0);
         listed(promotion.list)[promotion.gathered++] = leaf.frame;
-        leaf.access = access == PageAccess::read_write ? PageAccess::read : access;
-        return access == PageAccess::read_write;
+        return std::exchange(leaf.access, lowered) != lowered;
     });
     ++m_sharings;
     return good ? Result<Bytes>(size) : Result<Bytes>(Error::busy);

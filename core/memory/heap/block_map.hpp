@@ -43,6 +43,11 @@ public:
     /// Whether a small block begins at `granule` that rests in a cache.
     bool is_resting(u64 granule) const { return resting_code(granule) - 1 < code_count - 1; }
 
+    /// As above, of `code`.
+    bool is_resting(u64 granule, u32 code) const {
+        return raw(granule) == ((kind_of(code) & ~live) | odd_bit(granule));
+    }
+
     void set_live(u64 granule, u32 code) { put(granule, kind_of(code) | odd_bit(granule)); }
     void set_resting(u64 granule, u32 code) {
         put(granule, (kind_of(code) & ~live) | odd_bit(granule));

@@ -283,20 +283,12 @@ void Heap<Backing, Environment>::spill(u32 code, std::span<u32 const> blocks) {
     if (blocks.empty()) {
         return;
     }
-    u64 const length = heap::code_granules(code);
     Locked const locked(*this);
-    heap::Run run{blocks[0], 0}; // what was allocated in a row often comes back in a row
     for (u32 const granule : blocks) {
-        CHECK(m_map.resting_code(granule) == code); // else it was handed out twice
+        CHECK(m_map.is_resting(granule, code)); // else it was handed out twice
         m_map.erase(granule);
-        if (granule == run.first + run.count) {
-            run.count += length;
-        } else {
-            m_space.give(run);
-            run = {granule, length};
-        }
     }
-    m_space.give(run);
+    m_space.give_many(heap::code_granules(code), blocks);
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>

@@ -50,6 +50,8 @@ enum class Request : u8 {
 
 inline constexpr usize transfer_bytes = 4096;
 inline constexpr u32 cpus_max = 64;
+/// For faults that cannot trust the stack they interrupted; a whole panic must fit.
+inline constexpr u64 emergency_stack_bytes = u64{128} << 10;
 
 struct GuestCpu;
 

@@ -8,8 +8,8 @@ namespace hal {
 
 using namespace hosted;
 
-Bytes Processors::area_bytes() {
-    return {0};
+Bytes Processors::exception_stack_bytes() {
+    return {emergency_stack_bytes};
 }
 
 u32 Processors::count_max() {

@@ -293,7 +293,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{
             "MoreThanHost", [](MachineConfig& c) { c.memory_bytes = memory_bytes_max; },
             "more than the host has to give"},
-        BadConfig{"ManyCpus", [](MachineConfig& c) { c.cpus = 2; }, "1 processor"},
+        BadConfig{"NoCpus", [](MachineConfig& c) { c.cpus = 0; }, "1 to 64 processors, not 0"},
+        BadConfig{
+            "ManyCpus", [](MachineConfig& c) { c.cpus = 1000; }, "1 to 64 processors, not 1000"},
         BadConfig{"NoSuchWindow", [](MachineConfig& c) { c.window = window_count; }, "no window"},
         BadConfig{"FewWays", [](MachineConfig& c) { c.tlb_ways = 1; }, "TLB ways"},
         BadConfig{

@@ -6,8 +6,10 @@
 namespace hal {
 
 struct Processors {
-    /// A stack for faults that cannot trust the one they interrupt.
-    static Bytes area_bytes();
+    static Bytes area_bytes() { return {0}; }
+    /// For faults that cannot trust the stack that they interrupt.
+    static u32 exception_stack_count() { return 1; }
+    static Bytes exception_stack_bytes();
     static Bytes low_bytes() { return {0}; }
     static u32 count_max();
     static void adopt_boot_processor(u32 hardware_id);

@@ -13,7 +13,7 @@ using test::TestFrames;
 
 namespace {
 
-constexpr VirtAddr base{0x4000'0000};
+constexpr VirtAddr place{0x4000'0000};
 
 /// The other processors, as a batch sees them.
 struct Others {
@@ -53,21 +53,21 @@ TEST(FlushBatch, TellsOthersBeforeFramesGoBack) {
     PhysAddr const block = test.frames.allocate(1).value();
     {
         FlushBatch batch(test.frames, FlushBatch::Reach::cached);
-        batch.note(base + 8_KiB, 4_KiB);
-        batch.note(base, 4_KiB);
+        batch.note(place + 8_KiB, 4_KiB);
+        batch.note(place, 4_KiB);
         batch.release(block, 1);
         EXPECT_EQ(others.told, 0u);
         EXPECT_EQ(test.frames.in_use(), 2u);
     }
     EXPECT_EQ(others.told, 1u);
-    EXPECT_EQ(others.first, base);
+    EXPECT_EQ(others.first, place);
     EXPECT_EQ(others.size, 12_KiB);
     EXPECT_EQ(others.in_use, 2u);
     EXPECT_EQ(test.frames.in_use(), 0u);
     {
         FlushBatch nothing(test.frames, FlushBatch::Reach::cached);
         FlushBatch nowhere(test.frames, FlushBatch::Reach::nowhere);
-        nowhere.note(base, 4_KiB);
+        nowhere.note(place, 4_KiB);
     }
     EXPECT_EQ(others.told, 1u);
 }
@@ -77,16 +77,16 @@ TEST(FlushBatch, ASpaceThatWasNeverActiveIsNowhere) {
     Others others(test.frames);
     PhysAddr const kernel_root = boot::current_kernel().space->space().root();
     AddressSpace space = AddressSpace::create(test.frames, kernel_root).value();
-    ASSERT_TRUE(space.map_zero(base, 64_KiB, PageAccess::read_write).has_value());
-    ASSERT_TRUE(put(space, base, 1).has_value());
-    ASSERT_TRUE(space.unmap(base, 4_KiB).has_value());
+    ASSERT_TRUE(space.map_zero(place, 64_KiB, PageAccess::read_write).has_value());
+    ASSERT_TRUE(put(space, place, 1).has_value());
+    ASSERT_TRUE(space.unmap(place, 4_KiB).has_value());
     EXPECT_EQ(others.told, 0u);
     // Once it was active somewhere, other processors may run in it, or have it cached.
-    ASSERT_TRUE(put(space, base + 8_KiB, 1).has_value());
+    ASSERT_TRUE(put(space, place + 8_KiB, 1).has_value());
     space.activate();
     boot::current_kernel().space->space().activate();
-    ASSERT_TRUE(space.unmap(base + 8_KiB, 4_KiB).has_value());
+    ASSERT_TRUE(space.unmap(place + 8_KiB, 4_KiB).has_value());
     EXPECT_EQ(others.told, 1u);
-    EXPECT_TRUE(others.first <= base + 8_KiB);
-    EXPECT_TRUE(base + 12_KiB <= others.first + others.size);
+    EXPECT_TRUE(others.first <= place + 8_KiB);
+    EXPECT_TRUE(place + 12_KiB <= others.first + others.size);
 }

@@ -18,7 +18,7 @@ struct LineRequest {
     hal::Line line;
     hal::Trigger trigger = hal::Trigger::edge;
     hal::Polarity polarity = hal::Polarity::high;
-    CpuId target;
+    CpuId target{};
 };
 
 struct MessageBinding {

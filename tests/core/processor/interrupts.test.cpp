@@ -199,10 +199,14 @@ TEST(Interrupts, LinesThatDoNotExist) {
     Seen seen;
     InterruptBinding const binding{.handler = first_half, .argument = &seen, .name = "line"};
     hal::Line const beyond{Controller::lines()};
-    EXPECT_EQ(interrupts().bind_line({.line = beyond}, binding).error(), Error::out_of_range);
+    EXPECT_EQ(
+        interrupts().bind_line({.line = beyond, .target = {}}, binding).error(),
+        Error::out_of_range);
     EXPECT_EQ(interrupts().mask_line(beyond).error(), Error::not_found);
     EXPECT_EQ(interrupts().unmask_line(beyond).error(), Error::not_found);
-    EXPECT_EQ(interrupts().bind_line({.line = beyond}, {}).error(), Error::invalid_argument);
+    EXPECT_EQ(
+        interrupts().bind_line({.line = beyond, .target = {}}, {}).error(),
+        Error::invalid_argument);
 }
 
 TEST(Interrupts, AStormIsSilencedAndSaidOnce) {

@@ -95,13 +95,14 @@ Result<void> begin_interrupts(Kernel& kernel, InterruptDescription const& descri
     for (hal::Line const line : description.non_maskable_lines) {
         TRY(kernel.interrupts.reserve_line(line));
     }
-    TRY(kernel.interrupts.open(kernel.cpus, report_storm, &kernel));
+    kernel.interrupts.open(kernel.cpus, report_storm, &kernel);
     TRY(kernel.interrupts.bind(
         hal::Clock::vector(),
         {.handler = take_deadline, .name = "deadlines", .may_come_often = true}));
     auto const calls = TRY(kernel.interrupts.bind_any(
         {.handler = take_call, .name = "calls", .may_come_often = true}));
     kernel.cpus.use_vector(calls);
+    TRY(kernel.interrupts.tell_of_storms());
     return open_worker(kernel, this_cpu());
 }
 

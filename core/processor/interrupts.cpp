@@ -33,12 +33,15 @@ void note_handling(
     }
 }
 
-Result<void> Interrupts::open(CpuSet& cpus, Reporter reporter, void* object) {
+void Interrupts::open(CpuSet& cpus, Reporter reporter, void* object) {
     CHECK(m_cpus == nullptr && reporter != nullptr);
     m_cpus = &cpus;
     m_reporter = reporter;
     m_reporter_object = object;
     m_table.open(hal::Controller::vectors(), hal::Controller::spurious());
+}
+
+Result<void> Interrupts::tell_of_storms() {
     m_teller = TRY(m_table.bind_any(
         {.handler = [](void*, hal::Interruption const&) { return Handling::not_mine; },
          .argument = this,

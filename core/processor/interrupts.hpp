@@ -54,8 +54,10 @@ public:
     Interrupts& operator=(Interrupts const&) = delete;
 
     /// The machine's controllers have been adopted. `reporter` is called in context work. Once.
-    /// Errors: those of bind_any.
-    Result<void> open(CpuSet& cpus, Reporter reporter, void* object);
+    void open(CpuSet& cpus, Reporter reporter, void* object);
+    /// Takes a vector for what tells of storms; once the kernel's fixed ones are bound, before
+    /// interrupts come. Errors: those of bind_any.
+    Result<void> tell_of_storms();
     bool is_open() const { return m_table.is_open(); }
 
     /// Binding of vectors; see InterruptTable.

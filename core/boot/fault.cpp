@@ -43,11 +43,15 @@ bool resolve_page_fault(Kernel& kernel, hal::Fault const& fault) {
     }
     bool const is_ours = fault.kind == hal::FaultKind::page && !fault.cause.reserved &&
                          !fault.cause.user && kernel.space.has_value();
-    return is_ours &&
-           kernel.space
-               ->resolve(
-                   fault.address, {.write = fault.cause.write, .execute = fault.cause.execute})
-               .has_value();
+    if (!is_ours) {
+        return false;
+    }
+    // With interrupts as they were where it happened: to make a page takes long.
+    hal::Interrupt::restore(fault.interrupts);
+    Result<void> const resolved = kernel.space->resolve(
+        fault.address, {.write = fault.cause.write, .execute = fault.cause.execute});
+    static_cast<void>(hal::Interrupt::disable());
+    return resolved.has_value();
 }
 
 /// Whether a non-maskable interrupt is that of another processor, which panics and stops this one.

@@ -19,6 +19,9 @@ unsigned order_for(u64 pages, Bytes alignment) {
 
 constexpr FrameState single = FrameState::allocated(0);
 
+/// Pieces of zones that one refill takes: where free frames lie scattered it takes fewer of them.
+constexpr u32 runs_at_once = 8;
+
 } // namespace
 
 Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
@@ -43,16 +46,25 @@ Result<void> BuddyFrames::free(PhysAddr address, unsigned order) {
     if (order == 0 && is_aligned(address, page_size)) [[likely]] {
         FrameNumber const frame = frame_of(address);
         BuddyZone* const zone = zone_of(frame);
-        sync::InterruptGuard const guard;
-        Magazine& magazine = m_magazines.local(guard);
-        bool const keep = zone != nullptr && zone->is_cached_by(magazine.node()) &&
-                          zone->change_state(frame, single, FrameState::cached());
-        if (keep) [[likely]] {
-            if (magazine.wants_drain()) [[unlikely]] {
-                make_room(magazine);
+        bool drains_all = false;
+        bool keep = false;
+        {
+            sync::InterruptGuard const guard;
+            Magazine& magazine = m_magazines.local(guard);
+            keep = zone != nullptr && zone->is_cached_by(magazine.node()) &&
+                   zone->change_state(frame, single, FrameState::cached());
+            if (keep) [[likely]] {
+                if (magazine.wants_drain()) [[unlikely]] {
+                    drains_all = make_room(magazine);
+                }
+                magazine.push(frame);
+                magazine.frees.add_one();
             }
-            magazine.push(frame);
-            magazine.frees.add_one();
+        }
+        if (drains_all) [[unlikely]] {
+            drain();
+        }
+        if (keep) [[likely]] {
             return {};
         }
     }
@@ -77,10 +89,12 @@ Result<void> BuddyFrames::free_order(PhysAddr address, unsigned order) {
     return free_slowly(frame_of(address), u64{1} << order);
 }
 
-void BuddyFrames::make_room(Magazine& magazine) {
+/// True: the rest of the magazine was asked for too.
+bool BuddyFrames::make_room(Magazine& magazine) {
     bool const all = magazine.drain_asked();
-    drain_oldest(magazine, all ? magazine.count() : magazine.batch());
+    drain_oldest(magazine, Magazine::drained_at_once);
     magazine.drain_done();
+    return all;
 }
 
 Result<PhysAddr> BuddyFrames::allocate(FrameRequest const& request) {
@@ -120,6 +134,8 @@ Result<void> BuddyFrames::split(PhysAddr address, unsigned order) {
     for (FrameNumber frame = first; frame < first + pages; ++frame) {
         zone.set_state(frame, FrameState::allocated(0));
     }
+    sync::InterruptGuard const guard;
+    m_magazines.local(guard).allocations.add(pages - 1); // one was counted
     return {};
 }
 
@@ -192,16 +208,43 @@ Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request) {
     });
 }
 
+/// The lowest of the runs that lie around the two lowest free blocks of each order, so that the odd
+/// rest that one run left behind begins the next one, however they are aligned; or any run at all.
+/// The lock is taken for one block at a time.
+Result<FrameNumber>
+BuddyFrames::find_run(BuddyZone& zone, BuddyZone::RunShape const& run, RunSearch search) {
+    constexpr unsigned low_candidates = 2;
+    bool const any = search == RunSearch::any;
+    std::optional<FrameNumber> lowest;
+    BuddyZone::RunSearch state = BuddyZone::start_search(run);
+    while (!BuddyZone::is_over(state)) {
+        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        auto const begin =
+            zone.look_around_next(run, state, any ? BuddyZone::candidates_max : low_candidates);
+        if (begin && (!lowest || begin.value() < *lowest)) {
+            lowest = begin.value();
+            if (any) {
+                break;
+            }
+        }
+    }
+    return lowest ? Result<FrameNumber>(*lowest) : Error::out_of_memory;
+}
+
 Result<FrameNumber> BuddyFrames::take_run(FrameRequest const& request, RunSearch search) {
+    constexpr int attempts = 4; // others may take what was found
     BuddyZone::RunShape const run{
         request.pages, request.alignment / page_size, frame_of(request.limit)};
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
-        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
-        FrameNumber const begin =
-            TRY(search == RunSearch::lowest ? zone.find_low_run(run) : zone.find_run(run));
-        TRY(zone.take_at(begin, begin + run.pages));
-        zone.mark_allocated(begin, begin + run.pages);
-        return begin;
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            FrameNumber const begin = TRY(find_run(zone, run, search));
+            sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+            if (zone.take_at(begin, begin + run.pages)) {
+                zone.mark_allocated(begin, begin + run.pages);
+                return begin;
+            }
+        }
+        return Error::out_of_memory;
     });
 }
 
@@ -223,21 +266,23 @@ bool BuddyFrames::refill(Magazine& magazine) {
         if (!zone.is_cached_by(magazine.node())) {
             continue;
         }
-        FrameNumber taken[Magazine::capacity_max];
-        u32 count = 0;
+        BuddyZone::Run taken[runs_at_once];
+        u32 runs = 0;
         {
             sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_are_off);
-            while (count < magazine.batch()) {
-                auto const frame = zone.take(0, zone.end());
-                if (!frame) {
+            for (u32 count = 0; count < magazine.batch() && runs < runs_at_once; ++runs) {
+                taken[runs] = zone.take_singles(magazine.batch() - count, FrameState::cached());
+                if (taken[runs].count == 0) {
                     break;
                 }
-                zone.set_state(frame.value(), FrameState::cached());
-                taken[count++] = frame.value();
+                count += taken[runs].count;
             }
         }
-        while (count > 0) { // the lowest is pushed last and handed out first
-            magazine.push(taken[--count]);
+        while (runs > 0) { // the lowest is pushed last and handed out first
+            BuddyZone::Run const& run = taken[--runs];
+            for (u32 left = run.count; left > 0; --left) {
+                magazine.push(run.first + left - 1);
+            }
         }
         if (!magazine.empty()) {
             magazine.refills.add_one();
@@ -269,10 +314,14 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
 }
 
 void BuddyFrames::drain() {
-    sync::InterruptGuard const guard;
-    Magazine& magazine = m_magazines.local(guard);
-    drain_oldest(magazine, magazine.count());
-    magazine.drain_done();
+    bool is_empty = false;
+    while (!is_empty) { // interrupts may come between
+        sync::InterruptGuard const guard;
+        Magazine& magazine = m_magazines.local(guard);
+        drain_oldest(magazine, Magazine::drained_at_once);
+        magazine.drain_done();
+        is_empty = magazine.empty();
+    }
 }
 
 void BuddyFrames::ask_all_to_drain() {
@@ -346,7 +395,6 @@ FrameStatistics BuddyFrames::statistics() const {
 FrameDefect BuddyFrames::validate() const {
     u64 cached = 0;
     for (BuddyZone const* const zone : m_zones) {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
         if (FrameDefect const defect = zone->validate(); defect.found()) {
             return defect;
         }

@@ -71,13 +71,15 @@ private:
 
     Result<FrameNumber> take_block(FrameRequest const& request);
     Result<FrameNumber> take_run(FrameRequest const& request, RunSearch search);
+    static Result<FrameNumber>
+    find_run(BuddyZone& zone, BuddyZone::RunShape const& run, RunSearch search);
     Result<FrameNumber> take_there(FrameRequest const& request);
     Result<FrameNumber> take(FrameRequest const& request);
     // Out of line, so that what runs for every frame stays short.
     [[gnu::noinline]] Result<PhysAddr> allocate_order(unsigned order);
     [[gnu::noinline]] Result<void> free_order(PhysAddr address, unsigned order);
     [[gnu::noinline]] bool refill(Magazine& magazine);
-    [[gnu::noinline]] void make_room(Magazine& magazine);
+    [[gnu::noinline]] bool make_room(Magazine& magazine);
     void drain_oldest(Magazine& magazine, u32 number);
     Result<PhysAddr> allocate_slowly(FrameRequest const& request);
     Result<void> free_slowly(FrameNumber frame, u64 pages);

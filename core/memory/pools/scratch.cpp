@@ -83,7 +83,7 @@ ScratchBuffers::~ScratchBuffers() {
         CHECK(m_slots.of({cpu}).taken.load(relaxed) == 0);
     }
     AddressSpace& space = m_space->space();
-    if (space.find(m_base) != nullptr) {             // null: not even the first guard was made
+    if (space.find(m_base)) {                        // else: not even the first guard was made
         space.unmap(m_base, extent(cpus())).value(); // whole ranges: nothing to cut
     }
 }

@@ -15,9 +15,6 @@ void FlushBatch::note(VirtAddr address, Bytes size) {
 }
 
 void FlushBatch::release(PhysAddr block, unsigned order) {
-    if (m_waiting.full()) {
-        finish();
-    }
     m_waiting.push_back({block, order}).value();
 }
 

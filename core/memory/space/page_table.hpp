@@ -10,7 +10,11 @@
 // operation leaves the tables as they were, but for leaves that were divided.
 //
 // An entry that was present is noted in the caller's FlushBatch when it changes; a table is given
-// back through it, after the flush. One user at a time; the processor may walk meanwhile.
+// back through it, after the flush. Tables come from the caller's FrameStock: one that is prepared
+// lets an operation fail with `busy` before it changes anything, and begin again with what it
+// lacked. How many entries of a table are present is counted in the word that SharedFrames keeps
+// for its frame, so that nobody has to look for the last one. One user at a time; processors walk
+// meanwhile.
 //
 // Source of the idea: one engine over tiny codecs, NOVA's page tables (hip, src/ptab.cpp) and
 // Asterinas OSTD; written anew.
@@ -18,6 +22,7 @@
 
 #include "core/memory/space/access.hpp"
 #include "core/memory/space/flush_batch.hpp"
+#include "core/memory/space/frame_stock.hpp"
 #include "core/memory/space/table_access.hpp"
 
 #include <array>
@@ -62,6 +67,11 @@ public:
 
     enum class Root : u8 { free, fixed };
 
+    /// How much one call may do before it returns: a leaf costs `leaf_cost`, an entry that is not
+    /// present 1. What comes back is how many bytes were passed.
+    static constexpr u64 unlimited = ~u64{0};
+    static constexpr u64 leaf_cost = 4;
+
     /// Edits the tables under `root`, which is a table already. `frames` must outlive this.
     PageTable(SharedFrames& frames, PhysAddr root, Root kind, Access access = {})
         : m_frames(&frames), m_access(access), m_root(root), m_kind(kind) {}
@@ -77,9 +87,16 @@ public:
     u64 tables() const { return m_tables; }
 
     /// Maps one page of `level` at `address`. Errors: invalid_argument (alignment, level),
-    /// out_of_range (not canonical), already_exists (something is mapped there), out_of_memory.
-    /// O(levels).
-    Result<void> map(VirtAddr address, Leaf const& leaf, unsigned level);
+    /// out_of_range (not canonical), already_exists (something is mapped there), out_of_memory,
+    /// busy (the stock is short). O(levels).
+    Result<void> map(VirtAddr address, Leaf const& leaf, unsigned level, FrameStock& stock);
+    /// The same with tables that are allocated at once.
+    Result<void> map(VirtAddr address, Leaf const& leaf, unsigned level) {
+        FrameStock stock(*m_frames, FrameStock::Mode::on_demand);
+        return map(address, leaf, level, stock);
+    }
+    /// Gets a stock what it lacks, filled. Without any lock. Errors: out_of_memory. O(entries).
+    static Result<void> prepare(FrameStock& stock);
 
     /// Whether a page of `level` could be mapped at `address`. O(levels).
     bool is_free(VirtAddr address, unsigned level) {
@@ -92,32 +109,60 @@ public:
     /// Calls visit(page address, leaf, level) for each leaf that begins in [address, address +
     /// size), or holds `address`, in ascending order. O(leaves + holes).
     template<class Visit>
-    void for_each_leaf(VirtAddr address, Bytes size, Visit&& visit);
+    Bytes for_each_leaf(VirtAddr address, Bytes size, Visit&& visit, u64 budget = unlimited);
+
+    /// Looks for the first leaf that holds `address` or begins after it in [address, address +
+    /// size); how many bytes before it were passed comes back, all of them where there is none.
+    Bytes next_leaf(
+        VirtAddr address, Bytes size, std::optional<Translation>& found, u64 budget = unlimited);
 
     /// Takes the leaves of a range away, calling removed(page address, leaf, level) for each. No
     /// leaf may cross an end of the range (split_at). Tables that become empty go too. O(leaves +
     /// holes).
     template<class Removed>
-    void unmap(VirtAddr address, Bytes size, FlushBatch& batch, Removed&& removed);
+    Bytes unmap(
+        VirtAddr address, Bytes size, FlushBatch& batch, Removed&& removed, u64 budget = unlimited);
 
     /// Calls change(page address, leaf&, level) for each leaf of a range, and writes it back where
     /// that returns true. No leaf may cross an end of the range. O(leaves + holes).
     template<class Change>
-    void rewrite(VirtAddr address, Bytes size, FlushBatch& batch, Change&& change);
+    Bytes rewrite(
+        VirtAddr address, Bytes size, FlushBatch& batch, Change&& change, u64 budget = unlimited);
 
-    /// Divides leaves until none crosses `boundary`, which is page-aligned. Errors: out_of_memory;
-    /// what is mapped stays the same in any case. O(levels * entries).
-    Result<void> split_at(VirtAddr boundary, FlushBatch& batch);
+    /// Replaces the leaf of `level` at `page` by `leaf`, with no moment at which one processor sees
+    /// the old page and another the new one. O(levels), and a flush.
+    void replace(VirtAddr page, unsigned level, Leaf const& leaf, FlushBatch& batch);
 
-    /// The same for the one leaf that crosses `boundary`, with `table` as the new table: a frame of
-    /// the engine's SharedFrames that becomes its own. O(entries).
+    /// Divides leaves until none crosses `boundary`, which is page-aligned. Errors: out_of_memory,
+    /// busy (the stock is short); what is mapped stays the same in any case. O(levels).
+    Result<void> split_at(VirtAddr boundary, FlushBatch& batch, FrameStock& stock);
+    /// The same with tables that are allocated at once. O(levels * entries).
+    Result<void> split_at(VirtAddr boundary, FlushBatch& batch) {
+        FrameStock stock(*m_frames, FrameStock::Mode::on_demand);
+        return split_at(boundary, batch, stock);
+    }
+
+    /// What a table must hold that divides the leaf which crosses `boundary`; nothing if none does.
+    /// O(levels).
+    std::optional<FrameStock::Content> division_at(VirtAddr boundary);
+    /// Fills a frame, reached through the linear window. O(entries).
+    static void fill_table(PhysAddr table, FrameStock::Content const& content);
+    /// Divides the one leaf that crosses `boundary`, with `table` as the new table: a frame of the
+    /// engine's SharedFrames, filled with what division_at says, that becomes its own. O(levels).
     void split_with(VirtAddr boundary, PhysAddr table, FlushBatch& batch);
+
+    /// Whether a table of `level - 1` is linked at `address` that is full. O(levels).
+    bool is_full(VirtAddr address, unsigned level);
+    /// Takes a full table of leaves away and puts `leaf` in its place, as `replace` does.
+    /// O(levels), and a flush.
+    void replace_table(VirtAddr address, unsigned level, Leaf const& leaf, FlushBatch& batch);
 
     /// Joins the leaves below `address` into one of `level`: all there, alike, and contiguous in
     /// physical memory from a multiple of its size on. False if they are not. O(entries).
     bool promote(VirtAddr address, unsigned level, FlushBatch& batch);
 
-    /// Makes sure that there is a table for `address` below the root. Only for a fixed root.
+    /// Makes sure that there is a table for `address` below the root, and counts the entries of all
+    /// tables below that. Only for a fixed root, before anything is changed. O(tables).
     Result<void> fix_root_entry(VirtAddr address);
 
 private:
@@ -133,13 +178,20 @@ private:
             m_access.entries(table, address, level), usize{entries})[Codec::index(address, level)];
     }
     Position locate(VirtAddr address, unsigned lowest = 0);
-    void pass_holes(Position& at, u64& page, u64 last);
-    Result<void> add_table(Position& at, VirtAddr address);
-    void split(Position const& at, VirtAddr address, PhysAddr table, FlushBatch& batch);
-    bool is_empty(PhysAddr table, VirtAddr address, unsigned level);
+    void descend(Position& at, VirtAddr address, unsigned lowest);
+    u64 pass_holes(Position& at, u64& page, u64 last, u64 most);
+    void count_entries(Position const& at, i32 more) {
+        count_entries(at.tables[at.level], at.level, more);
+    }
+    void count_entries(PhysAddr table, unsigned level, i32 more);
+    void adopt_table(PhysAddr table, unsigned level);
+    Result<PhysAddr> take_table(FrameStock& stock, FrameStock::Content const& content);
+    void fill(TableEntry* table, FrameStock::Content const& content);
+    Result<void> add_table(Position& at, VirtAddr address, FrameStock& stock);
+    void link_parts(Position const& at, VirtAddr address, PhysAddr table, FlushBatch& batch);
     void prune(Position const& at, VirtAddr address, FlushBatch& batch);
     template<class Step>
-    void walk(VirtAddr address, Bytes size, Step&& step);
+    Bytes walk(VirtAddr address, Bytes size, u64 budget, Step&& step);
     static Leaf decode(u64 entry, unsigned level) {
         return Leaf::from(Codec::decode_leaf(entry, level)).value();
     }
@@ -156,28 +208,90 @@ template<EntryCodec Codec, TableAccess Access>
 auto PageTable<Codec, Access>::locate(VirtAddr address, unsigned lowest) -> Position {
     Position at;
     at.tables[at.level] = m_root;
-    while (true) {
-        at.entry = &entry_of(at.tables[at.level], address, at.level);
-        at.value = at.entry->load(acquire);
-        if (at.level == lowest || !Codec::is_present(at.value) ||
-            Codec::is_leaf(at.value, at.level)) {
-            return at;
-        }
-        at.tables[at.level - 1] = Codec::decode_table(at.value);
+    at.entry = &entry_of(m_root, address, at.level);
+    at.value = at.entry->load(acquire);
+    descend(at, address, lowest);
+    return at;
+}
+
+template<EntryCodec Codec, TableAccess Access>
+void PageTable<Codec, Access>::descend(Position& at, VirtAddr address, unsigned lowest) {
+    while (at.level > lowest && Codec::is_present(at.value) &&
+           !Codec::is_leaf(at.value, at.level)) {
+        PhysAddr const table = Codec::decode_table(at.value);
         --at.level;
+        at.tables[at.level] = table;
+        at.entry = &entry_of(table, address, at.level);
+        at.value = at.entry->load(acquire);
     }
+}
+
+/// The root is not counted: it stays, and others may write to it.
+template<EntryCodec Codec, TableAccess Access>
+void PageTable<Codec, Access>::count_entries(PhysAddr table, unsigned level, i32 more) {
+    if (level == levels - 1) {
+        return;
+    }
+    SharedFrames::Count& count = m_frames->table_entries(table);
+    u32 const now = count.load(relaxed) + static_cast<u32>(more);
+    CHECK(now <= entries);
+    count.store(now, relaxed);
+}
+
+template<EntryCodec Codec, TableAccess Access>
+void PageTable<Codec, Access>::fill(TableEntry* table, FrameStock::Content const& content) {
+    auto const parts = std::span(table, usize{entries});
+    if (content.entry == 0) {
+        for (TableEntry& entry : parts) {
+            entry.store(0, relaxed);
+        }
+        return;
+    }
+    CHECK(content.level > 0 && Codec::is_leaf(content.entry, content.level));
+    Leaf leaf = decode(content.entry, content.level);
+    for (TableEntry& entry : parts) {
+        entry.store(Codec::encode_leaf(leaf.mapping(), content.level - 1), relaxed);
+        leaf.frame += span(content.level - 1);
+    }
+}
+
+template<EntryCodec Codec, TableAccess Access>
+void PageTable<Codec, Access>::fill_table(PhysAddr table, FrameStock::Content const& content) {
+    Leaf leaf = decode(content.entry, content.level);
+    for (TableEntry& entry : std::span(frame_object<TableEntry>(table), usize{entries})) {
+        entry.store(Codec::encode_leaf(leaf.mapping(), content.level - 1), relaxed);
+        leaf.frame += span(content.level - 1);
+    }
+}
+
+template<EntryCodec Codec, TableAccess Access>
+Result<void> PageTable<Codec, Access>::prepare(FrameStock& stock) {
+    return stock.refill(
+        [](PhysAddr table, FrameStock::Content const& content) { fill_table(table, content); });
+}
+
+/// A table that says this. Errors: out_of_memory; busy: the stock is short.
+template<EntryCodec Codec, TableAccess Access>
+Result<PhysAddr>
+PageTable<Codec, Access>::take_table(FrameStock& stock, FrameStock::Content const& content) {
+    if (stock.is_on_demand()) {
+        PhysAddr const table = TRY(m_frames->allocate(0));
+        fill(m_access.stage(table), content);
+        return table;
+    }
+    std::optional<PhysAddr> const table = stock.take(content);
+    return table ? Result<PhysAddr>(*table) : Result<PhysAddr>(Error::busy);
 }
 
 /// Links an empty table at `at`, whose entry is not present, and goes down to it.
 template<EntryCodec Codec, TableAccess Access>
-Result<void> PageTable<Codec, Access>::add_table(Position& at, VirtAddr address) {
+Result<void>
+PageTable<Codec, Access>::add_table(Position& at, VirtAddr address, FrameStock& stock) {
     CHECK(!Codec::is_present(at.value) && at.level > 0);
     CHECK(m_kind == Root::free || at.level < levels - 1);
-    PhysAddr const table = TRY(m_frames->allocate(0));
-    for (TableEntry& entry : std::span(m_access.stage(table), usize{entries})) {
-        entry.store(0, relaxed);
-    }
+    PhysAddr const table = TRY(take_table(stock, {}));
     at.entry->store(Codec::encode_table(table), release);
+    count_entries(at, 1);
     ++m_tables;
     --at.level;
     at.tables[at.level] = table;
@@ -187,7 +301,8 @@ Result<void> PageTable<Codec, Access>::add_table(Position& at, VirtAddr address)
 }
 
 template<EntryCodec Codec, TableAccess Access>
-Result<void> PageTable<Codec, Access>::map(VirtAddr address, Leaf const& leaf, unsigned level) {
+Result<void> PageTable<Codec, Access>::map(
+    VirtAddr address, Leaf const& leaf, unsigned level, FrameStock& stock) {
     if (level >= levels || level > Codec::highest_leaf_level() ||
         !is_aligned(address, span(level)) || !is_aligned(leaf.frame, span(level))) {
         return Error::invalid_argument;
@@ -199,14 +314,18 @@ Result<void> PageTable<Codec, Access>::map(VirtAddr address, Leaf const& leaf, u
     if (Codec::is_present(at.value)) {
         return Error::already_exists;
     }
+    if (!stock.is_on_demand() && !stock.covers(at.level - level)) {
+        return Error::busy;
+    }
     while (at.level > level) {
-        if (Result<void> const added = add_table(at, address); !added) {
+        if (Result<void> const added = add_table(at, address, stock); !added) {
             FlushBatch batch(*m_frames, FlushBatch::Reach::cached);
             prune(at, address, batch);
             return added;
         }
     }
     at.entry->store(Codec::encode_leaf(leaf.mapping(), level), release);
+    count_entries(at, 1);
     return {};
 }
 
@@ -225,50 +344,66 @@ std::optional<Translation> PageTable<Codec, Access>::translate(VirtAddr address)
 }
 
 /// Goes on from the hole at `at` to the last of the holes beside it in the same table, as far as
-/// `last`. O(entries).
+/// `last`, over `most` entries at most; returns how many it has passed, its own included.
 template<EntryCodec Codec, TableAccess Access>
-void PageTable<Codec, Access>::pass_holes(Position& at, u64& page, u64 last) {
+u64 PageTable<Codec, Access>::pass_holes(Position& at, u64& page, u64 last, u64 most) {
     u64 const step = span(at.level).value;
-    while (page + (step - 1) < last && Codec::index({page}, at.level) != entries - 1) {
+    u64 passed = 1;
+    while (page + (step - 1) < last && Codec::index({page}, at.level) != entries - 1 &&
+           passed < most) {
         TableEntry& entry = entry_of(at.tables[at.level], {page + step}, at.level);
         u64 const value = entry.load(acquire);
         if (Codec::is_present(value)) {
-            return;
+            break;
         }
         page += step;
         at.entry = &entry;
         at.value = value;
+        ++passed;
     }
+    return passed;
 }
 
 /// Calls step(position, first address) for each leaf of a range, and for the last of each run of
 /// holes in a table; a hole is an entry that is not present, at whatever level the walk ended. The
-/// step may change the entry, and take tables away that hold nothing of what follows.
+/// step may change the entry; at the last entry of a table, or of the range, it may take tables
+/// away that hold nothing of what follows.
 template<EntryCodec Codec, TableAccess Access>
 template<class Step>
-void PageTable<Codec, Access>::walk(VirtAddr address, Bytes size, Step&& step) {
-    CHECK(size.value != 0);
+Bytes PageTable<Codec, Access>::walk(VirtAddr address, Bytes size, u64 budget, Step&& step) {
+    CHECK(size.value != 0 && budget != 0);
     u64 const last = address.value + (size.value - 1);
     CHECK(last >= address.value);
+    Position at = locate(address);
     for (u64 next = address.value;;) {
-        Position at = locate({next});
         u64 page = align_down(next, span(at.level).value);
-        if (!Codec::is_present(at.value)) {
-            pass_holes(at, page, last);
-        }
+        u64 const cost =
+            Codec::is_present(at.value) ? leaf_cost : pass_holes(at, page, last, budget);
         step(at, VirtAddr{page});
         u64 const following = page + span(at.level).value;
         if (following - 1 >= last) { // modulo 2^64: also where the range ends with the space
-            return;
+            return size;
         }
         next = following;
+        if (cost >= budget) {
+            return {next - address.value};
+        }
+        budget -= budget == unlimited ? 0 : cost;
+        if (Codec::index({page}, at.level) == entries - 1) {
+            at = locate({next});
+        } else {
+            at.entry = &entry_of(at.tables[at.level], {next}, at.level);
+            at.value = at.entry->load(acquire);
+            descend(at, {next}, 0);
+        }
     }
 }
 
 template<EntryCodec Codec, TableAccess Access>
 template<class Visit>
-void PageTable<Codec, Access>::for_each_leaf(VirtAddr address, Bytes size, Visit&& visit) {
-    walk(address, size, [&](Position const& at, VirtAddr page) {
+Bytes PageTable<Codec, Access>::for_each_leaf(
+    VirtAddr address, Bytes size, Visit&& visit, u64 budget) {
+    return walk(address, size, budget, [&](Position const& at, VirtAddr page) {
         if (Codec::is_present(at.value)) {
             visit(page, decode(at.value, at.level), at.level);
         }
@@ -276,15 +411,42 @@ void PageTable<Codec, Access>::for_each_leaf(VirtAddr address, Bytes size, Visit
 }
 
 template<EntryCodec Codec, TableAccess Access>
-template<class Removed>
-void PageTable<Codec, Access>::unmap(
-    VirtAddr address, Bytes size, FlushBatch& batch, Removed&& removed) {
+Bytes PageTable<Codec, Access>::next_leaf(
+    VirtAddr address, Bytes size, std::optional<Translation>& found, u64 budget) {
+    CHECK(size.value != 0 && budget != 0);
     u64 const last = address.value + (size.value - 1);
-    walk(address, size, [&](Position const& at, VirtAddr page) {
+    for (u64 next = address.value;;) {
+        Position at = locate({next});
+        u64 page = align_down(next, span(at.level).value);
+        if (Codec::is_present(at.value)) {
+            Leaf const leaf = decode(at.value, at.level);
+            found = Translation{leaf.frame, leaf, at.level, {page}};
+            return {next - address.value};
+        }
+        u64 const cost = pass_holes(at, page, last, budget);
+        u64 const following = page + span(at.level).value;
+        if (following - 1 >= last) {
+            return size;
+        }
+        next = following;
+        if (cost >= budget) {
+            return {next - address.value};
+        }
+        budget -= budget == unlimited ? 0 : cost;
+    }
+}
+
+template<EntryCodec Codec, TableAccess Access>
+template<class Removed>
+Bytes PageTable<Codec, Access>::unmap(
+    VirtAddr address, Bytes size, FlushBatch& batch, Removed&& removed, u64 budget) {
+    u64 const last = address.value + (size.value - 1);
+    return walk(address, size, budget, [&](Position const& at, VirtAddr page) {
         u64 const page_last = page.value + (span(at.level).value - 1);
         if (Codec::is_present(at.value)) {
             CHECK(page >= address && page_last <= last);
             at.entry->store(0, release);
+            count_entries(at, -1);
             batch.note(page, span(at.level));
             removed(page, decode(at.value, at.level), at.level);
         }
@@ -298,10 +460,10 @@ void PageTable<Codec, Access>::unmap(
 
 template<EntryCodec Codec, TableAccess Access>
 template<class Change>
-void PageTable<Codec, Access>::rewrite(
-    VirtAddr address, Bytes size, FlushBatch& batch, Change&& change) {
+Bytes PageTable<Codec, Access>::rewrite(
+    VirtAddr address, Bytes size, FlushBatch& batch, Change&& change, u64 budget) {
     u64 const last = address.value + (size.value - 1);
-    walk(address, size, [&](Position const& at, VirtAddr page) {
+    return walk(address, size, budget, [&](Position const& at, VirtAddr page) {
         if (!Codec::is_present(at.value)) {
             return;
         }
@@ -314,119 +476,6 @@ void PageTable<Codec, Access>::rewrite(
     });
 }
 
-template<EntryCodec Codec, TableAccess Access>
-bool PageTable<Codec, Access>::is_empty(PhysAddr table, VirtAddr address, unsigned level) {
-    for (TableEntry const& entry :
-         std::span(m_access.entries(table, address, level), usize{entries})) {
-        if (Codec::is_present(entry.load(relaxed))) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/// Takes the tables of `at` away that hold nothing, from the lowest up.
-template<EntryCodec Codec, TableAccess Access>
-void PageTable<Codec, Access>::prune(Position const& at, VirtAddr address, FlushBatch& batch) {
-    unsigned const highest = m_kind == Root::fixed ? levels - 2 : levels - 1;
-    for (unsigned level = at.level; level < highest; ++level) {
-        if (!is_empty(at.tables[level], address, level)) {
-            return;
-        }
-        entry_of(at.tables[level + 1], address, level + 1).store(0, release);
-        // A processor may have kept the way to the table: any flush within its reach drops that.
-        batch.note(align_down(address, page_size), page_size);
-        batch.retire_table(at.tables[level]);
-        CHECK(m_tables > 0);
-        --m_tables;
-    }
-}
-
-/// Replaces the leaf at `at` by `table`, filled with leaves that say the same.
-template<EntryCodec Codec, TableAccess Access>
-void PageTable<Codec, Access>::split(
-    Position const& at, VirtAddr address, PhysAddr table, FlushBatch& batch) {
-    CHECK(at.level > 0 && Codec::is_leaf(at.value, at.level));
-    Leaf leaf = decode(at.value, at.level);
-    for (TableEntry& entry : std::span(m_access.stage(table), usize{entries})) {
-        entry.store(Codec::encode_leaf(leaf.mapping(), at.level - 1), relaxed);
-        leaf.frame += span(at.level - 1);
-    }
-    at.entry->store(Codec::encode_table(table), release);
-    ++m_tables;
-    batch.note(align_down(address, span(at.level)), span(at.level));
-}
-
-template<EntryCodec Codec, TableAccess Access>
-void PageTable<Codec, Access>::split_with(VirtAddr boundary, PhysAddr table, FlushBatch& batch) {
-    split(locate(boundary), boundary, table, batch);
-}
-
-template<EntryCodec Codec, TableAccess Access>
-Result<void> PageTable<Codec, Access>::split_at(VirtAddr boundary, FlushBatch& batch) {
-    CHECK(is_aligned(boundary, page_size));
-    if (!Codec::is_canonical(boundary)) {
-        return {}; // the end of the lower half
-    }
-    for (unsigned divisions = 0; divisions < levels; ++divisions) {
-        Position const at = locate(boundary);
-        if (!Codec::is_present(at.value) || is_aligned(boundary, span(at.level))) {
-            return {};
-        }
-        split(at, boundary, TRY(m_frames->allocate(0)), batch);
-    }
-    UNREACHABLE();
-}
-
-template<EntryCodec Codec, TableAccess Access>
-bool PageTable<Codec, Access>::promote(VirtAddr address, unsigned level, FlushBatch& batch) {
-    if (level == 0 || level > Codec::highest_leaf_level() || !Codec::is_canonical(address)) {
-        return false;
-    }
-    address = align_down(address, span(level));
-    Position const at = locate(address, level);
-    if (at.level != level || !Codec::is_present(at.value) || Codec::is_leaf(at.value, level)) {
-        return false;
-    }
-    PhysAddr const table = Codec::decode_table(at.value);
-    auto const parts = std::span(m_access.entries(table, address, level - 1), usize{entries});
-    // Decoded, since processors set bits of their own in entries.
-    auto const leaf_of = [&](TableEntry const& part) -> std::optional<Leaf> {
-        u64 const value = part.load(relaxed);
-        return Codec::is_leaf(value, level - 1) ? std::optional(decode(value, level - 1))
-                                                : std::nullopt;
-    };
-    std::optional<Leaf> const first = leaf_of(parts[0]);
-    if (!first || !is_aligned(first->frame, span(level))) {
-        return false;
-    }
-    Leaf const leaf = *first;
-    Leaf expected = leaf;
-    for (TableEntry const& part : parts) {
-        if (leaf_of(part) != expected) {
-            return false;
-        }
-        expected.frame += span(level - 1);
-    }
-    at.entry->store(Codec::encode_leaf(leaf.mapping(), level), release);
-    batch.note(address, span(level));
-    batch.retire_table(table);
-    CHECK(m_tables > 0);
-    --m_tables;
-    return true;
-}
-
-template<EntryCodec Codec, TableAccess Access>
-Result<void> PageTable<Codec, Access>::fix_root_entry(VirtAddr address) {
-    CHECK(m_kind == Root::fixed);
-    Position at = locate(address, levels - 1);
-    if (Codec::is_present(at.value)) {
-        return {};
-    }
-    m_kind = Root::free;
-    Result<void> const added = add_table(at, address);
-    m_kind = Root::fixed;
-    return added;
-}
-
 } // namespace twofold::memory
+
+#include "core/memory/space/page_table_edit.hpp"

@@ -2,11 +2,11 @@
 // processors and how to call them, hands one in (SharedFrames::use_remote_flush); until then there
 // is one processor, and nobody to tell.
 //
-// What an implementation may rely on: no lock of rank address_space or above is held, and the page
-// tables say already what they will say. What it must be prepared for: locks of lower ranks are
-// held (the heap gives pages back under its own), interrupts are on or off, several processors call
-// at once. So a processor that waits here, or for a lock, serves the requests of others meanwhile;
-// then no two of them can wait for each other.
+// What an implementation may rely on: the page tables say already what they will say. What it must
+// be prepared for: interrupts are off, the lock of a space is held, and those of outer ranks may be
+// (the heap gives pages back under its own); several processors call at once. So it takes no lock,
+// and a processor that waits here, or for a lock, serves the requests of others meanwhile
+// (sync::relax): then no two of them wait for each other.
 #pragma once
 
 #include "core/base/base.hpp"

@@ -40,6 +40,10 @@ public:
     /// O(frames).
     void release(PhysAddr block, unsigned order);
 
+    /// The word of a frame that is a page table: such a frame has one owner, so the engine counts
+    /// the table's entries there. 0 again before the frame is released. O(1).
+    Count& table_entries(PhysAddr table) const { return count(table); }
+
     /// Frames taken from the source and not yet given back.
     u64 in_use() const { return m_in_use.load(relaxed); }
     std::span<Count> counts() const { return m_counts; }

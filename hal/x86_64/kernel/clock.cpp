@@ -26,10 +26,32 @@ struct MachineClocks {
     bool has_timer;
 
     u64 counter() { return read_time_stamp_in_order(); }
-    u32 timer() {
+    [[gnu::noinline]] u32 timer() {
         return has_timer ? with_local_apic([](auto& local) { return local.timer_count(); }) : 0;
     }
 };
+
+/// Any of the references, so that measuring is compiled once.
+class AnyReference {
+public:
+    template<Reference R>
+    explicit AnyReference(R& reference)
+        : m_reference(&reference),
+          m_hz(reference.hz()),
+          m_catch([](void* object) { return static_cast<R*>(object)->catch_instant(); }) {}
+
+    u64 hz() const { return m_hz; }
+    Result<Instant> catch_instant() { return m_catch(m_reference); }
+
+private:
+    void* m_reference;
+    u64 m_hz;
+    Result<Instant> (*m_catch)(void*);
+};
+
+[[gnu::noinline]] Result<Measurement> calibrate_against(AnyReference reference) {
+    return calibrate(reference, {});
+}
 
 ClockState& clock_state() {
     return machine().clock;
@@ -45,10 +67,9 @@ u64 reported_hz() {
 
 /// Measures against the best clock there is, and says which that was. Errors: not_supported.
 Result<Measurement> measure_clocks(ClockState& clock, MachineClocks& clocks) {
-    CalibrationLimits const limits;
     if (clock.has_hpet) {
         HpetReference reference(clock.hpet, clocks);
-        if (auto const result = calibrate(reference, limits)) {
+        if (auto const result = calibrate_against(AnyReference(reference))) {
             clock.description.reference = "HPET";
             return result;
         }
@@ -58,7 +79,7 @@ Result<Measurement> measure_clocks(ClockState& clock, MachineClocks& clocks) {
         LegacyTimer timer(MachinePorts{});
         timer.start();
         LegacyTimerReference reference(timer, clocks);
-        if (auto const result = calibrate(reference, limits)) {
+        if (auto const result = calibrate_against(AnyReference(reference))) {
             clock.description.reference = "PIT";
             return result;
         }
@@ -68,7 +89,7 @@ Result<Measurement> measure_clocks(ClockState& clock, MachineClocks& clocks) {
         return Error::not_supported;
     }
     CounterReference reference(hz, clocks);
-    Measurement result = TRY(calibrate(reference, limits));
+    Measurement result = TRY(calibrate_against(AnyReference(reference)));
     result.counter_hz = hz;
     clock.description.reference = "CPUID";
     return result;

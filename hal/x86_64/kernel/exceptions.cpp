@@ -96,6 +96,9 @@ hal::Fault decode(ExceptionFrame const& frame) {
     }
     fault.frame = {frame.rbp, frame.rip};
     fault.stack_pointer = frame.rsp;
+    constexpr u64 interrupts_enabled = u64{1} << 9;
+    fault.interrupts = (frame.rflags & interrupts_enabled) != 0 ? hal::InterruptState::enabled
+                                                                : hal::InterruptState::disabled;
     return fault;
 }
 

@@ -76,7 +76,10 @@ struct Machine {
     Atomic<u32> console_reader{0}; ///< the processor that looked for input last
     Atomic<u32> results_busy{0};   ///< the lock of the result channel
 };
-Machine& machine();
+extern Machine the_machine; // start.cpp
+inline Machine& machine() {
+    return the_machine;
+}
 
 /// The running processor's own part.
 inline CpuBlock& this_processor() {

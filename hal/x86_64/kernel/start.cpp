@@ -6,9 +6,9 @@
 
 namespace metal {
 
-namespace {
-
 constinit Machine the_machine;
+
+namespace {
 
 /// The legacy interrupt controllers may deliver at any moment, on vectors that mean exceptions
 /// here: moved out of the way and masked (Intel 8259A data sheet).
@@ -30,10 +30,6 @@ void silence_legacy_interrupts() {
 }
 
 } // namespace
-
-Machine& machine() {
-    return the_machine;
-}
 
 } // namespace metal
 

@@ -252,7 +252,7 @@ Result<u64> touch(AddressSpace& space, VirtAddr address, std::optional<u64> valu
     if (!fault) {
         return seen;
     }
-    return space.find(address) == nullptr ? Error::not_found : Error::permission_denied;
+    return !space.find(address) ? Error::not_found : Error::permission_denied;
 }
 
 } // namespace

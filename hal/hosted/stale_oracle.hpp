@@ -14,7 +14,7 @@
 //     to it, and that page does not lead there any more. On metal that processor may write into it.
 //
 // So a kernel that makes an entry lead to another frame has to take the old entry away and have
-// everybody flush it first, as Arm prescribes for all ("break before make")  and as
+// everybody flush it first, as Arm prescribes for all ("break before make") and as
 // Linux does where it breaks sharing (ptep_clear_flush). An access that the old entry forbade is
 // none of it for the processor that makes it: on metal it faults, which drops the entry.
 //

@@ -93,8 +93,8 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
         .cause = slot.cause,
         .frame = {frame.rbp, frame.instruction},
         .stack_pointer = frame.stack_pointer,
-        .interrupts = interrupts_enabled ? hal::InterruptState::enabled
-                                         : hal::InterruptState::disabled,
+        .interrupts =
+            interrupts_enabled ? hal::InterruptState::enabled : hal::InterruptState::disabled,
         .registers = registers};
     slot.busy = false;
     slot.emergency = false;
@@ -105,12 +105,12 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
     hal::FaultAction const action = kernel_fault(fault);
     if (action.kind == hal::FaultAction::Kind::recover) {
         CHECK(action.point != nullptr);
-        recover(guest_cpu(), *action.point); // interrupts stay disabled
+        static_cast<void>(hal::Interrupt::disable()); // and so they stay
+        recover(guest_cpu(), *action.point);
     }
     if (emergency) {
         leave_emergency_stack(guest_cpu());
     }
-    if (interrupts_enabled) {
-        hal::Interrupt::restore(hal::InterruptState::enabled);
-    }
+    hal::Interrupt::restore(
+        interrupts_enabled ? hal::InterruptState::enabled : hal::InterruptState::disabled);
 }

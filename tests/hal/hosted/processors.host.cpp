@@ -195,6 +195,68 @@ TEST(HostedProcessors, ResetAndCrashOfOneEndAll) {
     }
 }
 
+/// Where a non-maskable interrupt meets a processor.
+enum class Place : u8 { computing, asleep, asking_the_machine };
+
+struct Unmaskable : Many {
+    Place place{};
+    u64 taken = 0, with_interrupts = 0;
+};
+
+class HostedNonMaskable : public testing::TestWithParam<Place> {};
+
+TEST_P(HostedNonMaskable, ReachesAProcessorWithInterruptsOff) {
+    Unmaskable it;
+    it.place = GetParam();
+    it.body = [](Probe& self, hal::BootInfo const& info) {
+        auto& out = static_cast<Unmaskable&>(self);
+        out.start_all(info);
+        for (u64 round = 1; round <= 50; ++round) {
+            out.failures += Controller::send_non_maskable({1}) ? 0 : 1;
+            while (load(out.taken) < round) {
+                hal::Cpu::pause();
+            }
+        }
+    };
+    it.on_fault = [](Probe& self, hal::Fault const& fault) {
+        auto& out = static_cast<Unmaskable&>(self);
+        if (fault.kind != hal::FaultKind::non_maskable || hal::Cpu::id() != CpuId{1}) {
+            hal::Power::exit(1);
+        }
+        out.with_interrupts += fault.interrupts == InterruptState::enabled ? 1 : 0;
+        add(out.taken);
+        return hal::FaultAction{hal::FaultAction::Kind::retry, nullptr};
+    };
+    it.on_processor = [](Probe& self) {
+        auto& out = static_cast<Unmaskable&>(self);
+        add(out.online); // interrupts stay off
+        u64 volatile sum = 0;
+        while (true) {
+            switch (out.place) {
+            case Place::computing:
+                sum = sum + 1;
+                break;
+            case Place::asleep:
+                hal::Cpu::idle();
+                break;
+            case Place::asking_the_machine:
+                static_cast<void>(hal::Clock::wall());
+                break;
+            }
+        }
+    };
+    Stop const stop = run_to_end(it, config_of(2));
+    EXPECT_EQ(stop.kind, Stop::Kind::exited);
+    EXPECT_EQ(stop.status, 0);
+    EXPECT_EQ(it.taken, 50u);
+    EXPECT_EQ(it.failures + it.with_interrupts, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All,
+    HostedNonMaskable,
+    testing::Values(Place::computing, Place::asleep, Place::asking_the_machine));
+
 TEST(HostedProcessors, AllHaltedIsAnEnd) {
     Many many;
     many.body = [](Probe& self, hal::BootInfo const& info) {

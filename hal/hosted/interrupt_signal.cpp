@@ -35,11 +35,9 @@ void set_timer(SignalTarget& target, i64 now_ns) {
     target.timer.set(std::max(wanted_ns - now_ns, i64{1}));
 }
 
-/// Whether the kernel can be interrupted at `context`: it computes on a stack of its own, and is
-/// not about to leave it.
-bool is_interruptible(SignalTarget const& target) {
-    GuestCpu const& cpu = target.cpu;
-    return cpu.in_kernel && !cpu.switching && cpu.interrupts_enabled;
+/// Whether the kernel computes on a stack of its own, and is not about to leave it.
+bool is_computing(GuestCpu const& cpu) {
+    return cpu.in_kernel && !cpu.switching;
 }
 
 /// Makes the interrupted context continue where what is pending is delivered.
@@ -134,7 +132,7 @@ void check_deadline(SignalTarget& target, bool fired) {
 
 void sleep_until_notified(SignalTarget& target) {
     set_run_state(target, RunState::sleeping);
-    if (!target.cpu.interrupts.pending.any() && !target.stop_requested) {
+    if (!target.cpu.interrupts.any() && !target.stop_requested) {
         syscall(
             SYS_futex, futex_word(target), FUTEX_WAIT_PRIVATE, static_cast<u32>(RunState::sleeping),
             nullptr, nullptr, 0);
@@ -150,9 +148,11 @@ void handle_interrupt(SignalTarget& target, siginfo_t const& info, ucontext_t& c
     check_deadline(target, info.si_code == SI_TIMER);
     if (target.stop_requested) {
         stop_kernel(target, info, context);
-    } else if (cpu.interrupts.pending.any()) {
-        cpu.attention = true;
-        if (is_interruptible(target) && cpu.interrupts.next()) {
+    } else {
+        cpu.attention = cpu.attention || cpu.interrupts.pending.any();
+        if (is_computing(cpu) && !cpu.fault.busy && cpu.interrupts.take_non_maskable()) {
+            raise_non_maskable(target, context, info);
+        } else if (is_computing(cpu) && cpu.interrupts_enabled && cpu.interrupts.next()) {
             enter_interrupt(cpu, context);
         }
     }

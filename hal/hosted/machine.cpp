@@ -179,6 +179,7 @@ Stop Machine::run() {
     }
     while (next == Next::halt && !boot().signals().stop_requested && !m_all_halted) {
         boot().cpu().interrupts.pending = {}; // nobody takes them any more
+        boot().cpu().interrupts.non_maskable = 0;
         sleep_until_notified(boot().signals());
     }
     boot().leave();
@@ -224,7 +225,7 @@ void Machine::wait(int input_descriptor) {
     i64 const wanted_ns = boot().cpu().deadline.wanted_ns;
     i64 const left_ns = std::max(wanted_ns - static_cast<i64>(time_ns()), i64{0});
     timespec const left{left_ns / second_ns, left_ns % second_ns};
-    if (boot().cpu().interrupts.pending.any() || signals.stop_requested) {
+    if (boot().cpu().interrupts.any() || signals.stop_requested) {
         return;
     }
     pollfd polled[] = {{signals.wake_descriptor, POLLIN, 0}, {input_descriptor, POLLIN, 0}};
@@ -322,7 +323,7 @@ bool Machine::can_wake() {
             return true;
         }
     }
-    return boot().cpu().interrupts.pending.any() || boot().signals().stop_requested;
+    return boot().cpu().interrupts.any() || boot().signals().stop_requested;
 }
 
 hal::KernelLayout const& Machine::layout() const {

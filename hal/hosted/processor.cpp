@@ -65,7 +65,7 @@ bool Processor::is_running() {
 
 bool Processor::rest() {
     set_run_state(m_signals, RunState::resting);
-    if (cpu().interrupts.pending.any() || m_signals.stop_requested) {
+    if (cpu().interrupts.any() || m_signals.stop_requested) {
         set_run_state(m_signals, RunState::running);
         return false;
     }

@@ -25,6 +25,9 @@ void end_kernel(SignalTarget& target, ucontext_t& context, siginfo_t const& info
 /// machine, the machine sees it before it answers.
 void stop_kernel(SignalTarget& target, siginfo_t const& info, ucontext_t& context);
 
+/// Makes the interrupted kernel code continue in its fault upcall with a non-maskable interrupt.
+void raise_non_maskable(SignalTarget& target, ucontext_t& context, siginfo_t const& info);
+
 /// Reads words for reports, as the kernel of `target` sees them.
 WordReader reader_of(SignalTarget const& target);
 

@@ -252,6 +252,10 @@ void install_handlers() {
 
 } // namespace
 
+void raise_non_maskable(SignalTarget& target, ucontext_t& context, siginfo_t const& info) {
+    raise_fault(target, context, info, {exception_facts(non_maskable_vector), 0, 0, {}});
+}
+
 std::expected<std::unique_ptr<SignalStack>, std::string> SignalStack::create() {
     usize const size =
         page_size.value + align_up(signal_stack_bytes + getauxval(AT_MINSIGSTKSZ), page_size.value);

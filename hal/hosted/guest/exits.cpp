@@ -26,7 +26,7 @@ void exit_to_machine(GuestCpu& cpu, Request request, u64 first, u64 second) {
     sanitizer::start_switch(&state, cpu.machine_bounds);
     isa_switch_context(&cpu.kernel_stack, cpu.machine_stack);
     cpu.machine_bounds = sanitizer::finish_switch(state);
-    cpu.switching = false;
+    end_switch();
 }
 
 void guest_start(void* boot_info) {

@@ -153,10 +153,16 @@ private:
 /// interrupts disabled.
 void exit_to_machine(GuestCpu& cpu, Request request, u64 first = 0, u64 second = 0);
 
+/// Takes a non-maskable interrupt that came where it could not be taken. Kernel code only.
+void take_non_maskable();
+
 /// A switch between stacks is over: what has been held back meanwhile is delivered, if interrupts
 /// are enabled. Kernel code only.
 inline void end_switch() {
     set_flag<switching_flag>(false);
+    if (guest_cpu().interrupts.non_maskable != 0) [[unlikely]] {
+        take_non_maskable();
+    }
     hal::Interrupt::poll();
 }
 

@@ -5,6 +5,9 @@
 // alone takes bits away. So of one vector at most one is pending, and none is lost: a signal that
 // comes where it cannot interrupt leaves `attention` behind (cpu_block.hpp), on the same thread.
 //
+// A non-maskable interrupt is a word of its own: it is a fault of the kernel (FaultKind), taken
+// where the processor computes on a stack of its kernel, else on its way back there.
+//
 // The rules of priority are those of a local APIC: the vector of the highest number first, and only
 // while none of its class (the upper four bits) or a higher one has been taken and not been
 // acknowledged yet.
@@ -74,7 +77,17 @@ struct InterruptWords {
     VectorSet in_service; ///< taken, not acknowledged; the processor's own
     VectorSet level;      ///< pending or in service, and raised by a level
     RunState run_state = RunState::off;
-    u32 signalled = 0; ///< a signal is on its way
+    u32 signalled = 0;    ///< a signal is on its way
+    u32 non_maskable = 0; ///< a non-maskable interrupt is pending
+
+    /// Whether there is something to wake up for.
+    bool any() const {
+        return pending.any() || __atomic_load_n(&non_maskable, __ATOMIC_SEQ_CST) != 0;
+    }
+    bool take_non_maskable() {
+        return __atomic_load_n(&non_maskable, __ATOMIC_RELAXED) != 0 &&
+               __atomic_exchange_n(&non_maskable, 0u, __ATOMIC_SEQ_CST) != 0;
+    }
 
     /// The vector that may be taken now.
     std::optional<hal::Vector> next() const {

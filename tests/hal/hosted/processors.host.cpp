@@ -1,5 +1,5 @@
-// Several processors of the hosted machine: starting them, interrupts between them under load, and
-// the end of all of them together, from wherever they are.
+// Several processors of the hosted machine: starting them, and the end of all of them together,
+// from wherever they are.
 #include "hal/processors.hpp"
 
 #include "hal/clock.hpp"
@@ -9,14 +9,11 @@
 #include "hal/interrupt.hpp"
 #include "hal/memory.hpp"
 #include "hal/power.hpp"
-#include "tests/hal/hosted/probe.hpp"
-#include "tests/hal/hosted/register_loop.hpp"
+#include "tests/hal/hosted/many.hpp"
 
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <filesystem>
-#include <isa/cpuid.hpp>
 #include <stdexcept>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -29,62 +26,6 @@ using namespace twofold;
 using hal::Controller;
 using hal::Interrupt;
 using hal::InterruptState;
-
-MachineConfig config_of(u32 cpus) {
-    MachineConfig config;
-    config.cpus = cpus;
-    return config;
-}
-
-std::ptrdiff_t thread_count() {
-    std::filesystem::directory_iterator const tasks("/proc/self/task");
-    return std::distance(begin(tasks), end(tasks));
-}
-
-u64 load(u64 const& word) {
-    return __atomic_load_n(&word, __ATOMIC_ACQUIRE);
-}
-void add(u64& word, u64 amount = 1) {
-    __atomic_fetch_add(&word, amount, __ATOMIC_ACQ_REL);
-}
-
-/// Runs a machine to its end, waiting where its boot processor does.
-Stop run_to_end(Machine& machine) {
-    Stop stop = machine.run();
-    while (stop.kind == Stop::Kind::waiting_for_input) {
-        machine.wait(-1);
-        stop = machine.run();
-    }
-    return stop;
-}
-
-Stop run_to_end(Probe& probe, MachineConfig config) {
-    MemoryConsole console;
-    return run_to_end(*make_machine(probe, console, std::move(config)));
-}
-
-/// A kernel that has started all its processors.
-struct Many : Probe {
-    u64 online = 0;
-    u64 seen_by_id[cpus_max] = {};
-    u64 failures = 0;
-
-    void start_all(hal::BootInfo const& info) {
-        open_interrupts();
-        for (u32 id = 1; id < hal::Cpu::count(); ++id) {
-            failures += start_processor(id, info) ? 0 : 1;
-        }
-        while (load(online) + 1 < hal::Cpu::count()) {
-            hal::Cpu::pause();
-        }
-    }
-    /// What each started processor does first.
-    void arrive() {
-        add(seen_by_id[hal::Cpu::id().value]);
-        add(online);
-        Interrupt::restore(InterruptState::enabled);
-    }
-};
 
 TEST(HostedProcessors, AllAreStartedOnceAndNoneIsLeftBehind) {
     std::ptrdiff_t const before = thread_count();
@@ -254,6 +195,68 @@ TEST(HostedProcessors, ResetAndCrashOfOneEndAll) {
     }
 }
 
+/// Where a non-maskable interrupt meets a processor.
+enum class Place : u8 { computing, asleep, asking_the_machine };
+
+struct Unmaskable : Many {
+    Place place{};
+    u64 taken = 0, with_interrupts = 0;
+};
+
+class HostedNonMaskable : public testing::TestWithParam<Place> {};
+
+TEST_P(HostedNonMaskable, ReachesAProcessorWithInterruptsOff) {
+    Unmaskable it;
+    it.place = GetParam();
+    it.body = [](Probe& self, hal::BootInfo const& info) {
+        auto& out = static_cast<Unmaskable&>(self);
+        out.start_all(info);
+        for (u64 round = 1; round <= 50; ++round) {
+            out.failures += Controller::send_non_maskable({1}) ? 0 : 1;
+            while (load(out.taken) < round) {
+                hal::Cpu::pause();
+            }
+        }
+    };
+    it.on_fault = [](Probe& self, hal::Fault const& fault) {
+        auto& out = static_cast<Unmaskable&>(self);
+        if (fault.kind != hal::FaultKind::non_maskable || hal::Cpu::id() != CpuId{1}) {
+            hal::Power::exit(1);
+        }
+        out.with_interrupts += fault.interrupts == InterruptState::enabled ? 1 : 0;
+        add(out.taken);
+        return hal::FaultAction{hal::FaultAction::Kind::retry, nullptr};
+    };
+    it.on_processor = [](Probe& self) {
+        auto& out = static_cast<Unmaskable&>(self);
+        add(out.online); // interrupts stay off
+        u64 volatile sum = 0;
+        while (true) {
+            switch (out.place) {
+            case Place::computing:
+                sum = sum + 1;
+                break;
+            case Place::asleep:
+                hal::Cpu::idle();
+                break;
+            case Place::asking_the_machine:
+                static_cast<void>(hal::Clock::wall());
+                break;
+            }
+        }
+    };
+    Stop const stop = run_to_end(it, config_of(2));
+    EXPECT_EQ(stop.kind, Stop::Kind::exited);
+    EXPECT_EQ(stop.status, 0);
+    EXPECT_EQ(it.taken, 50u);
+    EXPECT_EQ(it.failures + it.with_interrupts, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All,
+    HostedNonMaskable,
+    testing::Values(Place::computing, Place::asleep, Place::asking_the_machine));
+
 TEST(HostedProcessors, AllHaltedIsAnEnd) {
     Many many;
     many.body = [](Probe& self, hal::BootInfo const& info) {
@@ -328,136 +331,6 @@ TEST(HostedProcessors, AMachineThatGoesTakesItsThreadsAlong) {
     }
     EXPECT_EQ(thread_count(), before);
 }
-
-/// Processors that hand each other the latest time that they have seen.
-struct Clocks : Many {
-    u64 latest = 0, backwards = 0, finished = 0, ready = 0;
-
-    void compare() {
-        add(ready);
-        while (load(ready) < hal::Cpu::count()) {
-            hal::Cpu::pause();
-        }
-        for (u32 round = 0; round < 2000; ++round) {
-            u64 before = load(latest);
-            auto const now = static_cast<u64>(hal::Clock::now().value);
-            add(backwards, now < before ? 1 : 0);
-            if (round % 16 == 0) { // the host may have fewer processors
-                hosted::yield_to_host();
-            }
-            while (before < now &&
-                   !__atomic_compare_exchange_n(
-                       &latest, &before, now, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-            }
-        }
-        add(finished);
-    }
-};
-
-TEST(HostedProcessors, HaveOneTime) {
-    for (bool const by_host_clock : {false, true}) {
-        Clocks clocks;
-        bool distrusts = by_host_clock;
-        clocks.argument = &distrusts;
-        clocks.body = [](Probe& self, hal::BootInfo const& info) {
-            auto& it = static_cast<Clocks&>(self);
-            it.start_all(info);
-            i64 const before = hal::Clock::now().value;
-            if (*static_cast<bool*>(it.argument)) {
-                it.failures += hal::Clock::distrust_counter() ? 0 : 1;
-            }
-            it.failures += hal::Clock::now().value < before ? 1 : 0;
-            it.compare();
-            while (load(it.finished) < hal::Cpu::count()) {
-                hal::Cpu::pause();
-            }
-        };
-        clocks.on_processor = [](Probe& self) {
-            static_cast<Clocks&>(self).arrive();
-            static_cast<Clocks&>(self).compare();
-        };
-        ASSERT_EQ(run_to_end(clocks, config_of(4)).kind, Stop::Kind::exited);
-        EXPECT_EQ(clocks.backwards, 0u) << by_host_clock;
-        EXPECT_EQ(clocks.failures, 0u) << by_host_clock;
-    }
-}
-
-/// Processors that send to one that computes: each sender owns a vector and sends the next only
-/// when the last has arrived, so that each that is lost would be missed and each doubled one be
-/// seen.
-struct Storm : Many {
-    static constexpr u8 first_vector = 64;
-    u64 rounds = 0;
-    u64 sent[8] = {}, received[8] = {};
-    u64 doubled = 0, deadlines = 0, finished = 0, wrong_registers = 0, loops = 0;
-    alignas(64) u8 pattern[512] = {};
-};
-
-void take_of_storm(Probe& probe, hal::Interruption const& interruption) {
-    auto& storm = static_cast<Storm&>(probe);
-    if (interruption.vector == hal::Clock::vector()) {
-        ++storm.deadlines;
-        hal::Clock::arm({hal::Clock::now().value + 30'000});
-    } else {
-        auto const sender = static_cast<usize>(interruption.vector.value - Storm::first_vector);
-        storm.doubled += storm.received[sender] + 1 == load(storm.sent[sender]) ? 0 : 1;
-        add(storm.received[sender]);
-    }
-    Controller::acknowledge(interruption.vector);
-}
-
-void send_storm(Probe& probe) {
-    auto& storm = static_cast<Storm&>(probe);
-    storm.arrive();
-    u32 const id = hal::Cpu::id().value;
-    for (u64 round = 1; round <= storm.rounds; ++round) {
-        add(storm.sent[id]);
-        Controller::send({0}, {static_cast<u8>(Storm::first_vector + id)});
-        while (load(storm.received[id]) < round) {
-            hal::Cpu::pause();
-        }
-    }
-    add(storm.finished);
-}
-
-/// The number of senders, and how often each sends.
-class HostedProcessorsStorm : public testing::TestWithParam<std::pair<u32, u64>> {};
-
-TEST_P(HostedProcessorsStorm, AComputationKeepsItsRegistersAndNoInterruptIsLostOrDoubled) {
-    if (!isa::has(isa::decode(isa::read_cpuid()), isa::Feature::avx2)) {
-        GTEST_SKIP() << "the host has no AVX2";
-    }
-    auto const [senders, rounds] = GetParam();
-    Storm storm;
-    storm.rounds = rounds;
-    for (usize i = 0; i < sizeof(storm.pattern); ++i) {
-        storm.pattern[i] = static_cast<u8>(i * 7 + 1);
-    }
-    storm.on_interrupt = take_of_storm;
-    storm.on_processor = send_storm;
-    storm.body = [](Probe& self, hal::BootInfo const& info) {
-        auto& it = static_cast<Storm&>(self);
-        it.start_all(info);
-        InterruptState const before = Interrupt::disable();
-        hal::Clock::arm({hal::Clock::now().value + 30'000});
-        Interrupt::restore(before);
-        while (load(it.finished) + 1 < hal::Cpu::count()) {
-            it.wrong_registers += register_loop(20'000, it.pattern); // no safe point in there
-            ++it.loops;
-        }
-    };
-    ASSERT_EQ(run_to_end(storm, config_of(senders + 1)).kind, Stop::Kind::exited);
-    for (u32 id = 1; id <= senders; ++id) {
-        EXPECT_EQ(storm.received[id], rounds) << id;
-    }
-    EXPECT_EQ(storm.doubled, 0u);
-    EXPECT_EQ(storm.wrong_registers, 0u);
-    EXPECT_GT(storm.deadlines, 0u);
-    EXPECT_GT(storm.loops, 0u);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    All, HostedProcessorsStorm, testing::Values(std::pair{1u, u64{5000}}, std::pair{7u, u64{500}}));
 
 TEST(HostedProcessors, IdleOnesUseNoProcessorTime) {
     struct Seen : Many {

@@ -1,9 +1,9 @@
 // The line discipline; see console.hpp. Control characters as in a POSIX terminal (termios(4)).
 #include "core/boot/console.hpp"
 
+#include "core/processor/processor.hpp"
 #include "core/sync/sync.hpp"
 #include "hal/console.hpp"
-#include "hal/cpu.hpp"
 
 namespace twofold::boot {
 
@@ -22,7 +22,7 @@ hal::ConsoleInput read_or_sleep() {
     sync::InterruptGuard const off;
     hal::ConsoleInput const input = hal::Console::read();
     if (input.status == hal::InputStatus::none) {
-        hal::Cpu::idle();
+        processor::idle(processor::this_cpu());
     }
     return input;
 }

@@ -177,6 +177,7 @@ Result<void> open_clock(Kernel& kernel) {
         }
     }
     kernel.has_clock = true;
+    this_cpu().online_since = hal::Clock::now();
     hal::ClockDescription const clock = hal::Clock::describe();
     kernel.log(
         LogLevel::info, "time by {} at {} Hz, measured against {} within {} ppm; deadlines by {}",

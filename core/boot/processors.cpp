@@ -164,10 +164,7 @@ Result<void> start_processors(Kernel& kernel) {
 void run_idle(PerCpu& cpu) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
     while (true) { // for as long as the processor runs
-        Nanos const before = hal::Clock::now();
-        hal::Cpu::idle();
-        ++cpu.idle_wakes;
-        cpu.idle_time = cpu.idle_time + (hal::Clock::now() - before);
+        processor::idle(cpu);
     }
 }
 

@@ -9,6 +9,14 @@ constinit Alarm const machine_alarm{
     .disarm = [](void*) { hal::Clock::disarm(); },
     .object = nullptr};
 
+void idle(CpuLocal& cpu) {
+    CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
+    Nanos const before = hal::Clock::now();
+    hal::Cpu::idle();
+    ++cpu.idle_wakes;
+    cpu.idle_time = cpu.idle_time + (hal::Clock::now() - before);
+}
+
 Result<void> start_timer(Timer& timer, Nanos deadline) {
     sync::InterruptGuard const off; // the caller stays on its processor
     TimerQueue& queue = this_cpu().timers;

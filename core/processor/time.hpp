@@ -25,13 +25,17 @@ inline Result<void> sleep_for(Nanos duration) {
     return sleep_until(hal::Clock::now() + duration);
 }
 
+/// Lets the processor sleep until an interrupt has been taken, and counts for how long. It may end
+/// early. Interrupts are off, but for the sleep.
+void idle(CpuLocal& cpu);
+
 /// Lets the processor sleep until an interrupt has been taken, unless `is_over` is true already;
 /// that is looked at with interrupts off, so that no interrupt can come between. Interrupts on.
 template<class Condition>
 void wait_for_interrupt(Condition const& is_over) {
     sync::InterruptGuard const off;
     if (!is_over()) {
-        hal::Cpu::idle();
+        idle(this_cpu());
     }
 }
 

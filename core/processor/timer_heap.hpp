@@ -27,8 +27,11 @@ private:
     friend class TimerHeap;
 
     bool comes_before(TimerNode const& other) const {
-        return m_deadline < other.m_deadline ||
-               (m_deadline == other.m_deadline && m_sequence < other.m_sequence);
+        if (m_deadline != other.m_deadline) {
+            return m_deadline < other.m_deadline;
+        }
+        return mutant(Mutant::timers_order) ? m_sequence > other.m_sequence
+                                            : m_sequence < other.m_sequence;
     }
 
     Nanos m_deadline{};

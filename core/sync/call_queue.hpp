@@ -75,6 +75,10 @@ public:
         }
         Call* newest = m_newest.exchange(nullptr, numbered(OrderSite::call_take, acquire));
         Call* oldest = nullptr;
+        if (mutant(Mutant::calls_order)) {
+            oldest = newest; // as it comes
+            newest = nullptr;
+        }
         while (newest != nullptr) {
             Call* const next = newest->m_next;
             newest->m_next = oldest;

@@ -20,15 +20,15 @@ enum class LockRank : u8 {
     device = 16,
     task = 32,
     scheduler = 48,
-    heap_checks = 56,   ///< the heap's debugging layer; takes blocks of the heap
-    heap = 64,          ///< the heap; takes pages of the kernel's space
-    pool = 80,          ///< pools and arenas; take pages and frames
-    address_space = 96, ///< page tables; takes frames
-    frames = 112,       ///< a zone of frames; takes nothing
+    heap_checks = 56,      ///< the heap's debugging layer; takes blocks of the heap
+    heap = 64,             ///< the heap; takes pages of the kernel's space
+    pool = 80,             ///< pools and arenas; take pages and frames
+    address_space = 96,    ///< page tables; takes frames
+    frames = 112,          ///< a zone of frames; takes nothing
     interrupt_lines = 116, ///< lines and storms; takes the table of handlers and deadlines
-    interrupts = 120,   ///< the table of interrupt handlers; takes nothing
-    timers = 128,       ///< a processor's queue of deadlines; takes nothing
-    innermost = 255,    ///< nothing is taken while it is held
+    interrupts = 120,      ///< the table of interrupt handlers; takes nothing
+    timers = 128,          ///< a processor's queue of deadlines; takes nothing
+    innermost = 255,       ///< nothing is taken while it is held
 };
 
 /// A scope in which this processor takes no memory (core/memory/debug/no_alloc.hpp).

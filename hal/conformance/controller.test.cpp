@@ -197,12 +197,12 @@ TEST(Controller, VectorsThatAreNotGivenOutAreRefused) {
         EXPECT_EQ(Controller::message({0}, vector).error(), Error::invalid_argument);
     }
     EXPECT_EQ(
-        Controller::message({hal::Processors::count_max()}, Controller::vectors().first).error(),
+        Controller::message({hal::Processors::count_max()}, most_urgent()).error(),
         Error::out_of_range);
 }
 
 TEST(Controller, AMessageLeadsToEveryProcessorByItself) {
-    hal::Vector const vector = Controller::vectors().first;
+    hal::Vector const vector = most_urgent();
     auto const own = Controller::message(hal::Cpu::id(), vector);
     if (!own) {
         EXPECT_EQ(own.error(), Error::not_supported);

@@ -116,8 +116,9 @@ std::expected<void, std::string> Machine::power_on() {
     m_crash_report.clear();
     *m_guest = GuestMachine{};
     m_guest->processors[0] = &boot().cpu();
+    u64 const power_on_cycles = read_counter();
     for (u32 slot = 0; slot < m_config.cpus; ++slot) {
-        prepare_processor(slot);
+        prepare_processor(slot, power_on_cycles);
     }
     m_at_rest = true;
     m_pci = PciBus();
@@ -126,7 +127,7 @@ std::expected<void, std::string> Machine::power_on() {
 }
 
 /// What a processor is before it runs.
-void Machine::prepare_processor(u32 slot) {
+void Machine::prepare_processor(u32 slot, u64 power_on_cycles) {
     GuestCpu& cpu = m_processors[slot]->cpu();
     cpu = GuestCpu{};
     cpu.self = &cpu;
@@ -142,7 +143,8 @@ void Machine::prepare_processor(u32 slot) {
     ExtendedState const extended = ExtendedState::detect();
     cpu.extended_mask = extended.mask;
     cpu.extended_bytes = extended.bytes;
-    cpu.scale = {.base_cycles = read_counter(), .base_ns = 0, .multiplier = 0};
+    // One moment for all, or their clocks would not agree.
+    cpu.scale = {.base_cycles = power_on_cycles, .base_ns = 0, .multiplier = 0};
     auto const& classes = m_config.core_classes;
     cpu.core_class = classes.empty() ? hal::CoreClass::uniform : classes[slot % classes.size()];
     m_processors[slot]->forget();

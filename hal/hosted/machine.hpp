@@ -178,12 +178,13 @@ private:
 
     std::expected<void, std::string> make_processors();
     std::expected<void, std::string> power_on();
-    void prepare_processor(u32 slot);
+    void prepare_processor(u32 slot, u64 power_on_cycles);
     void forget_translations();
     Next run_kernel(Processor& processor);
     Next run_guarded(Processor& processor);
     void run_thread(Processor& processor);
     Result<void> start_processor(Processor& by);
+    void wait_in_vain(Processor& by);
     void halt_processor(Processor& processor);
     void end_run(Processor& by, Stop stop, std::exception_ptr error);
     void ask_boot_processor();
@@ -198,6 +199,8 @@ private:
     void answer_console(GuestCpu& cpu);
     void answer_entropy(GuestCpu& cpu);
     void answer_device(GuestCpu& cpu);
+    void tell_devices(GuestCpu const& cpu, u64 address);
+    void deliver_message(PhysAddr address, u32 data);
     void answer_counter(Processor& processor);
     void raise(std::optional<LineRoute> const& route);
     static Stop stop_of(GuestCpu const& cpu);

@@ -19,6 +19,8 @@ namespace {
 
 /// How long a processor may take to leave its kernel before it is asked again.
 constexpr std::chrono::milliseconds ask_again{1};
+/// How long a processor that is started may take to answer.
+constexpr i64 answer_ns_max = 1'000'000'000;
 
 /// All signals are blocked on this thread while it lives, so that a thread it makes is born so.
 class SignalsBlocked {
@@ -38,22 +40,35 @@ private:
 
 } // namespace
 
+/// Nobody answers the processor `by`: what it waits before it gives up, unless the run ends.
+void Machine::wait_in_vain(Processor& by) {
+    i64 const end_ns = machine_now_ns(by.cpu()) + answer_ns_max;
+    std::unique_lock lock(m_end_mutex);
+    while (!m_end && !by.signals().stop_requested && machine_now_ns(by.cpu()) < end_ns) {
+        m_done.wait_for(lock, std::chrono::nanoseconds(end_ns - machine_now_ns(by.cpu())));
+    }
+}
+
 /// Answers Request::processor_start of `by`.
 Result<void> Machine::start_processor(Processor& by) {
     StartRequest wanted;
     std::memcpy(&wanted, by.cpu().transfer, sizeof(wanted));
     std::lock_guard const lock(m_start_mutex);
-    if (wanted.hardware_id >= m_processors.size() || wanted.id >= cpus_max) {
+    if (wanted.id >= m_processors.size()) {
         return Error::out_of_range;
     }
-    Processor& processor = *m_processors[wanted.hardware_id];
-    if (wanted.hardware_id == 0 || processor.thread.joinable() ||
-        m_guest->processors[wanted.id] != nullptr) {
+    if (m_guest->processors[wanted.id] != nullptr) {
         return Error::already_exists;
     }
     auto const& dead = m_config.dead_processors;
-    if (std::ranges::find(dead, wanted.hardware_id) != dead.end()) {
+    if (wanted.hardware_id >= m_processors.size() ||
+        std::ranges::find(dead, wanted.hardware_id) != dead.end()) {
+        wait_in_vain(by);
         return Error::timed_out;
+    }
+    Processor& processor = *m_processors[wanted.hardware_id];
+    if (wanted.hardware_id == 0 || processor.thread.joinable()) {
+        return Error::already_exists;
     }
     GuestCpu& cpu = processor.cpu();
     cpu.id = wanted.id;
@@ -120,6 +135,7 @@ void Machine::end_run(Processor& by, Stop stop, std::exception_ptr error) {
             return;
         }
         m_end = RunEnd{stop, by.cpu().slot, error};
+        m_done.notify_all();
     }
     for (auto const& processor : m_processors) {
         if (processor.get() != &by) {

@@ -36,6 +36,7 @@ Machine::Next Machine::answer(Processor& processor) {
         break;
     case Request::pci_read:
     case Request::pci_write:
+    case Request::device_write:
     case Request::line_route:
     case Request::line_mask:
     case Request::line_end:
@@ -117,7 +118,12 @@ void Machine::answer_device(GuestCpu& cpu) {
         cpu.result = m_pci.read(unpack(first));
         break;
     case Request::pci_write:
-        m_pci.write(unpack(first), static_cast<u32>(second));
+        m_pci.write(
+            unpack(first), static_cast<u32>(second), memory(),
+            [this](PhysAddr to, u32 data) { deliver_message(to, data); });
+        break;
+    case Request::device_write:
+        tell_devices(cpu, first);
         break;
     case Request::line_route:
         m_lines.route(line, unpack_route(second));
@@ -129,6 +135,31 @@ void Machine::answer_device(GuestCpu& cpu) {
         CHECK(cpu.request == Request::line_end);
         m_lines.end({static_cast<u8>(first)}, [this](LineRoute const& route) { raise(route); });
         break;
+    }
+}
+
+/// The kernel on `cpu` has written to a register at `address`.
+void Machine::tell_devices(GuestCpu const& cpu, u64 address) {
+    Walk const found = m_mmu->walk(cpu.root, address);
+    if (found.outcome != Walk::Outcome::mapped) {
+        return; // another processor has taken the view away meanwhile
+    }
+    auto const send = [this](PhysAddr to, u32 data) { deliver_message(to, data); };
+    if (auto const line = m_pci.memory_written(memory(), found.address, send)) {
+        raise(m_lines.drive(pci_test_line, *line));
+    }
+}
+
+/// What a device has written: an interrupt message raises its vector, anything else is lost. Only
+/// the fixed mode of delivery, to one processor, is known (SDM volume 3A, section 11.11).
+void Machine::deliver_message(PhysAddr address, u32 data) {
+    constexpr u64 prefix = 0xfff0'0000;
+    u64 const slot = address.value >> 12 & 0xff;
+    hal::Vector const vector{static_cast<u8>(data)};
+    bool const is_fixed = (data & 0x700) == 0;
+    bool const is_message = address.value >> 32 == 0 && (address.value & prefix) == message_address;
+    if (is_message && is_fixed && slot < m_processors.size() && vectors.contains(vector)) {
+        raise_interrupt(m_processors[slot]->signals(), vector);
     }
 }
 
@@ -207,11 +238,24 @@ void Machine::answer_clock(Processor& processor) {
 /// From now on all processors take the time from the host's clock, which goes on from where the
 /// latest of them may have been.
 void Machine::distrust_counter() {
+    constexpr u32 tries = 16;
     if (boot().cpu().counter_distrusted) {
         return;
     }
-    u64 const now_ns = time_ns();
-    m_guest->common_clock_offset_ns = host_monotonic_ns() - now_ns;
+    // The host's clock is read first, so the machine's jumps ahead by what lies between the
+    // readings and never back; the best of some tries, since anything may come in between.
+    u64 offset_ns = 0;
+    u64 best_ns = ~u64{0};
+    for (u32 i = 0; i < tries; ++i) {
+        u64 const before_ns = time_ns();
+        u64 const host_ns = host_monotonic_ns();
+        u64 const after_ns = time_ns();
+        if (after_ns - before_ns < best_ns) {
+            best_ns = after_ns - before_ns;
+            offset_ns = host_ns - after_ns;
+        }
+    }
+    m_guest->common_clock_offset_ns = offset_ns;
     for (auto const& each : m_processors) {
         each->cpu().counter_distrusted = true;
     }
@@ -220,8 +264,9 @@ void Machine::distrust_counter() {
 /// The machine's time is `now_ns`, and goes on from there.
 void Machine::set_time(u64 now_ns) {
     m_guest->common_clock_offset_ns = host_monotonic_ns() - now_ns;
+    u64 const cycles = read_counter();
     for (auto const& each : m_processors) {
-        each->cpu().scale.base_cycles = read_counter();
+        each->cpu().scale.base_cycles = cycles;
         each->cpu().scale.base_ns = now_ns;
     }
 }

@@ -8,17 +8,22 @@
 // tables active if it is not global). A processor pays by flushing the page itself, or by
 // activating tables where that drops it. Two things are failures:
 //
-//  1. A processor touches a page that now leads elsewhere, in a way that the translation it still
-//     owes the flush of would have allowed. On metal it would have reached the old frame.
+//  1. A page is used that leads to another frame, while somebody still owes the flush of what it
+//     led to before. On metal that processor reaches the old frame.
 //  2. A frame becomes writable under another page while somebody owes the flush of a page that led
 //     to it, and that page does not lead there any more. On metal that processor may write into it.
 //
 // So a kernel that makes an entry lead to another frame has to take the old entry away and have
-// everybody flush it first, as Arm prescribes for all ("break before make", Arm ARM D8.16.1).
+// everybody flush it first, as Arm prescribes for all ("break before make") and as
+// Linux does where it breaks sharing (ptep_clear_flush). An access that the old entry forbade is
+// none of it for the processor that makes it: on metal it faults, which drops the entry.
 //
-// What it cannot see: who has really used a translation; translations that the machine had evicted
-// before they were flushed; reuse through the linear window, which leads to every frame. Debts are
-// bounded: the oldest is forgiven when there are too many, and counted.
+// A range that one processor alone uses, and flushes alone, is sound only under tables of its own.
+//
+// What it cannot see: who has really used a translation, since the host tells only who is first;
+// translations that the machine had evicted before they were flushed; reuse through the linear
+// window, which leads to every frame. Debts are bounded: the oldest is forgiven when there are too
+// many, and counted.
 //
 // Pure data without locks; the MMU holds its own.
 #pragma once
@@ -100,10 +105,10 @@ public:
             Translation const& gone = debt.gone;
             u64 const offset = address - gone.page;
             bool const is_same_page = offset < gone.span;
-            if (is_same_page && (debt.debtors & bit) != 0 && includes(gone.access, wanted) &&
-                gone.frame + offset != found.frame + (address - found.page)) {
-                ++m_failures;
-                debt.debtors &= ~bit; // told once
+            if (is_same_page && gone.frame + offset != found.frame + (address - found.page)) {
+                debt.debtors &= includes(gone.access, wanted) ? ~u64{0} : ~bit;
+                m_failures += debt.debtors != 0 ? 1 : 0;
+                debt.debtors = 0; // told once
             }
             bool const is_same_frame =
                 gone.frame < found.frame + found.span && found.frame < gone.frame + gone.span;

@@ -3,6 +3,7 @@
 #include "hal/cpu.hpp"
 #include "hal/entropy.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
+#include "hal/io.hpp"
 #include "hal/layout.hpp"
 #include "hal/power.hpp"
 
@@ -41,6 +42,11 @@ void yield_to_host() {
     if (self.cpu().in_kernel && self.cpu().count > 1) {
         exit_to_machine(self.cpu(), Request::yield);
     }
+}
+
+void tell_device(VirtAddr address) {
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::device_write, address.value);
 }
 
 namespace {

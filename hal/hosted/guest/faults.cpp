@@ -93,8 +93,8 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
         .cause = slot.cause,
         .frame = {frame.rbp, frame.instruction},
         .stack_pointer = frame.stack_pointer,
-        .interrupts = interrupts_enabled ? hal::InterruptState::enabled
-                                         : hal::InterruptState::disabled,
+        .interrupts =
+            interrupts_enabled ? hal::InterruptState::enabled : hal::InterruptState::disabled,
         .registers = registers};
     slot.busy = false;
     slot.emergency = false;

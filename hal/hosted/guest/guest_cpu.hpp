@@ -36,6 +36,7 @@ enum class Request : u8 {
     mmu_stale,       ///< result: translations that the tables do not bear out
     pci_read,        ///< arguments: a packed PciAccess; result: what it reads
     pci_write,       ///< arguments: a packed PciAccess, the value
+    device_write,    ///< arguments: where the kernel has written to a register
     notify,          ///< arguments: the slot of a processor for which something is pending
     yield,           ///< the caller spins: others may need the processor of the host
     line_route,      ///< arguments: a line, a packed LineRoute

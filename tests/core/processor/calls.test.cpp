@@ -224,7 +224,7 @@ TEST(Calls, TimersOfOtherProcessorsCanBeCancelled) {
         Timer timer{[](void* far) { static_cast<Far*>(far)->passed.fetch_add(1, release); }, this};
         Atomic<u32> passed{0};
     };
-    constexpr Nanos hour{3'600'000'000'000};
+    static constexpr Nanos hour{3'600'000'000'000};
     for (u32 id = 0; id < cpus().known(); ++id) {
         Far far;
         auto const start = [](void* argument) {

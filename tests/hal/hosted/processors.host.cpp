@@ -109,6 +109,7 @@ TEST(HostedProcessors, AreRefusedWhereTheyCannotStart) {
     struct Seen : Many {
         Result<void> dead, unknown, twice, itself, before;
         hal::CoreClass classes[3] = {};
+        i64 waited_ns = 0;
     };
     Seen seen;
     seen.body = [](Probe& self, hal::BootInfo const& info) {
@@ -116,7 +117,9 @@ TEST(HostedProcessors, AreRefusedWhereTheyCannotStart) {
         out.before = out.start_processor(1, info);
         out.open_interrupts();
         out.classes[0] = hal::Processors::core_class();
+        i64 const before_ns = hal::Clock::now().value;
         out.dead = out.start_processor(2, info);
+        out.waited_ns = hal::Clock::now().value - before_ns;
         out.unknown = out.start_processor(3, info);
         out.itself = out.start_processor(0, info);
         out.failures += out.start_processor(1, info) ? 0 : 1;
@@ -135,6 +138,7 @@ TEST(HostedProcessors, AreRefusedWhereTheyCannotStart) {
     ASSERT_EQ(run_to_end(seen, config).kind, Stop::Kind::exited);
     EXPECT_EQ(seen.before.error(), Error::invalid_state);
     EXPECT_EQ(seen.dead.error(), Error::timed_out);
+    EXPECT_GE(seen.waited_ns, 1'000'000'000);
     EXPECT_EQ(seen.unknown.error(), Error::out_of_range);
     EXPECT_EQ(seen.itself.error(), Error::already_exists);
     EXPECT_EQ(seen.twice.error(), Error::already_exists);
@@ -325,6 +329,59 @@ TEST(HostedProcessors, AMachineThatGoesTakesItsThreadsAlong) {
     EXPECT_EQ(thread_count(), before);
 }
 
+/// Processors that hand each other the latest time that they have seen.
+struct Clocks : Many {
+    u64 latest = 0, backwards = 0, finished = 0, ready = 0;
+
+    void compare() {
+        add(ready);
+        while (load(ready) < hal::Cpu::count()) {
+            hal::Cpu::pause();
+        }
+        for (u32 round = 0; round < 2000; ++round) {
+            u64 before = load(latest);
+            auto const now = static_cast<u64>(hal::Clock::now().value);
+            add(backwards, now < before ? 1 : 0);
+            if (round % 16 == 0) { // the host may have fewer processors
+                hosted::yield_to_host();
+            }
+            while (before < now &&
+                   !__atomic_compare_exchange_n(
+                       &latest, &before, now, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            }
+        }
+        add(finished);
+    }
+};
+
+TEST(HostedProcessors, HaveOneTime) {
+    for (bool const by_host_clock : {false, true}) {
+        Clocks clocks;
+        bool distrusts = by_host_clock;
+        clocks.argument = &distrusts;
+        clocks.body = [](Probe& self, hal::BootInfo const& info) {
+            auto& it = static_cast<Clocks&>(self);
+            it.start_all(info);
+            i64 const before = hal::Clock::now().value;
+            if (*static_cast<bool*>(it.argument)) {
+                it.failures += hal::Clock::distrust_counter() ? 0 : 1;
+            }
+            it.failures += hal::Clock::now().value < before ? 1 : 0;
+            it.compare();
+            while (load(it.finished) < hal::Cpu::count()) {
+                hal::Cpu::pause();
+            }
+        };
+        clocks.on_processor = [](Probe& self) {
+            static_cast<Clocks&>(self).arrive();
+            static_cast<Clocks&>(self).compare();
+        };
+        ASSERT_EQ(run_to_end(clocks, config_of(4)).kind, Stop::Kind::exited);
+        EXPECT_EQ(clocks.backwards, 0u) << by_host_clock;
+        EXPECT_EQ(clocks.failures, 0u) << by_host_clock;
+    }
+}
+
 /// Processors that send to one that computes: each sender owns a vector and sends the next only
 /// when the last has arrived, so that each that is lost would be missed and each doubled one be
 /// seen.
@@ -400,9 +457,7 @@ TEST_P(HostedProcessorsStorm, AComputationKeepsItsRegistersAndNoInterruptIsLostO
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    All,
-    HostedProcessorsStorm,
-    testing::Values(std::pair{1u, u64{5000}}, std::pair{7u, u64{500}}));
+    All, HostedProcessorsStorm, testing::Values(std::pair{1u, u64{5000}}, std::pair{7u, u64{500}}));
 
 TEST(HostedProcessors, IdleOnesUseNoProcessorTime) {
     struct Seen : Many {

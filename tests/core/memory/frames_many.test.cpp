@@ -9,7 +9,7 @@ using test::Mailbox;
 
 namespace {
 
-constexpr u64 frame_operations = 500;
+constexpr u64 frame_operations = 300;
 constexpr usize frame_pieces_max = 24;
 constexpr unsigned order_bits = 4;
 

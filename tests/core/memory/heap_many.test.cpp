@@ -11,7 +11,7 @@ using test::Mailbox;
 
 namespace {
 
-constexpr u64 block_operations = 400;
+constexpr u64 block_operations = 150;
 constexpr usize blocks_max = 32;
 
 /// What a block begins with.

@@ -13,7 +13,7 @@ using namespace twofold::processor;
 
 using Name = FixedString<64>;
 
-std::string_view numbered(Name& name, std::string_view what, u64 number) {
+std::string_view name_of(Name& name, std::string_view what, u64 number) {
     char text[Name::capacity()];
     name.clear();
     name.append(format_to(std::span(text), "{} {}", what, number).text).value();
@@ -145,7 +145,7 @@ void interrupts(Recorder& record, Kernel& kernel) {
         all[i].journal = &journal;
         all[i].letter = static_cast<char>('a' + i);
         auto const vector = kernel.interrupts.bind_any(all[i].binding());
-        record.truth(numbered(name, "bound", i), vector.has_value());
+        record.truth(name_of(name, "bound", i), vector.has_value());
         if (!vector) {
             return;
         }
@@ -155,7 +155,7 @@ void interrupts(Recorder& record, Kernel& kernel) {
     record_refusals(record, kernel.interrupts, all[1]);
     VectorCounts const before = this_cpu().counts[all[1].vector.value];
     for (usize i = 0; i < handlers; ++i) {
-        record.result(numbered(name, "unbound", i), kernel.interrupts.unbind(all[i].vector));
+        record.result(name_of(name, "unbound", i), kernel.interrupts.unbind(all[i].vector));
     }
     all[1].raise();
     all[1].settle();

@@ -73,7 +73,8 @@ hal::ConsoleInput HostConsole::read() {
     if (m_next == m_input.size() && !m_ended && wait_for(STDIN_FILENO, POLLIN, 0)) {
         take_input();
     }
-    if (m_next < m_input.size()) {
+    m_asked = m_next == m_input.size();
+    if (!m_asked) {
         return {hal::InputStatus::byte, m_input[m_next++]};
     }
     m_told_end = m_ended;
@@ -97,14 +98,9 @@ void HostConsole::take_record(launch::Record const& record) {
     }
 }
 
-int HostConsole::descriptor() const {
+bool HostConsole::is_awaited() const {
     std::lock_guard const lock(m_mutex);
-    return m_ended ? -1 : STDIN_FILENO;
-}
-
-bool HostConsole::has_taken_input() const {
-    std::lock_guard const lock(m_mutex);
-    return m_next < m_input.size() || (m_ended && !m_told_end);
+    return m_asked && !m_ended;
 }
 
 bool HostConsole::told_end() const {

@@ -32,10 +32,9 @@ public:
 
     /// The kernel is at rest: what looks like the start of a record on the result channel is none.
     void settle();
-    /// Where input comes from, for whoever waits for it; -1: no more will come.
-    int descriptor() const;
-    /// Whether `read` has something to tell without a look at the stream.
-    bool has_taken_input() const;
+    /// Whether the kernel has asked in vain, and more may come: then input ends its wait. A kernel
+    /// that waits for something else leaves input where it is.
+    bool is_awaited() const;
     /// Whether the kernel has been told that its input has ended.
     bool told_end() const;
     /// Whether a person asked for the end of the machine (ctrl-A x).
@@ -54,6 +53,7 @@ private:
     std::string m_input;  ///< taken from the stream, not yet read by the kernel
     usize m_next = 0;     ///< of m_input
     bool m_ended = false; ///< nothing more will come
+    bool m_asked = false; ///< the last read had nothing to tell
     bool m_told_end = false;
     bool m_quit = false;
     launch::KeyFilter m_keys;

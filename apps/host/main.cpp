@@ -139,16 +139,15 @@ make_machine(HostOptions const& options, bool person, HostConsole& console) {
     return std::move(*machine);
 }
 
-/// Waits for what the kernel waits for. Once its input has ended, that can only be an interrupt.
-void wait_for_kernel(Machine& machine, HostConsole& console, bool watched) {
-    if (console.has_taken_input()) {
-        return;
+/// Waits for what the kernel waits for: input that it has asked for, or an interrupt.
+void wait_for_kernel(Machine& machine, HostConsole const& console, bool watched) {
+    bool const awaited = console.is_awaited();
+    if (!awaited && !watched && !machine.can_wake()) {
+        throw Failure(
+            Status::crash, console.told_end() ? "the kernel waits for input, which has ended"
+                                              : "the kernel waits for what can never come");
     }
-    bool const ended = console.told_end();
-    if (ended && !machine.can_wake() && !watched) {
-        throw Failure(Status::crash, "the kernel waits for input, which has ended");
-    }
-    machine.wait(ended ? -1 : console.descriptor());
+    machine.wait(awaited ? STDIN_FILENO : -1);
 }
 
 int report_exit(HostConsole const& console, int status) {

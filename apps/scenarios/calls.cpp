@@ -47,7 +47,9 @@ void calls(Recorder& record, Kernel& kernel) {
     {
         sync::InterruptGuard const off;
         for (Errand& errand : errands) {
-            record.result("posted", cpus.post(here, Errand::run, &errand));
+            char name[] = "posted ?";
+            name[std::size(name) - 2] = errand.letter;
+            record.result(std::string_view(name), cpus.post(here, Errand::run, &errand));
         }
         record.text("before they are served", seen.order.view());
         CpuSet::serve(this_cpu());

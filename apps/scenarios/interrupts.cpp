@@ -11,6 +11,15 @@ using twofold::boot::Kernel;
 using twofold::boot::Recorder;
 using namespace twofold::processor;
 
+using Name = FixedString<64>;
+
+std::string_view name_of(Name& name, std::string_view what, u64 number) {
+    char text[Name::capacity()];
+    name.clear();
+    name.append(format_to(std::span(text), "{} {}", what, number).text).value();
+    return name.view();
+}
+
 /// What happened, as letters, in its order.
 struct Journal {
     FixedString<200> text;
@@ -130,12 +139,13 @@ void interrupts(Recorder& record, Kernel& kernel) {
         return;
     }
     Journal journal;
+    Name name;
     Handler all[handlers];
     for (usize i = 0; i < handlers; ++i) {
         all[i].journal = &journal;
         all[i].letter = static_cast<char>('a' + i);
         auto const vector = kernel.interrupts.bind_any(all[i].binding());
-        record.truth("bound", vector.has_value());
+        record.truth(name_of(name, "bound", i), vector.has_value());
         if (!vector) {
             return;
         }
@@ -144,8 +154,8 @@ void interrupts(Recorder& record, Kernel& kernel) {
     record_orders(record, all, journal);
     record_refusals(record, kernel.interrupts, all[1]);
     VectorCounts const before = this_cpu().counts[all[1].vector.value];
-    for (Handler& handler : all) {
-        record.result("unbound", kernel.interrupts.unbind(handler.vector));
+    for (usize i = 0; i < handlers; ++i) {
+        record.result(name_of(name, "unbound", i), kernel.interrupts.unbind(all[i].vector));
     }
     all[1].raise();
     all[1].settle();

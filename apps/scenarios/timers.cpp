@@ -70,10 +70,12 @@ public:
         for (usize i = std::size(deadlines); i > 0; --i) {
             m_queue.start(m_entries[i - 1].timer, {deadlines[i - 1]});
         }
-        for (i64 const moment : {m_clock.now.value, (i64{1} << 32) - 1, i64{1} << 32}) {
-            advance({moment});
-            record.number("pending at an edge", m_queue.pending());
-        }
+        advance(m_clock.now);
+        record.number("pending behind the past", m_queue.pending());
+        advance({(i64{1} << 32) - 1});
+        record.number("pending before 2^32", m_queue.pending());
+        advance({i64{1} << 32});
+        record.number("pending at 2^32", m_queue.pending());
         advance({INT64_MAX - 1});
         record.number("pending at the end of time", m_queue.pending());
         record.number("order at the edges", m_order);

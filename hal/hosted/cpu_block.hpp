@@ -37,9 +37,10 @@ struct CpuBlock {
     u32 extended_mask = 0;  ///< which of them XSAVE keeps; 0: the processor has FXSAVE only
     u32 pauses = 0;         ///< before a spin gives the host's processor away, guest/yield
     bool interrupts_enabled = false;
-    bool attention = false;  ///< something is pending that the next safe point has to look at
-    bool switching = false;  ///< between two stacks: not to be interrupted
-    bool has_clzero = false; ///< of the host's processors
+    bool attention = false;        ///< something is pending that the next safe point has to look at
+    bool switching = false;        ///< between two stacks: not to be interrupted
+    bool has_clzero = false;       ///< of the host's processors
+    bool extended_compact = false; ///< XSAVEC instead of XSAVE
     bool counter_distrusted = false;
     CounterScale scale{};
 };

@@ -143,6 +143,7 @@ void Machine::prepare_processor(u32 slot, u64 power_on_cycles) {
     ExtendedState const extended = ExtendedState::detect();
     cpu.extended_mask = extended.mask;
     cpu.extended_bytes = extended.bytes;
+    cpu.extended_compact = extended.compact;
     // One moment for all, or their clocks would not agree.
     cpu.scale = {.base_cycles = power_on_cycles, .base_ns = 0, .multiplier = 0};
     auto const& classes = m_config.core_classes;

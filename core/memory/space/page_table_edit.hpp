@@ -1,9 +1,9 @@
 // The rest of the page-table engine: pages replaced, large ones divided and joined, empty tables
 // taken away, tables that others have made.
-// Included by page_table.hpp, and by nothing else.
+// Its users include page_table.hpp.
 #pragma once
 
-#include "core/memory/space/page_table.hpp"
+#include "core/memory/space/page_table_walk.hpp"
 
 namespace twofold::memory {
 

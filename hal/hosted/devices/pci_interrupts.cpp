@@ -10,7 +10,7 @@ namespace {
 
 // Offsets in configuration space: the command register, and the capabilities that define_device and
 // define_second place.
-constexpr u32 command = 0x04, msix_control = 0x52, msi_control = 0x42, msi_address = 0x44,
+constexpr u32 command_register = 0x04, msix_control = 0x52, msi_control = 0x42, msi_address = 0x44,
               msi_data = 0x4c, msi_mask = 0x50, msi_pending = 0x54;
 constexpr u32 bus_master = 4;
 constexpr u32 msix_enabled = 0x8000, msix_function_masked = 0x4000;
@@ -37,7 +37,7 @@ void PciBus::settle_msix(std::span<std::byte> memory, Sender const& send) {
     PciFunction const& function = m_functions[device];
     u32 const control = function.read(msix_control, 2);
     bool const may_send = (control & msix_enabled) != 0 && (control & msix_function_masked) == 0 &&
-                          (function.read(command, 2) & bus_master) != 0;
+                          (function.read(command_register, 2) & bus_master) != 0;
     u64 const pending_at = m_memory.vectors.value + pending_offset;
     u64 pending = load<u64>(memory, pending_at);
     for (u32 vector = 0; may_send && vector < pci_test_vectors; ++vector) {
@@ -56,7 +56,7 @@ void PciBus::settle_msi(Sender const& send) {
     PciFunction& function = m_functions[second];
     u32 const control = function.read(msi_control, 2);
     bool const may_send =
-        (control & msi_enabled) != 0 && (function.read(command, 2) & bus_master) != 0;
+        (control & msi_enabled) != 0 && (function.read(command_register, 2) & bus_master) != 0;
     u32 const vectors = u32{1} << (control >> 4 & 7);
     u32 pending = function.read(msi_pending, 4);
     u32 const mask = function.read(msi_mask, 4);

@@ -13,6 +13,7 @@
     .set    cpu_extended_mask, 36
     .set    cpu_interrupts_enabled, 44
     .set    cpu_attention, 45
+    .set    cpu_extended_compact, 48
 
 // Makes room below rsp, which is aligned to 64 bytes, and saves the extended registers there. Uses
 // rax, rcx, rdx.
@@ -28,7 +29,11 @@
     movl    %gs:cpu_extended_mask, %eax
     testl   %eax, %eax
     jz      7f
+    cmpb    $0, %gs:cpu_extended_compact
+    jne     6f
     xsave64 (%r12)
+    jmp     8f
+6:  xsavec64 (%r12)
     jmp     8f
 7:  fxsave64 (%r12)
 8:

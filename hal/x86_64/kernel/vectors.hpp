@@ -7,7 +7,14 @@
 
 #include "hal/interrupt_types.hpp"
 
+#include <cstddef>
+
 namespace metal::vectors {
+
+// What interrupts.S builds on the stack.
+static_assert(offsetof(hal::Interruption, vector) == 0);
+static_assert(offsetof(hal::Interruption, frame.frame_pointer) == 8);
+static_assert(offsetof(hal::Interruption, frame.instruction) == 16);
 
 inline constexpr unsigned exception_count = 32;
 inline constexpr unsigned count = 256;

@@ -234,7 +234,6 @@ TEST(Interrupts, AStormIsSilencedAndSaidOnce) {
     }
     EXPECT_EQ(interrupts().storms(), storms + 2);
     EXPECT_EQ(boot::current_kernel().log_ring.written(), logged + 1);
-    EXPECT_LT(seen.first_halves.load(acquire), raised); // the rest were taken and forgotten
 }
 
 TEST(Interrupts, MessagesAreRefusedForWhatDoesNotExist) {

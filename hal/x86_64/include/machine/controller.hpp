@@ -14,7 +14,7 @@ struct Controller {
     static VectorRange vectors();
     static Vector spurious();
     static u32 lines();
-    /// Also busy: the machine uses the line itself.
+    /// Also busy (the machine uses the line itself), not_supported (no line reaches the processor).
     static Result<void> route(Line line, Route const& route);
     static Result<void> unmask(Line line);
     static Result<void> mask(Line line);

@@ -54,7 +54,7 @@ Result<void> Machine::start_processor(Processor& by) {
     StartRequest wanted;
     std::memcpy(&wanted, by.cpu().transfer, sizeof(wanted));
     std::lock_guard const lock(m_start_mutex);
-    if (wanted.id >= m_processors.size()) {
+    if (wanted.id >= cpus_max) {
         return Error::out_of_range;
     }
     if (m_guest->processors[wanted.id] != nullptr) {

@@ -36,7 +36,7 @@ Bytes Processors::exception_stack_bytes() {
 }
 
 u32 Processors::count_max() {
-    return cpu_block().count;
+    return cpus_max;
 }
 
 void Processors::adopt_boot_processor(u32 hardware_id) {

@@ -61,7 +61,7 @@ TEST(HostedProcessors, AreRefusedWhereTheyCannotStart) {
         i64 const before_ns = hal::Clock::now().value;
         out.dead = out.start_processor(2, info);
         out.waited_ns = hal::Clock::now().value - before_ns;
-        out.unknown = out.start_processor(3, info);
+        out.unknown = out.start_processor(cpus_max, info);
         out.itself = out.start_processor(0, info);
         out.failures += out.start_processor(1, info) ? 0 : 1;
         out.twice = out.start_processor(1, info);

@@ -53,10 +53,10 @@ class TimerQueue {
 public:
     /// The most functions that one alarm runs, with interrupts off; what is due beside comes with
     /// the next alarm, which is set to go off at once.
-    static constexpr u32 batch_max = 8;
+    static constexpr u32 batch_max = 4;
     /// So many full batches may follow each other before the rest has to wait: deadlines that come
     /// faster than they are run leave the processor some time.
-    static constexpr u32 full_batches_max = 8;
+    static constexpr u32 full_batches_max = 16;
     static constexpr Nanos overrun_pause{50'000};
 
     TimerQueue() = default;

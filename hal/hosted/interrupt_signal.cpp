@@ -156,8 +156,9 @@ void handle_interrupt(SignalTarget& target, siginfo_t const& info, ucontext_t& c
             enter_interrupt(cpu, context);
         }
     }
-    // A thread about to sleep must not.
-    change_state(target, RunState::sleeping, RunState::running);
+    if (run_state(target) == RunState::sleeping) {
+        change_state(target, RunState::sleeping, RunState::running); // it must not fall asleep now
+    }
 }
 
 } // namespace hosted

@@ -6,6 +6,7 @@
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/host_counter.hpp"
 #include "hal/hosted/interrupt_signal.hpp"
+#include "hal/hosted/machine_locks.hpp"
 #include "hal/hosted/processor.hpp"
 #include "hal/hosted/signal_context.hpp"
 
@@ -55,7 +56,8 @@ Machine::Machine(
       m_console(console),
       m_memory(std::move(memory)),
       m_mmu(std::move(mmu)),
-      m_guest(new(m_memory->cpu_area().data()) GuestMachine) {
+      m_guest(new(m_memory->cpu_area().data()) GuestMachine),
+      m_locks(new MachineLocks) {
     if (!m_config.entropy) {
         m_config.entropy = fill_from_host;
     }

@@ -26,13 +26,11 @@
 #include "hal/hosted/physical_memory.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <csignal>
 #include <exception>
 #include <expected>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -43,6 +41,7 @@
 namespace hosted {
 
 class Processor;
+struct MachineLocks;
 
 /// A file for the kernel, placed in its memory at start.
 struct ModuleFile {
@@ -216,18 +215,13 @@ private:
     std::vector<std::unique_ptr<Processor>> m_processors; ///< by slot; the first is the boot one
     bool m_at_rest = true; ///< the kernel has not ended and no request of it is half answered
 
-    std::mutex m_console_mutex; ///< the endpoint is called by one processor at a time
-    std::mutex m_entropy_mutex;
-    std::mutex m_start_mutex;
-    std::mutex m_device_mutex;
-    PciBus m_pci;           ///< m_device_mutex
-    LineController m_lines; ///< m_device_mutex
+    std::unique_ptr<MachineLocks> m_locks;
+    PciBus m_pci;           ///< under the lock `device`
+    LineController m_lines; ///< the same
 
     std::atomic<u32> m_running = 1; ///< processors that have not halted
     std::atomic<bool> m_all_halted = false;
-    std::mutex m_end_mutex;
-    std::condition_variable m_done; ///< a processor has left for good
-    std::optional<RunEnd> m_end;    ///< m_end_mutex
+    std::optional<RunEnd> m_end; ///< under the lock `end`
     std::string m_crash_report;
 };
 

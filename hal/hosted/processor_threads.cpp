@@ -6,6 +6,7 @@
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/interrupt_signal.hpp"
 #include "hal/hosted/machine.hpp"
+#include "hal/hosted/machine_locks.hpp"
 #include "hal/hosted/processor.hpp"
 
 #include <algorithm>
@@ -43,9 +44,9 @@ private:
 /// Nobody answers the processor `by`: what it waits before it gives up, unless the run ends.
 void Machine::wait_in_vain(Processor& by) {
     i64 const end_ns = machine_now_ns(by.cpu()) + answer_ns_max;
-    std::unique_lock lock(m_end_mutex);
+    std::unique_lock lock(m_locks->end);
     while (!m_end && !by.signals().stop_requested && machine_now_ns(by.cpu()) < end_ns) {
-        m_done.wait_for(lock, std::chrono::nanoseconds(end_ns - machine_now_ns(by.cpu())));
+        m_locks->done.wait_for(lock, std::chrono::nanoseconds(end_ns - machine_now_ns(by.cpu())));
     }
 }
 
@@ -53,7 +54,7 @@ void Machine::wait_in_vain(Processor& by) {
 Result<void> Machine::start_processor(Processor& by) {
     StartRequest wanted;
     std::memcpy(&wanted, by.cpu().transfer, sizeof(wanted));
-    std::lock_guard const lock(m_start_mutex);
+    std::lock_guard const lock(m_locks->start);
     if (wanted.id >= cpus_max) {
         return Error::out_of_range;
     }
@@ -106,9 +107,9 @@ void Machine::run_thread(Processor& processor) {
         processor.leave();
     }
     ask_boot_processor();
-    std::lock_guard const lock(m_end_mutex);
+    std::lock_guard const lock(m_locks->end);
     processor.is_done = true;
-    m_done.notify_all();
+    m_locks->done.notify_all();
 }
 
 /// Runs a processor until it rests, halts or the run ends; what the console throws ends it, too.
@@ -130,12 +131,12 @@ Machine::Next Machine::run_guarded(Processor& processor) {
 /// Notes how the run ends, unless it has ended already, and asks the other processors to leave.
 void Machine::end_run(Processor& by, Stop stop, std::exception_ptr error) {
     {
-        std::lock_guard const lock(m_end_mutex);
+        std::lock_guard const lock(m_locks->end);
         if (m_end) {
             return;
         }
         m_end = RunEnd{stop, by.cpu().slot, error};
-        m_done.notify_all();
+        m_locks->done.notify_all();
     }
     for (auto const& processor : m_processors) {
         if (processor.get() != &by) {
@@ -146,24 +147,24 @@ void Machine::end_run(Processor& by, Stop stop, std::exception_ptr error) {
 
 /// A processor that ended the run asks the thread of Machine::run until that has left its kernel.
 void Machine::ask_boot_processor() {
-    std::unique_lock lock(m_end_mutex);
+    std::unique_lock lock(m_locks->end);
     while (m_end && boot().is_running()) {
         ask_to_leave(boot().signals());
-        m_done.wait_for(lock, ask_again);
+        m_locks->done.wait_for(lock, ask_again);
     }
 }
 
 /// Waits for the threads of all other processors, which have been asked to leave.
 void Machine::join_others() {
-    std::unique_lock lock(m_end_mutex);
-    m_done.notify_all();
+    std::unique_lock lock(m_locks->end);
+    m_locks->done.notify_all();
     for (auto const& processor : m_processors) {
         if (!processor->thread.joinable()) {
             continue;
         }
         while (!processor->is_done) {
             ask_to_leave(processor->signals());
-            m_done.wait_for(lock, ask_again);
+            m_locks->done.wait_for(lock, ask_again);
         }
         lock.unlock();
         processor->thread.join();

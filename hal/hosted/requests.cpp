@@ -2,6 +2,7 @@
 #include "hal/hosted/host_counter.hpp"
 #include "hal/hosted/interrupt_signal.hpp"
 #include "hal/hosted/machine.hpp"
+#include "hal/hosted/machine_locks.hpp"
 #include "hal/hosted/processor.hpp"
 
 #include <ctime>
@@ -78,7 +79,7 @@ Machine::Next Machine::answer(Processor& processor) {
 }
 
 void Machine::answer_console(GuestCpu& cpu) {
-    std::lock_guard const lock(m_console_mutex);
+    std::lock_guard const lock(m_locks->console);
     u64 const first = cpu.arguments[0];
     if (cpu.request == Request::console_read) {
         hal::ConsoleInput const input = m_console.read();
@@ -95,7 +96,7 @@ void Machine::answer_console(GuestCpu& cpu) {
 
 void Machine::answer_entropy(GuestCpu& cpu) {
     CHECK(cpu.arguments[0] <= transfer_bytes);
-    std::lock_guard const lock(m_entropy_mutex);
+    std::lock_guard const lock(m_locks->entropy);
     m_config.entropy(std::as_writable_bytes(std::span(cpu.transfer, cpu.arguments[0])));
 }
 
@@ -109,7 +110,7 @@ Machine::Next Machine::answer_idle(Processor& processor) {
 }
 
 void Machine::answer_device(GuestCpu& cpu) {
-    std::lock_guard const lock(m_device_mutex);
+    std::lock_guard const lock(m_locks->device);
     u64 const first = cpu.arguments[0];
     u64 const second = cpu.arguments[1];
     auto const line = static_cast<u32>(first);
@@ -176,7 +177,7 @@ void Machine::raise(std::optional<LineRoute> const& route) {
 
 void Machine::drive_line(u32 line, bool is_asserted) {
     CHECK(line < line_count);
-    std::lock_guard const lock(m_device_mutex);
+    std::lock_guard const lock(m_locks->device);
     raise(m_lines.drive(line, is_asserted));
 }
 

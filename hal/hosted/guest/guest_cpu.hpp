@@ -121,7 +121,7 @@ struct GuestCpu : CpuBlock {
     u64 result = 0;
     FaultSlot fault{};
     FaultFrame interrupted{}; ///< on its way to hosted_interrupt_entry
-    alignas(64) InterruptWords interrupts{};
+    InterruptWords interrupts{};
     Deadline deadline{};
     alignas(16) u64 scratch_stack[16] = {}; ///< where a crashed kernel is left behind
     char transfer[transfer_bytes] = {};

@@ -35,6 +35,9 @@ struct VectorSet {
     bool test(hal::Vector vector) const {
         return (__atomic_load_n(&word[vector.value / 64], __ATOMIC_ACQUIRE) & bit(vector)) != 0;
     }
+    /// For a set that one thread alone changes.
+    void set_own(hal::Vector vector) { word[vector.value / 64] |= bit(vector); }
+    void take_own(hal::Vector vector) { word[vector.value / 64] &= ~bit(vector); }
     void set(hal::Vector vector) {
         // Also orders what follows behind it, as whoever sleeps is told by what it reads next.
         __atomic_fetch_or(&word[vector.value / 64], bit(vector), __ATOMIC_SEQ_CST);
@@ -73,12 +76,14 @@ enum class RunState : u32 {
 };
 
 struct InterruptWords {
-    VectorSet pending;
-    VectorSet in_service; ///< taken, not acknowledged; the processor's own
-    VectorSet level;      ///< pending or in service, and raised by a level
+    // What others write, on one cache line.
+    alignas(64) VectorSet pending;
     RunState run_state = RunState::off;
     u32 signalled = 0;    ///< a signal is on its way
     u32 non_maskable = 0; ///< a non-maskable interrupt is pending
+
+    alignas(64) VectorSet in_service; ///< taken, not acknowledged; the processor's own
+    VectorSet level;                  ///< pending or in service, and raised by a level
 
     /// Whether there is something to wake up for.
     bool any() const {

@@ -17,7 +17,7 @@ void take_pending(hal::StackFrame frame) {
     cpu_block().attention = false; // before the look, so that a signal meanwhile is not forgotten
     while (auto const vector = guest_cpu().interrupts.next()) {
         InterruptWords& words = guest_cpu().interrupts;
-        words.in_service.set(*vector);
+        words.in_service.set_own(*vector);
         words.pending.take(*vector);
         kernel_interrupt({*vector, frame});
         CHECK(!read_flag<enabled_flag>());
@@ -159,8 +159,8 @@ void Controller::acknowledge(Vector vector) {
     InterruptWords& words = self.cpu().interrupts;
     auto const served = words.in_service.highest();
     CHECK(served.has_value() && *served == vector); // once for each interrupt, the last one first
-    words.in_service.take(vector);
-    if (words.level.take(vector)) {
+    words.in_service.take_own(vector);
+    if (words.level.test(vector) && words.level.take(vector)) {
         exit_to_machine(self.cpu(), Request::line_end, vector.value);
     }
     if (words.pending.any()) {

@@ -5,6 +5,7 @@
 // saw in the Probe (or an object that embeds it) and the test looks at it afterwards.
 #pragma once
 
+#include "core/sync/sync.hpp"
 #include "hal/boot.hpp"
 #include "hal/hosted/machine.hpp"
 #include "hal/mmu.hpp"
@@ -16,6 +17,7 @@
 namespace hosted::test {
 
 struct Probe {
+    sync::CpuState state{}; ///< first: by it the kernel's rooms know the processor
     void (*body)(Probe& self, hal::BootInfo const& info) = nullptr;
     /// The fault upcall; null: record the fault in `fault` and recover to `point` or, without one,
     /// power off with status 70.

@@ -18,6 +18,8 @@ namespace twofold::test {
 
 namespace {
 
+using namespace twofold::literals;
+
 enum class Mode : u8 { off, count, every, one };
 
 struct Injection {
@@ -26,7 +28,8 @@ struct Injection {
     u64 edge = 0;           ///< the number of the next edge of this run
     u64 chosen = 0;         ///< in mode `one`
     u64 raised = 0;
-    u64 taken = 0; ///< by the handler, in this run
+    u64 taken = 0;  ///< by the handler, in this run
+    u64 worked = 0; ///< second halves, in all
     hal::Vector vector{};
 };
 
@@ -73,24 +76,34 @@ u64 edges_met_count() {
     return count;
 }
 
-/// What the handler does with what the interrupted code may be in the middle of: it takes frames,
-/// notes a rare path, and sets and withdraws a deadline.
+/// What the handler does with what the interrupted code may be in the middle of: it notes an event,
+/// sets and withdraws a deadline, and asks for its second half, which takes a frame and a block.
 struct Handler {
     explicit Handler(boot::Kernel& in_kernel) : kernel(in_kernel) {}
 
     static processor::Handling handle(void* self, hal::Interruption const&) {
         static_cast<Handler*>(self)->take();
-        return processor::Handling::handled;
+        return processor::Handling::wake;
+    }
+
+    /// Counts as inside: its own edges are not to bring further interrupts.
+    static void work(void* argument) {
+        auto& self = *static_cast<Handler*>(argument);
+        bool const was_inside = injection.is_inside;
+        injection.is_inside = true;
+        if (auto const frame = self.kernel.frames->allocate(0)) {
+            self.kernel.frames->free(frame.value(), 0).value(); // it was allocated above
+        }
+        if (auto const block = self.kernel.heap->allocate(64_B)) {
+            self.kernel.heap->free(block.value()).value(); // it was allocated above
+        }
+        ++injection.worked;
+        injection.is_inside = was_inside;
     }
 
     void take() {
         ++injection.taken;
-        if (auto const frame = kernel.frames->allocate(0)) {
-            kernel.frames->free(frame.value(), 0).value();
-        } else {
-            ++refused;
-        }
-        sync::note_edge(trace::Edge::frames_misused);
+        kernel.event(trace::EventKind::test_begin, injection.edge);
         if (kernel.has_clock) {
             processor::start_timer(timer, hal::Clock::now() + far_away).value();
             processor::TimerQueue::cancel(timer);
@@ -100,7 +113,6 @@ struct Handler {
     static constexpr Nanos far_away{3'600'000'000'000};
     boot::Kernel& kernel;
     processor::Timer timer{[](void*) {}, nullptr};
-    u64 refused = 0;
 };
 
 /// What is wrong with the kernel's shared structures; empty if nothing is.
@@ -184,6 +196,7 @@ u8 run_edges(boot::CommandContext& context) {
         {.handler = Handler::handle,
          .argument = &handler,
          .name = "edges",
+         .second_half = Handler::work,
          .may_come_often = true});
     if (!vector) {
         context.out.line("edges: no vector can be bound: {}", vector.error());
@@ -201,8 +214,10 @@ u8 run_edges(boot::CommandContext& context) {
     }
     kernel.interrupts.unbind(vector.value()).value();
     context.out.line(
-        "{} interrupts raised and {} taken in {} runs; {} of {} edges of the program met",
-        totals.raised, totals.taken, totals.runs, edges_met_count(), edges_numbered);
+        "{} interrupts raised and {} taken, {} second halves, in {} runs; {} of {} edges of the "
+        "program met",
+        totals.raised, totals.taken, injection.worked, totals.runs, edges_met_count(),
+        edges_numbered);
     context.out.line("{} passed, {} failed", totals.tests - totals.failed, totals.failed);
     if (totals.tests == 0 || totals.taken == 0) {
         context.out.line("edges: no test lies in tests/{}, or none met an interrupt", place);

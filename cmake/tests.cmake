@@ -45,7 +45,7 @@ function(twofold_thread_test name)
     endforeach()
     # An archive of single sources: what the test does not use needs no machine.
     add_library(test_${name}_rooms STATIC ${room_sources} ${CMAKE_SOURCE_DIR}/tools/package/check_failed.cpp)
-    add_executable(test_${name} ${test_SOURCES})
+    add_executable(test_${name} ${test_SOURCES} ${CMAKE_SOURCE_DIR}/tests/support/processor.cpp)
     target_link_libraries(test_${name} PRIVATE test_${name}_rooms GTest::gtest GTest::gtest_main)
     target_link_options(test_${name} PRIVATE -fsanitize=thread)
     set_target_properties(test_${name}_rooms PROPERTIES UNITY_BUILD OFF)

@@ -20,6 +20,7 @@ using launch::Status;
 namespace {
 
 constexpr usize input_bytes = 65536;
+constexpr int look_again_ms = 50;
 constexpr std::string_view key_help = "\r\nctrl-A x   end the machine\r\nctrl-A h   this help\r\n"
                                       "ctrl-A ctrl-A   send ctrl-A to the kernel\r\n";
 
@@ -46,12 +47,18 @@ HostConsole::HostConsole(InputKind kind, std::string text, launch::ResultsFile* 
       m_results(results) {}
 
 void HostConsole::write(std::string_view text) {
+    std::lock_guard const lock(m_mutex);
+    print(text);
+}
+
+void HostConsole::print(std::string_view text) {
     while (!text.empty()) {
         ssize_t const written = ::write(STDOUT_FILENO, text.data(), text.size());
         if (written >= 0) {
             text.remove_prefix(static_cast<usize>(written));
         } else if (errno == EAGAIN) {
-            wait_for(STDOUT_FILENO, POLLOUT, -1);
+            // The signal that ends a wait reaches the first thread alone.
+            wait_for(STDOUT_FILENO, POLLOUT, look_again_ms);
         } else if (errno != EINTR) {
             fail_output();
         }
@@ -62,10 +69,12 @@ void HostConsole::write(std::string_view text) {
 }
 
 hal::ConsoleInput HostConsole::read() {
-    if (m_next == m_input.size() && !m_ended && has_input(0)) {
+    std::lock_guard const lock(m_mutex);
+    if (m_next == m_input.size() && !m_ended && wait_for(STDIN_FILENO, POLLIN, 0)) {
         take_input();
     }
-    if (m_next < m_input.size()) {
+    m_asked = m_next == m_input.size();
+    if (!m_asked) {
         return {hal::InputStatus::byte, m_input[m_next++]};
     }
     m_told_end = m_ended;
@@ -73,10 +82,12 @@ hal::ConsoleInput HostConsole::read() {
 }
 
 void HostConsole::write_result(std::span<std::byte const> bytes) {
+    std::lock_guard const lock(m_mutex);
     m_decoder.feed(bytes, [this](launch::Record const& record) { take_record(record); });
 }
 
 void HostConsole::settle() {
+    std::lock_guard const lock(m_mutex);
     m_decoder.finish([this](launch::Record const& record) { take_record(record); });
 }
 
@@ -87,14 +98,19 @@ void HostConsole::take_record(launch::Record const& record) {
     }
 }
 
-void HostConsole::wait() {
-    if (m_next == m_input.size()) {
-        static_cast<void>(has_input(m_ended ? 0 : -1));
-    }
+bool HostConsole::is_awaited() const {
+    std::lock_guard const lock(m_mutex);
+    return m_asked && !m_ended;
 }
 
-bool HostConsole::has_input(int timeout_ms) const {
-    return wait_for(STDIN_FILENO, POLLIN, timeout_ms);
+bool HostConsole::told_end() const {
+    std::lock_guard const lock(m_mutex);
+    return m_told_end;
+}
+
+bool HostConsole::quit() const {
+    std::lock_guard const lock(m_mutex);
+    return m_quit;
 }
 
 void HostConsole::take_input() {
@@ -122,7 +138,7 @@ void HostConsole::take_keys(std::string_view keys) {
     launch::KeyFilter::Wishes const wishes = m_keys.feed(keys, m_input);
     m_quit = m_quit || wishes.quit;
     if (wishes.help) {
-        write(key_help);
+        print(key_help);
     }
 }
 

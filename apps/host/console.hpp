@@ -6,6 +6,7 @@
 #include "apps/launch/results_file.hpp"
 #include "hal/hosted/machine.hpp"
 
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -19,7 +20,8 @@ enum class InputKind : u8 {
     terminal, ///< a person
 };
 
-/// Errors of the streams are thrown as launch::Failure (74).
+/// Errors of the streams are thrown as launch::Failure (74). The machine calls it on any of its
+/// threads, the program on its own: hence the lock.
 class HostConsole final : public hosted::ConsoleEndpoint {
 public:
     HostConsole(InputKind kind, std::string text, launch::ResultsFile* results);
@@ -30,25 +32,28 @@ public:
 
     /// The kernel is at rest: what looks like the start of a record on the result channel is none.
     void settle();
-    /// Waits until `read` has something to tell, or a signal arrives.
-    void wait();
+    /// Whether the kernel has asked in vain, and more may come: then input ends its wait. A kernel
+    /// that waits for something else leaves input where it is.
+    bool is_awaited() const;
     /// Whether the kernel has been told that its input has ended.
-    bool told_end() const { return m_told_end; }
+    bool told_end() const;
     /// Whether a person asked for the end of the machine (ctrl-A x).
-    bool quit() const { return m_quit; }
-    /// What the result channel told so far.
+    bool quit() const;
+    /// What the result channel told so far. Once the run has ended.
     launch::Journal const& journal() const { return m_journal; }
 
 private:
-    bool has_input(int timeout_ms) const;
+    void print(std::string_view text);
     void take_input();
     void take_keys(std::string_view keys);
     void take_record(launch::Record const& record);
 
+    mutable std::mutex m_mutex; ///< of all below
     InputKind m_kind;
     std::string m_input;  ///< taken from the stream, not yet read by the kernel
     usize m_next = 0;     ///< of m_input
     bool m_ended = false; ///< nothing more will come
+    bool m_asked = false; ///< the last read had nothing to tell
     bool m_told_end = false;
     bool m_quit = false;
     launch::KeyFilter m_keys;

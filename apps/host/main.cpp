@@ -15,7 +15,9 @@
 
 #include <csignal>
 #include <optional>
+#include <ranges>
 #include <unistd.h>
+#include <vector>
 
 namespace twofold::host {
 
@@ -27,14 +29,49 @@ using launch::Failure;
 using launch::Status;
 
 constexpr char const* program_name = "twofold-host";
-/// A kernel that idles so often although its input has ended waits for what will never come.
-constexpr unsigned idle_after_end_max = 1000;
 
 struct HostOptions {
     launch::RunOptions run;
     unsigned window = 0;
     u32 nodes = 1;
+    std::vector<hal::CoreClass> core_classes;
+    std::vector<u32> dead_processors;
 };
+
+/// A list of classes, P (performance), E (efficiency) or U (uniform). The answer is what is wrong.
+std::string take_core_classes(std::string const& text, std::vector<hal::CoreClass>& classes) {
+    classes.clear();
+    for (auto const word : std::views::split(text, ',')) {
+        std::string_view const name(word.begin(), word.end());
+        if (name == "P") {
+            classes.push_back(hal::CoreClass::performance);
+        } else if (name == "E") {
+            classes.push_back(hal::CoreClass::efficiency);
+        } else if (name == "U") {
+            classes.push_back(hal::CoreClass::uniform);
+        } else {
+            return fmt::format(
+                "'{}' is not a list of core classes: P, E or U, with commas between them", text);
+        }
+    }
+    return {};
+}
+
+/// A list of processors' numbers.
+std::string take_processors(std::string const& text, std::vector<u32>& processors) {
+    processors.clear();
+    for (auto const word : std::views::split(text, ',')) {
+        u32 number = 0;
+        auto const take = number_in(number, 1u, hosted::cpus_max - 1);
+        if (!take(std::string(word.begin(), word.end())).empty()) {
+            return fmt::format(
+                "'{}' is not a list of processors, 1 to {} with commas between them", text,
+                hosted::cpus_max - 1);
+        }
+        processors.push_back(number);
+    }
+    return {};
+}
 
 void add_options(Arguments& arguments, HostOptions& options) {
     launch::add_run_options(arguments, options.run);
@@ -52,6 +89,24 @@ void add_options(Arguments& arguments, HostOptions& options) {
          .help = "NUMA nodes that memory and processors are divided into",
          .take = number_in(options.nodes, 1u, hosted::numa_nodes_max),
          .default_text = "1"});
+    arguments.add(
+        {.name = "--core-classes",
+         .value_name = "LIST",
+         .help = "what the processors are declared to be, as 'P,P,E,E'; repeated for more of them",
+         .take =
+             [&options](std::string const& text) {
+                 return take_core_classes(text, options.core_classes);
+             },
+         .default_text = "U"});
+    arguments.add(
+        {.name = "--dead-processors",
+         .value_name = "LIST",
+         .help = "processors that do not answer when they are started, as '2,3'",
+         .take =
+             [&options](std::string const& text) {
+                 return take_processors(text, options.dead_processors);
+             },
+         .default_text = ""});
     arguments.add_action(
         "--version", [] { fmt::print("{}\n", TWOFOLD_VERSION); },
         "print the program's version and exit");
@@ -74,6 +129,8 @@ make_machine(HostOptions const& options, bool person, HostConsole& console) {
     config.cpus = options.run.cpus;
     config.window = options.window;
     config.numa_nodes = options.nodes;
+    config.core_classes = options.core_classes;
+    config.dead_processors = options.dead_processors;
     config.command_line = launch::kernel_command_line(options.run, person);
     auto machine = Machine::create(std::move(config), console);
     if (!machine) {
@@ -82,15 +139,15 @@ make_machine(HostOptions const& options, bool person, HostConsole& console) {
     return std::move(*machine);
 }
 
-/// Waits for what the kernel waits for.
-void wait_for_input(HostConsole& console, bool watched, unsigned& idle_after_end) {
-    if (!console.told_end()) {
-        console.wait();
-    } else if (watched) {
-        pause(); // only the time can end it now
-    } else if (++idle_after_end > idle_after_end_max) {
-        throw Failure(Status::crash, "the kernel waits for input, which has ended");
+/// Waits for what the kernel waits for: input that it has asked for, or an interrupt.
+void wait_for_kernel(Machine& machine, HostConsole const& console, bool watched) {
+    bool const awaited = console.is_awaited();
+    if (!awaited && !watched && !machine.can_wake()) {
+        throw Failure(
+            Status::crash, console.told_end() ? "the kernel waits for input, which has ended"
+                                              : "the kernel waits for what can never come");
     }
+    machine.wait(awaited ? STDIN_FILENO : -1);
 }
 
 int report_exit(HostConsole const& console, int status) {
@@ -107,17 +164,18 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
     if (run.timeout_s) {
         watchdog.emplace(machine, *run.timeout_s);
     }
-    unsigned idle_after_end = 0;
     while (true) {
         Stop const stop = machine.run();
-        console.settle();
+        if (stop.kind != Stop::Kind::waiting_for_input || machine.is_at_rest()) {
+            console.settle();
+        }
         if (console.quit()) {
             spdlog::info("ended by ctrl-A x");
             return static_cast<int>(Status::interrupted);
         }
         switch (stop.kind) {
         case Stop::Kind::waiting_for_input:
-            wait_for_input(console, run.timeout_s.has_value(), idle_after_end);
+            wait_for_kernel(machine, console, run.timeout_s.has_value());
             break;
         case Stop::Kind::reset:
             return static_cast<int>(Status::success); // a run ends where its machine starts anew

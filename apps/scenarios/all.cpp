@@ -6,8 +6,11 @@ namespace twofold::scenarios {
 namespace {
 
 constexpr twofold::boot::Scenario list[] = {
-    {"base", base}, {"trace", trace}, {"memory", memory}, {"frames", frames}, {"spaces", spaces},
-    {"heap", heap}, {"pools", pools}, {"acpi", acpi},     {"pci", pci},       {"boot", boot}};
+    {"base", base},     {"trace", trace},   {"memory", memory},
+    {"frames", frames}, {"spaces", spaces}, {"heap", heap},
+    {"pools", pools},   {"acpi", acpi},     {"interrupts", interrupts},
+    {"timers", timers}, {"calls", calls},   {"pci", pci},
+    {"boot", boot}};
 
 } // namespace
 

@@ -18,7 +18,7 @@ struct Node {
     u64 value;
     u64 rest[5] = {};
 };
-using Nodes = LazyPool<Node, PoolWindow, AnyContext>;
+using Nodes = LazyPool<Node, PoolWindow, ManyContexts>;
 constexpr u64 nodes_max = 200;
 
 std::byte* bytes_of(void* object) {
@@ -82,7 +82,7 @@ void use_scratch(Recorder& record, Kernel& kernel) {
         record.error("scratch: nested", buffers.take().error());
         record.number("scratch: bytes", lease.value().bytes().size());
         std::byte* const end = std::to_address(lease.value().bytes().end());
-        Range const* const guard = kernel.space->space().find(hal::kernel_address(end));
+        auto const guard = kernel.space->space().find(hal::kernel_address(end));
         record.truth("scratch: guard behind", guard->kind == RangeKind::guard);
         auto const fault = boot::catch_fault(
             [end] { __atomic_store_n(room_for<u8>(end), u8{1}, __ATOMIC_RELAXED); });

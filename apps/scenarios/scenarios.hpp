@@ -19,6 +19,9 @@ void heap(boot::Recorder& record, boot::Kernel& kernel);
 void pools(boot::Recorder& record, boot::Kernel& kernel);
 void frames(boot::Recorder& record, boot::Kernel& kernel);
 void acpi(boot::Recorder& record, boot::Kernel& kernel);
+void interrupts(boot::Recorder& record, boot::Kernel& kernel);
+void timers(boot::Recorder& record, boot::Kernel& kernel);
+void calls(boot::Recorder& record, boot::Kernel& kernel);
 void pci(boot::Recorder& record, boot::Kernel& kernel);
 void boot(twofold::boot::Recorder& record, twofold::boot::Kernel& kernel);
 

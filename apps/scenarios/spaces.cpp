@@ -36,8 +36,7 @@ void record_census(Recorder& record, std::string_view title, AddressSpace& space
         record.number(format_to(std::span(name), "{}: pages", title), census.value().pages);
         record.number(format_to(std::span(name), "{}: tables", title), census.value().tables);
     }
-    for (memory::Range const* range = space.find(base); range != nullptr;
-         range = space.find(range->end())) {
+    for (auto range = space.find(base); range; range = space.find(range->end())) {
         char text[64];
         record.text(
             format_to(std::span(name), "{}: {} KiB above", title, (range->base - base).value >> 10),
@@ -48,7 +47,7 @@ void record_census(Recorder& record, std::string_view title, AddressSpace& space
 }
 
 void record_statistics(Recorder& record, std::string_view title, AddressSpace const& space) {
-    memory::SpaceStatistics const& seen = space.statistics();
+    memory::SpaceStatistics const seen = space.statistics();
     char name[64];
     auto const count = [&](std::string_view what, u64 value) {
         record.number(format_to(std::span(name), "{}: {}", title, what), value);

@@ -17,6 +17,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace {
@@ -162,6 +163,37 @@ copy_avx512_past(std::byte* target, std::byte const* source, usize size) {
     _mm_sfence();
 }
 
+/// STREAM's four kernels, on doubles, past the caches, where it is fastest.
+enum class Stream : u8 { copy, scale, add, triad };
+
+[[gnu::target("avx2")]] __m256d stream_value(Stream kernel, double const* b, double const* c) {
+    __m256d const factor = _mm256_set1_pd(3.0);
+    switch (kernel) {
+    case Stream::copy:
+        return _mm256_load_pd(b);
+    case Stream::scale:
+        return _mm256_mul_pd(factor, _mm256_load_pd(b));
+    case Stream::add:
+        return _mm256_add_pd(_mm256_load_pd(b), _mm256_load_pd(c));
+    case Stream::triad:
+        break;
+    }
+    return _mm256_add_pd(_mm256_load_pd(b), _mm256_mul_pd(factor, _mm256_load_pd(c)));
+}
+
+template<Stream kernel>
+[[gnu::target("avx2")]] void
+stream_avx2_past(std::span<double> a, double const* b, double const* c) {
+    constexpr usize lanes = 4;
+    for (usize at = 0; at < a.size(); at += 2 * lanes) {
+        __m256d const first = stream_value(kernel, b + at, c + at);
+        __m256d const second = stream_value(kernel, b + at + lanes, c + at + lanes);
+        _mm256_stream_pd(&a[at], first);
+        _mm256_stream_pd(&a[at + lanes], second);
+    }
+    _mm_sfence();
+}
+
 bool runs(benchmark::State& state, isa::Feature feature) {
     bool const has = processor_has(feature);
     if (!has) {
@@ -252,8 +284,64 @@ void measure_copy(benchmark::State& state) {
     }
 }
 
+/// As many bytes as `whole` has, counted as STREAM does: what is read and what is written.
+template<Stream kernel>
+void measure_stream(benchmark::State& state) {
+    constexpr usize arrays = kernel == Stream::copy || kernel == Stream::scale ? 2 : 3;
+    constexpr usize array_bytes = (whole.value / arrays + 63) / 64 * 64;
+    LargePages const a(whole);
+    LargePages const b(whole);
+    LargePages const c(whole);
+    if (!runs(state, isa::Feature::avx2)) {
+        return;
+    }
+    auto const doubles = [](LargePages const& pages) {
+        return std::span(
+            static_cast<double*>(static_cast<void*>(pages.bytes())), array_bytes / sizeof(double));
+    };
+    std::ranges::fill(doubles(b), 1.0);
+    std::ranges::fill(doubles(c), 2.0);
+    for (auto _ : state) {
+        stream_avx2_past<kernel>(doubles(a), doubles(b).data(), doubles(c).data());
+        benchmark::DoNotOptimize(a.bytes()[0]);
+    }
+    constexpr double expected[] = {1.0, 3.0, 3.0, 7.0};
+    double const right = expected[static_cast<usize>(kernel)];
+    if (std::ranges::any_of(doubles(a), [right](double each) { return each != right; })) {
+        state.SkipWithError("a word is not what it must be");
+    }
+}
+
+/// Our copy, as STREAM counts: half of `whole` is read, and as much written.
+void measure_copy_as_stream(benchmark::State& state) {
+    constexpr usize half = whole.value / 2;
+    LargePages const target(whole);
+    LargePages const source(whole);
+    std::memset(source.bytes(), 0x5a, half);
+    for (auto _ : state) {
+        copy_ours(target.bytes(), source.bytes(), half);
+        benchmark::DoNotOptimize(target.bytes()[0]);
+    }
+    if (std::memcmp(target.bytes(), source.bytes(), half) != 0) {
+        state.SkipWithError("the copy differs");
+    }
+}
+
 using isa::Feature;
 
+BENCHMARK(measure_prefault)->Name("tensor_prefault_as_stream/ours");
+BENCHMARK(measure_stream<Stream::copy>)->Name("tensor_prefault_as_stream/stream_copy");
+BENCHMARK(measure_stream<Stream::scale>)->Name("tensor_prefault_as_stream/stream_scale");
+BENCHMARK(measure_stream<Stream::add>)->Name("tensor_prefault_as_stream/stream_add");
+BENCHMARK(measure_stream<Stream::triad>)->Name("tensor_prefault_as_stream/stream_triad");
+
+BENCHMARK(measure_copy_as_stream)->Name("tensor_copy_as_stream/ours");
+BENCHMARK(measure_stream<Stream::copy>)->Name("tensor_copy_as_stream/stream_copy");
+BENCHMARK(measure_stream<Stream::scale>)->Name("tensor_copy_as_stream/stream_scale");
+BENCHMARK(measure_stream<Stream::add>)->Name("tensor_copy_as_stream/stream_add");
+BENCHMARK(measure_stream<Stream::triad>)->Name("tensor_copy_as_stream/stream_triad");
+
+// The prefault beside loops that do nothing but write, which STREAM has none of.
 BENCHMARK(measure_prefault)->Name("tensor_prefault/ours");
 BENCHMARK(measure_fill<fill_glibc, Feature::sse2>)->Name("tensor_prefault/glibc");
 BENCHMARK(measure_fill<fill_stosb, Feature::sse2>)->Name("tensor_prefault/stosb");

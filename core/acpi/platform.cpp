@@ -40,6 +40,8 @@ constexpr usize fadt_acpi_enable = 52;
 constexpr usize fadt_pm1a_control = 64;
 constexpr usize fadt_pm1b_control = 68;
 constexpr usize fadt_pm1_control_bytes = 89;
+constexpr usize fadt_century = 108;
+constexpr usize fadt_boot_architecture = 109;
 constexpr usize fadt_flags = 112;
 constexpr usize fadt_reset_register = 116;
 constexpr usize fadt_reset_value = 128;
@@ -49,6 +51,7 @@ constexpr usize fadt_x_pm1b_control = 184;
 constexpr usize fadt_sleep_control = 244;
 constexpr u32 flag_reset_register = 1u << 10;
 constexpr u32 flag_hardware_reduced = 1u << 20;
+constexpr u16 boot_without_cmos_clock = 1u << 5;
 
 /// A PM1 control block: the extended field if it is there and not zero, else the port of
 /// revision 1.
@@ -132,6 +135,7 @@ Result<Fadt> parse_fadt(TableBytes table) {
     }
     ByteReader const fields(table);
     u32 const flags = TRY(fields.peek_at<u32>(fadt_flags));
+    u16 const boot_architecture = TRY(fields.peek_at<u16>(fadt_boot_architecture));
     Fadt fadt{
         .dsdt = {TRY(fields.peek_at<u32>(fadt_dsdt))},
         .sci_interrupt = TRY(fields.peek_at<u16>(fadt_sci)),
@@ -140,6 +144,8 @@ Result<Fadt> parse_fadt(TableBytes table) {
         .pm1a_control = TRY(read_pm1_control(table, fadt_x_pm1a_control, fadt_pm1a_control)),
         .pm1b_control = TRY(read_pm1_control(table, fadt_x_pm1b_control, fadt_pm1b_control)),
         .hardware_reduced = (flags & flag_hardware_reduced) != 0,
+        .has_cmos_clock = (boot_architecture & boot_without_cmos_clock) == 0,
+        .century_register = TRY(fields.peek_at<u8>(fadt_century)),
         .sleep_control = {},
         .reset_register = {},
         .reset_value = 0};

@@ -59,6 +59,8 @@ struct Fadt {
     GenericAddress pm1a_control;
     GenericAddress pm1b_control;
     bool hardware_reduced; ///< there are no fixed registers at all
+    bool has_cmos_clock;   ///< nothing says that there is none (IAPC_BOOT_ARCH, section 5.2.9.3)
+    u8 century_register;   ///< of the CMOS clock; 0: none
     std::optional<GenericAddress>
         sleep_control; ///< of a hardware-reduced machine (section 4.8.3.7)
     std::optional<GenericAddress> reset_register;

@@ -18,6 +18,9 @@ enum class Mutant : u16 {
     heap_double_free,     ///< a block that rests in a cache may be freed again
     pools_join,           ///< a free extent is not joined with the free one behind it
     acpi_checksum,        ///< a table's checksum is not verified
+    interrupts_rebind,    ///< a vector that is bound may be bound again
+    timers_order,         ///< equal deadlines leave in the order in which they did not come
+    calls_order,          ///< calls run with the newest first
     pci_decoding_off,     ///< base addresses are sized while the function decodes them
     boot_requires,        ///< the start-up graph forgets one requirement
 };

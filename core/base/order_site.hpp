@@ -18,7 +18,11 @@ enum class OrderSite : u8 {
     slot_ring_recheck, ///< and before it is read again
     depot_put,         ///< what fills a magazine is seen by its taker, the empty one was left alone
     depot_take,        ///< the items are read behind it; the empty one is left alone from here on
+    call_add,          ///< a call and what its caller wrote are visible to whoever takes it
+    call_take,         ///< and are read behind the taking
+    call_done,         ///< what the called function wrote is visible before the end of the call
+    call_observe,      ///< and is read behind the look at it; the call may be used again
 };
-inline constexpr u8 order_site_count = 9;
+inline constexpr u8 order_site_count = 13;
 
 } // namespace twofold

@@ -8,6 +8,7 @@
 #include "core/boot/panic.hpp"
 #include "core/boot/pci.hpp"
 #include "core/boot/pools.hpp"
+#include "core/boot/processor_commands.hpp"
 #include "core/boot/provoke.hpp"
 #include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
@@ -166,6 +167,12 @@ constexpr Command basic_table[] = {
     {"mem", "", "sums up memory by kind and by zone", 0, show_memory},
     {"frames", "", "shows free frames by order, magazines and counts", 0, show_frames},
     {"cpu", "", "describes the processor", 0, cpu},
+    {"cpus", "", "lists the processors and what each does", 0, show_processors},
+    {"irq", "", "shows interrupt vectors, their counts, and lines", 0, show_interrupts},
+    {"timers", "", "shows the clock, deadlines, and how late they were", 0, show_timers},
+    {"irq-bench", "[ROUNDS]", "times interrupts of this processor", 1, measure_interrupts},
+    {"ipi-bench", "[ROUNDS]", "times calls between each two processors", 1, measure_calls},
+    {"jitter", "[MS]", "measures how late deadlines are under load", 1, measure_jitter},
     {"log", "", "shows the kernel's last messages", 0, log},
     {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},
     {"lspci", "", "lists the functions of the PCI buses", 0, show_pci},

@@ -1,8 +1,9 @@
 // The line discipline; see console.hpp. Control characters as in a POSIX terminal (termios(4)).
 #include "core/boot/console.hpp"
 
+#include "core/processor/processor.hpp"
+#include "core/sync/sync.hpp"
 #include "hal/console.hpp"
-#include "hal/cpu.hpp"
 
 namespace twofold::boot {
 
@@ -15,6 +16,17 @@ constexpr char backspace = 0x08;
 constexpr char delete_key = 0x7f;
 constexpr std::string_view prompt = "twofold> ";
 
+/// What has been typed, or nothing after a sleep. Interrupts stay off between the look and the
+/// sleep, so that what comes in between ends it.
+hal::ConsoleInput read_or_sleep() {
+    sync::InterruptGuard const off;
+    hal::ConsoleInput const input = hal::Console::read();
+    if (input.status == hal::InputStatus::none) {
+        processor::idle(processor::this_cpu());
+    }
+    return input;
+}
+
 } // namespace
 
 std::optional<std::string_view> Console::read_line() {
@@ -25,11 +37,12 @@ std::optional<std::string_view> Console::read_line() {
     m_too_long = false;
     say(prompt);
     while (true) {
-        hal::ConsoleInput const input = hal::Console::read();
+        hal::ConsoleInput const input = read_or_sleep();
         Edit edit = Edit::more;
         if (input.status == hal::InputStatus::none) {
-            hal::Cpu::idle();
-        } else if (input.status == hal::InputStatus::end) {
+            continue;
+        }
+        if (input.status == hal::InputStatus::end) {
             edit = Edit::end;
         } else {
             edit = take(input.byte);

@@ -2,6 +2,7 @@
 // upcall answers by recovering to it. Any other fault is a panic.
 #pragma once
 
+#include "core/sync/sync.hpp"
 #include "hal/cpu.hpp"
 #include "hal/interrupt.hpp"
 #include "hal/upcalls.hpp"
@@ -24,14 +25,15 @@ struct RecoveryScope {
     hal::RecoveryPoint point;
     CaughtFault caught;
     RecoveryScope* outer;
+    sync::ExecutionContext context; ///< of its caller
 };
 
 /// The non-template part of catch_fault: calls function(argument), true if it faulted.
 bool call_catching(RecoveryScope& scope, void (*function)(void*), void* argument);
 
 /// Runs `function` and returns the synchronous fault that ended it, or nothing if it returned.
-/// Locals that `function` abandons are not destroyed. Thread context; needs a kernel. O(1) beside
-/// the call.
+/// Locals that `function` abandons are not destroyed. Faults of what interrupts it are not caught.
+/// Any context; needs a kernel. O(1) beside the call.
 template<class Function>
 std::optional<CaughtFault> catch_fault(Function&& function) {
     RecoveryScope scope{};

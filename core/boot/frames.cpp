@@ -61,42 +61,26 @@ Result<void> read_nodes(acpi::Tables const& tables, Nodes& nodes) {
     return reader.outcome;
 }
 
-/// The local APICs of the processors, in the order in which they are numbered.
-struct ProcessorReader {
-    static constexpr usize cpus_max = 1024;
-    FixedVector<u32, cpus_max> apics;
-
-    void operator()(acpi::Processor const& processor) {
-        if (processor.enabled && !apics.full()) {
-            apics.push_back(processor.apic_id).value();
-        }
-    }
-};
-
 /// Gives each processor the node that the SRAT names for its local APIC.
 struct AffinityReader {
     Nodes& nodes;
-    std::span<u32 const> apics;
-    std::span<u32> node_of_cpu;
+    std::span<ProcessorEntry> processors;
 
     void operator()(acpi::ProcessorAffinity const& affinity) const {
         Result<u32> const node = nodes.number_of(affinity.domain);
-        for (usize cpu = 0; node && cpu < apics.size() && cpu < node_of_cpu.size(); ++cpu) {
-            if (apics[cpu] == affinity.apic_id) {
-                node_of_cpu[cpu] = node.value();
+        for (ProcessorEntry& processor : processors) {
+            if (node && processor.hardware_id == affinity.apic_id) {
+                processor.node = node.value();
             }
         }
     }
 };
 
-Result<void> read_processors(acpi::Tables const& tables, Nodes& nodes, std::span<u32> node_of_cpu) {
-    acpi::TableBytes const processor_table = TRY(tables.find(acpi::madt_signature));
+Result<void>
+read_processors(acpi::Tables const& tables, Nodes& nodes, std::span<ProcessorEntry> processors) {
     acpi::TableBytes const affinity_table = TRY(tables.find(acpi::srat_signature));
-    acpi::Madt const madt = TRY(acpi::parse_madt(processor_table));
     acpi::Srat const srat = TRY(acpi::parse_srat(affinity_table));
-    ProcessorReader processors;
-    madt.visit(processors);
-    srat.visit(AffinityReader{nodes, processors.apics.items(), node_of_cpu});
+    srat.visit(AffinityReader{nodes, processors});
     return {};
 }
 
@@ -107,7 +91,7 @@ std::string_view percent(std::span<char> storage, u64 ppm) {
 
 FrameStatistics statistics_of(BuddyZone const& zone) {
     FrameStatistics statistics;
-    sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
     zone.add_statistics(statistics);
     return statistics;
 }
@@ -120,26 +104,27 @@ constexpr u64 kib(u64 frames) {
 
 Result<void> build_frames(Kernel& kernel) {
     Nodes nodes;
-    FixedVector<u32, ProcessorReader::cpus_max> node_of_cpu;
-    u32 const cpus = hal::Cpu::count();
-    while (node_of_cpu.size() < cpus && !node_of_cpu.full()) {
-        node_of_cpu.push_back(0).value();
-    }
+    Topology& topology = kernel.topology;
     if (kernel.acpi_tables && kernel.acpi_tables->find(acpi::srat_signature)) {
         Result<void> outcome = read_nodes(*kernel.acpi_tables, nodes);
-        outcome =
-            outcome ? read_processors(*kernel.acpi_tables, nodes, node_of_cpu.items()) : outcome;
+        outcome = outcome ? read_processors(*kernel.acpi_tables, nodes, topology.processors.items())
+                          : outcome;
         if (!outcome) {
             kernel.log(LogLevel::warning, "the NUMA nodes are not used: {}", outcome.error());
             nodes = {};
         }
+    }
+    FixedVector<u32, Topology::processors_max> node_of_cpu;
+    for (u32 cpu = 0; cpu < topology.count(); ++cpu) {
+        bool const has_node = cpu < topology.processors.size() && !nodes.ranges.empty();
+        node_of_cpu.push_back(has_node ? topology.processors[cpu].node : 0).value();
     }
     auto const free = kernel.early_frames.hand_over();
     kernel.frames = TRY(memory::BuddyFrames::create(
         {.free = free.items(),
          .nodes = nodes.ranges.items(),
          .node_of_cpu = node_of_cpu.items(),
-         .cpus = cpus}));
+         .cpus = topology.count()}));
     FrameStatistics const made = kernel.frames->statistics();
     kernel.log(
         LogLevel::info, "{} KiB in {} zones of {} nodes, {} KiB of tables", kib(made.frames),

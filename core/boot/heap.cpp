@@ -29,7 +29,7 @@ u64 waste(Bytes requested, Bytes reserved) {
 } // namespace
 
 Result<void> open_heap(Kernel& kernel) {
-    u32 const cpus = hal::Cpu::count();
+    u32 const cpus = kernel.topology.count();
     Bytes const size = align_up(KernelHeapEnvironment::storage_for(cpus), page_size);
     PhysAddr const place = TRY(kernel.frames->allocate(
         {.pages = size / page_size, .content = memory::FrameContent::zeroed}));

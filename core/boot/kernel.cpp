@@ -32,7 +32,10 @@ Kernel::Kernel(
       early_frames(first_frames) {
     boot_cpu.kernel = this;
     boot_cpu.id = hal::Cpu::id();
+    boot_cpu.interrupts = &interrupts.table();
+    boot_cpu.lines = &interrupts;
     CHECK(boot_cpu.id == CpuId{0});
+    cpus.add(boot_cpu);
 }
 
 void Kernel::log_text(LogLevel level, std::string_view text) {
@@ -178,5 +181,6 @@ extern "C" void kernel_start(hal::BootInfo const& info) {
     auto* const kernel = new (hal::Memory::linear(place.value()))
         boot::Kernel(info, options, map.value(), frames, boot::composition());
     hal::Cpu::set_per_cpu(static_cast<sync::CpuState*>(&kernel->boot_cpu));
+    kernel->cpus.set_online(kernel->boot_cpu);
     kernel->run();
 }

@@ -6,23 +6,28 @@
 #include "core/boot/composition.hpp"
 #include "core/boot/fault.hpp"
 #include "core/boot/options.hpp"
+#include "core/boot/topology.hpp"
 #include "core/memory/memory.hpp"
+#include "core/processor/processor.hpp"
 #include "core/sync/sync.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/boot.hpp"
+#include "hal/processors_types.hpp"
 
 #include <optional>
 #include <type_traits>
 
 namespace twofold::boot {
 
-/// What belongs to one processor. The HAL's per-CPU pointer leads to its first part, by which the
-/// rooms below know it.
-struct PerCpu : sync::CpuState {
+/// What belongs to one processor, on cache lines of its own. The HAL's per-CPU pointer leads to its
+/// first part, by which the rooms below know it.
+struct alignas(sync::cache_line_bytes) PerCpu : processor::CpuLocal {
     Kernel* kernel = nullptr;
-    CpuId id;
     RecoveryScope* recovery = nullptr; ///< innermost active catch_fault
     bool in_panic = false;
+    hal::CoreClass core_class = hal::CoreClass::uniform;
+    u64 features = 0;                 ///< hal::CpuDescription::features, once it runs
+    std::optional<Error> start_error; ///< why it does not run; written by the boot processor
 };
 
 struct KernelPools; // pools.hpp
@@ -56,6 +61,8 @@ public:
     void event(trace::EventKind kind, u64 a = 0, u64 b = 0);
     /// Sends a record to the result channel.
     void send(trace::Record& record);
+    /// The state of a processor that the kernel knows. O(1).
+    PerCpu& cpu(CpuId id) const { return static_cast<PerCpu&>(cpus.of(id)); }
     /// Ends the run with `status`.
     [[noreturn]] void power_off(u8 status);
     /// Starts the machine anew; the run of a machine that somebody started ends with that.
@@ -76,6 +83,18 @@ public:
     trace::EventRing events;
     std::optional<trace::SymbolTable> symbols;
     std::optional<acpi::Tables> acpi_tables;
+    Topology topology;                          ///< from the step `topology` on
+    InterruptDescription interrupt_description; ///< from the step `interrupts` on
+    PhysAddr start_memory{};                    ///< below 1 MiB, for processors that begin to run
+    processor::CpuSet cpus;
+    processor::Interrupts interrupts;
+    processor::Shootdown shootdown{cpus};
+    memory::RemoteFlush remote_flush{&shootdown, processor::Shootdown::flush};
+    processor::WallClock wall_clock;
+    bool has_clock = false;        ///< from the step `clock` on, where the machine has one
+    Nanos clock_skew{};            ///< the worst that was seen between two processors
+    Atomic<u32> panicking{nobody}; ///< the processor that panics; it stops the others
+    static constexpr u32 nobody = ~u32{0};
     memory::BuddyFrames* frames = nullptr; ///< from the step `frames` on, in memory of its own
     PciBus* pci = nullptr;                 ///< from its first use on, see pci.hpp
     StartupPlan plan;
@@ -96,6 +115,11 @@ private:
 Kernel& current_kernel();
 /// The same, or null before it exists.
 Kernel* try_current_kernel();
+
+/// The running processor's state, which the caller does not leave meanwhile; there is a kernel.
+inline PerCpu& this_cpu() {
+    return *static_cast<PerCpu*>(sync::cpu_state());
+}
 
 /// The kernel's console as an output.
 Output console_output();

@@ -30,6 +30,13 @@ void apply(Options& options, std::string_view key, std::string_view value) {
         options.console = value == "pipe" ? ConsoleMode::pipe : ConsoleMode::interactive;
     } else if (key == "json" && (value == "on" || value == "off")) {
         options.json = value == "on";
+    } else if (key == "cpus") {
+        auto const count = parse_unsigned(value);
+        if (count && count.value() >= 1 && count.value() <= UINT32_MAX) {
+            options.cpus = static_cast<u32>(count.value());
+        } else {
+            complain(options, key, "a number of processors, 1 at least");
+        }
     } else if (key == "nonce") {
         options.nonce.clear();
         if (!options.nonce.append(value)) {

@@ -20,6 +20,7 @@ struct Options {
     FixedString<command_max> command; ///< commands to run before powering off; may be empty
     bool has_command = false;
     bool json = false;
+    u32 cpus = 0; ///< the most processors to run; 0: as many as there are
     ConsoleMode console = ConsoleMode::interactive;
     FixedString<64> nonce;    ///< printed before anything else, so that a reader can find the start
     FixedString<128> problem; ///< the first thing wrong with the command line; empty if none

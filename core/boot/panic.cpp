@@ -3,10 +3,13 @@
 #include "core/boot/panic.hpp"
 
 #include "core/boot/kernel.hpp"
+#include "hal/clock.hpp"
 #include "hal/console.hpp"
+#include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/interrupt.hpp"
 #include "hal/power.hpp"
+#include "hal/processors.hpp"
 
 #include <algorithm>
 
@@ -79,8 +82,8 @@ void print_events(Output& out, Kernel const& kernel) {
 }
 
 /// The edge registry of the processor that panics.
-void print_edges(Output& out, Kernel const& kernel) {
-    trace::FlightRing const& flight = kernel.boot_cpu.flight;
+void print_edges(Output& out) {
+    trace::FlightRing const& flight = this_cpu().flight;
     if (flight.written() == 0) {
         return;
     }
@@ -109,18 +112,59 @@ void print_reproduction(Output& out, Kernel const& kernel) {
     }
 }
 
-/// Marks this processor as panicking; a second panic on it prints `cause` and ends at once.
+constexpr u32 stop_looks = 1u << 20;
+constexpr Nanos stop_wait{200'000'000};
+
+/// Stops the other processors, so that they neither write between the lines of the report nor
+/// change what it shows. One that does not answer goes on: the report does not wait for it.
+void stop_others(Kernel& kernel) {
+    if (kernel.cpus.online() <= 1) {
+        return;
+    }
+    for (u32 id = 0; id < kernel.cpus.known(); ++id) {
+        PerCpu& other = kernel.cpu({id});
+        if (&other == &this_cpu() || other.is_online.load(acquire) == 0) {
+            continue;
+        }
+        if (!hal::Controller::send_non_maskable(other.id)) {
+            kernel.cpus.stop(other, [](void*) { stop_here(); });
+        }
+    }
+    Nanos const began = hal::Clock::now();
+    for (u32 looks = 0; looks < stop_looks && kernel.cpus.online() > 1; ++looks) {
+        hal::Cpu::pause();
+        if (hal::Clock::now() - began > stop_wait) {
+            break;
+        }
+    }
+}
+
+/// Marks this processor as panicking, and the only one to do so; a second panic on it prints
+/// `cause` and ends at once.
 void enter_panic(Output& out, Kernel* kernel, std::string_view cause) {
     hal::Interrupt::disable();
-    if (kernel != nullptr && kernel->boot_cpu.in_panic) {
+    if (kernel == nullptr) {
+        format_to(out, "\nKERNEL PANIC: {}\n", cause);
+        return;
+    }
+    PerCpu& cpu = this_cpu();
+    if (cpu.in_panic) {
         format_to(out, "\npanic inside the panic: {}\n", cause);
         hal::Power::exit(status::panic);
     }
-    if (kernel != nullptr) {
-        kernel->boot_cpu.in_panic = true;
-        kernel->boot_cpu.recovery = nullptr;
+    cpu.in_panic = true;
+    cpu.recovery = nullptr;
+    u32 owner = Kernel::nobody;
+    if (!kernel->panicking.compare_exchange(owner, cpu.id.value, acquire_release, acquire)) {
+        stop_here(); // another processor's report is on its way
     }
+    stop_others(*kernel);
     format_to(out, "\nKERNEL PANIC: {}\n", cause);
+    if (kernel->cpus.known() > 1 || cpu.context != sync::ExecutionContext::thread) {
+        format_to(
+            out, "on processor {} in context {}, {} others not stopped\n", cpu.id,
+            sync::execution_context_name(cpu.context), kernel->cpus.online() - 1);
+    }
 }
 
 [[noreturn]] void
@@ -128,7 +172,7 @@ finish(Output& out, Kernel* kernel, hal::StackFrame frame, std::string_view caus
     print_stack(out, kernel, frame);
     if (kernel != nullptr) {
         print_events(out, *kernel);
-        print_edges(out, *kernel);
+        print_edges(out);
         print_reproduction(out, *kernel);
     }
     trace::Record record(trace::RecordType::panic);
@@ -143,6 +187,13 @@ std::string_view describe_access(hal::PageFaultCause const& cause) {
 }
 
 } // namespace
+
+void stop_here() {
+    hal::Interrupt::disable();
+    PerCpu& cpu = this_cpu();
+    cpu.kernel->cpus.set_offline(cpu);
+    hal::Processors::halt();
+}
 
 void panic(std::string_view cause) {
     Output out = console_output();

@@ -15,4 +15,7 @@ namespace twofold::boot {
 /// The same for a fault that nobody expected, with its diagnosis.
 [[noreturn]] void panic_on_fault(hal::Fault const& fault);
 
+/// The running processor stops for good, because another one panics.
+[[noreturn]] void stop_here();
+
 } // namespace twofold::boot

@@ -43,7 +43,7 @@ void show_tensors(CommandOutput& out, TensorPool const& tensors) {
 } // namespace
 
 Result<void> open_pools(Kernel& kernel) {
-    u32 const cpus = hal::Cpu::count();
+    u32 const cpus = kernel.topology.count();
     // They live as long as the kernel, so no block of the heap is theirs.
     Bytes const records = ScratchBuffers::storage_for(cpus);
     Bytes const size =

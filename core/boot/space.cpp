@@ -53,7 +53,7 @@ u8 show_kernel_space(CommandContext& context) {
         context.out.line("vm: ranges and page tables disagree");
         return status::failure;
     }
-    memory::SpaceStatistics const& seen = space.statistics();
+    memory::SpaceStatistics const seen = space.statistics();
     context.out.table(space_columns);
     context.out.row({"ranges", census.value().ranges});
     context.out.row({"pages of 4 KiB mapped", census.value().pages});

@@ -2,9 +2,11 @@
 #include "core/boot/firmware.hpp"
 #include "core/boot/frames.hpp"
 #include "core/boot/heap.hpp"
+#include "core/boot/interrupts.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/pci.hpp"
 #include "core/boot/pools.hpp"
+#include "core/boot/processors.hpp"
 #include "core/boot/space.hpp"
 #include "hal/cpu.hpp"
 
@@ -95,12 +97,20 @@ constexpr Step steps[] = {
     {"symbols", "opens the image's symbol table", {}, open_symbols},
     {"processor", "describes the boot processor", {}, describe_processor},
     {"acpi", "reads the firmware's tables", {"memory"}, open_firmware_tables},
-    {"frames", "builds the allocator of frames", {"memory", "acpi"}, build_frames},
+    {"topology",
+     "finds out which processors there are",
+     {"options", "acpi", "memory"},
+     open_topology},
+    {"frames", "builds the allocator of frames", {"memory", "topology"}, build_frames},
+    {"interrupts", "takes over the interrupt controllers", {"space"}, open_interrupts},
+    {"clock", "measures the clocks", {"interrupts"}, open_clock},
+    {"delivery", "lets interrupts through", {"clock"}, let_interrupts_through},
+    {"processors", "starts the other processors", {"delivery", "pools"}, start_processors},
     {"pci", "finds the way to the PCI buses", {"space", "acpi"}, open_pci},
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",
-     {"pools", "symbols", "processor", "acpi", "pci", "commands"},
+     {"pools", "symbols", "processor", "processors", "pci", "commands"},
      announce},
 };
 

@@ -41,6 +41,20 @@ Result<PhysAddr> EarlyFrames::allocate(Bytes size, Bytes alignment) {
     return Error::out_of_memory;
 }
 
+Result<PhysAddr> EarlyFrames::allocate_low(Bytes size) {
+    if (size.value == 0 || !is_aligned(size.value, page_size.value)) {
+        return Error::invalid_argument;
+    }
+    for (hal::MemoryRange& range : m_free) {
+        if (range.base + range.size <= low_memory_end) {
+            if (auto const taken = allocate_from(range, size, page_size)) {
+                return taken;
+            }
+        }
+    }
+    return Error::out_of_memory;
+}
+
 Result<PhysAddr> EarlyFrames::allocate_from(hal::MemoryRange& range, Bytes size, Bytes alignment) {
     u64 const end = range.base.value + range.size.value;
     u64 const start = align_up(range.base.value, alignment.value);

@@ -20,6 +20,9 @@ public:
     /// O(ranges).
     Result<PhysAddr> allocate(Bytes size, Bytes alignment);
 
+    /// The same from below 1 MiB alone, where processors begin to run.
+    Result<PhysAddr> allocate_low(Bytes size);
+
     /// How much was taken, what was skipped for alignment included.
     Bytes allocated() const { return m_allocated; }
     /// How much can still be taken in pieces of one page.

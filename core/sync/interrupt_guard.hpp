@@ -19,4 +19,14 @@ private:
     hal::InterruptState m_before;
 };
 
+/// Lets interrupts through where code begins that is a thread of its own: at the end of the
+/// start-up, on a stack that was switched to; and holds them back where it ends. Everywhere else
+/// guards restore what was before.
+inline void enable_interrupts() {
+    hal::Interrupt::restore(hal::InterruptState::enabled);
+}
+inline void disable_interrupts() {
+    static_cast<void>(hal::Interrupt::disable());
+}
+
 } // namespace twofold::sync

@@ -5,6 +5,8 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "core/sync/call_queue.hpp"
+#include "core/sync/execution_context.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/cpu.hpp"
 
@@ -18,12 +20,15 @@ enum class LockRank : u8 {
     device = 16,
     task = 32,
     scheduler = 48,
-    heap_checks = 56,   ///< the heap's debugging layer; takes blocks of the heap
-    heap = 64,          ///< the heap; takes pages of the kernel's space
-    pool = 80,          ///< pools and arenas; take pages and frames
-    address_space = 96, ///< page tables; takes frames
-    frames = 112,       ///< a zone of frames; takes nothing
-    innermost = 255,    ///< nothing is taken while it is held
+    heap_checks = 56,      ///< the heap's debugging layer; takes blocks of the heap
+    heap = 64,             ///< the heap; takes pages of the kernel's space
+    pool = 80,             ///< pools and arenas; take pages and frames
+    address_space = 96,    ///< page tables; takes frames
+    frames = 112,          ///< a zone of frames; takes nothing
+    interrupt_lines = 116, ///< lines and storms; takes the table of handlers and deadlines
+    interrupts = 120,      ///< the table of interrupt handlers; takes nothing
+    timers = 128,          ///< a processor's queue of deadlines; takes nothing
+    innermost = 255,       ///< nothing is taken while it is held
 };
 
 /// A scope in which this processor takes no memory (core/memory/debug/no_alloc.hpp).
@@ -37,8 +42,15 @@ struct NoAllocScope {
 struct CpuState {
     static constexpr usize locks_max = 8;
 
-    LockRank held[locks_max]{}; ///< in the order they were taken, so ascending
+    LockRank held[locks_max]{}; ///< in the order they were taken, so ascending in each context
+    bool held_in_handler[locks_max]{};
     u32 held_count = 0;
+    ExecutionContext context = ExecutionContext::thread;
+    /// Work waits until this processor may be preempted; then `run_work` runs it, interrupts off.
+    bool work_waits = false;
+    void (*run_work)(CpuState& state) = nullptr; ///< set before any can wait
+    CallQueue urgent;                            ///< of other processors, which wait; see relax
+    void (*serve)(CpuState& state) = nullptr;    ///< runs them; set before one can come
     NoAllocScope const* no_alloc =
         nullptr;              ///< the innermost; only builds with heap checks have one
     trace::FlightRing flight; ///< the rare paths that it took last
@@ -54,9 +66,18 @@ inline CpuState* cpu_state() {
 inline void note_acquire(LockRank rank) {
     if constexpr (checks_enabled) {
         if (CpuState* const state = cpu_state()) {
+            CHECK(may(state->context, Ability::lock));
             CHECK(state->held_count < CpuState::locks_max);
-            CHECK(state->held_count == 0 || state->held[state->held_count - 1] < rank);
-            state->held[state->held_count++] = rank;
+            // What a handler takes is never held with interrupts on: no order with what it has
+            // interrupted.
+            bool const in_handler = state->context >= ExecutionContext::irq;
+            u32 const count = state->held_count;
+            CHECK(
+                count == 0 || state->held[count - 1] < rank ||
+                state->held_in_handler[count - 1] != in_handler);
+            state->held[count] = rank;
+            state->held_in_handler[count] = in_handler;
+            state->held_count = count + 1;
         }
     }
 }

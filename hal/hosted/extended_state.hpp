@@ -12,8 +12,9 @@ namespace hosted {
 using namespace twofold;
 
 struct ExtendedState {
-    u32 mask = 0;    ///< for XSAVE; 0: only FXSAVE
-    u32 bytes = 576; ///< a multiple of 64; the legacy area and the header at least
+    u32 mask = 0;         ///< for XSAVE; 0: only FXSAVE
+    u32 bytes = 576;      ///< a multiple of 64; the legacy area and the header at least
+    bool compact = false; ///< XSAVEC can be used, which leaves out what is as after a reset
 
     /// What the running processor and host offer: x87, SSE, AVX and AVX-512. Others (keys, tiles)
     /// are changed by no code that a kernel calls.
@@ -26,7 +27,8 @@ struct ExtendedState {
         u32 enabled;
         u32 high;
         asm volatile("xgetbv" : "=a"(enabled), "=d"(high) : "c"(0));
-        ExtendedState state{enabled & wanted, 576};
+        ExtendedState state{.mask = enabled & wanted};
+        state.compact = (isa::cpuid(0xd, 1).eax & 2) != 0;
         for (u32 component = 2; component < 8; ++component) {
             if ((state.mask >> component & 1) != 0) {
                 isa::CpuidLeaf const leaf = isa::cpuid(0xd, component);

@@ -11,6 +11,8 @@ struct ExceptionFacts {
     char const* name;
 };
 
+inline constexpr u64 non_maskable_vector = 2;
+
 /// Kind and name of an exception vector. O(1).
 constexpr ExceptionFacts exception_facts(u64 vector) {
     using hal::FaultKind;
@@ -19,6 +21,8 @@ constexpr ExceptionFacts exception_facts(u64 vector) {
         return {FaultKind::divide, "#DE divide error"};
     case 1:
         return {FaultKind::debug, "#DB debug exception"};
+    case non_maskable_vector:
+        return {FaultKind::non_maskable, "NMI non-maskable interrupt"};
     case 3:
         return {FaultKind::breakpoint, "#BP breakpoint"};
     case 4:

@@ -4,20 +4,27 @@
 #include "hal/hosted/extended_state.hpp"
 #include "hal/hosted/firmware/firmware.hpp"
 #include "hal/hosted/gs_base.hpp"
-#include "hal/hosted/signals.hpp"
+#include "hal/hosted/host_counter.hpp"
+#include "hal/hosted/interrupt_signal.hpp"
+#include "hal/hosted/machine_locks.hpp"
+#include "hal/hosted/processor.hpp"
+#include "hal/hosted/signal_context.hpp"
 
 #include <fmt/format.h>
-#include <isa/context.hpp>
 #include <isa/cpuid.hpp>
-#include <sanitizer_choice.hpp>
 
+#include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <new>
+#include <poll.h>
 #include <sys/random.h>
 
 namespace hosted {
 
 namespace {
+
+constexpr i64 second_ns = 1'000'000'000;
 
 void fill_from_host(std::span<std::byte> bytes) {
     while (!bytes.empty()) {
@@ -27,35 +34,47 @@ void fill_from_host(std::span<std::byte> bytes) {
     }
 }
 
+/// Where the processor of `slot` lies in the memory's CPU area: behind what all share, on pages of
+/// its own.
+GuestCpu* place_of(PhysicalMemory const& memory, u32 slot) {
+    constexpr u64 bytes = align_up(sizeof(GuestCpu), page_size.value);
+    static_assert(sizeof(GuestMachine) <= page_size.value);
+    static_assert(page_size.value + cpus_max * bytes <= cpu_area_bytes);
+    CHECK(slot < cpus_max);
+    // Sound: inside the area and page-aligned.
+    return reinterpret_cast<GuestCpu*>(memory.cpu_area().data() + page_size.value + slot * bytes);
+}
+
 } // namespace
 
 Machine::Machine(
     MachineConfig config,
     ConsoleEndpoint& console,
     std::unique_ptr<PhysicalMemory> memory,
-    std::unique_ptr<Mmu> mmu,
-    std::unique_ptr<SignalStack> signal_stack)
+    std::unique_ptr<Mmu> mmu)
     : m_config(std::move(config)),
       m_console(console),
       m_memory(std::move(memory)),
       m_mmu(std::move(mmu)),
-      m_cpu(new(m_memory->cpu_area().data()) GuestCpu),
-      m_signals(new SignalTarget{*m_cpu, *m_mmu, m_config.image}),
-      m_signal_stack(std::move(signal_stack)) {
+      m_guest(new(m_memory->cpu_area().data()) GuestMachine),
+      m_locks(new MachineLocks) {
     if (!m_config.entropy) {
         m_config.entropy = fill_from_host;
     }
 }
 
 Machine::~Machine() {
+    if (!m_processors.empty()) {
+        end_others();
+    }
     forget_translations(); // before the memory that they lead to goes
 }
 
 std::expected<std::unique_ptr<Machine>, std::string>
 Machine::create(MachineConfig config, ConsoleEndpoint& console) {
-    if (config.cpus != 1) {
+    if (config.cpus == 0 || config.cpus > cpus_max) {
         return std::unexpected(
-            fmt::format("a hosted machine has 1 processor for now, not {}", config.cpus));
+            fmt::format("a hosted machine has 1 to {} processors, not {}", cpus_max, config.cpus));
     }
     if (config.numa_nodes == 0 || config.numa_nodes > numa_nodes_max) {
         return std::unexpected(fmt::format(
@@ -69,48 +88,81 @@ Machine::create(MachineConfig config, ConsoleEndpoint& console) {
     if (!mmu) {
         return std::unexpected(mmu.error());
     }
-    auto signal_stack = SignalStack::create();
-    if (!signal_stack) {
-        return std::unexpected(signal_stack.error());
+    std::unique_ptr<Machine> machine(
+        new Machine(std::move(config), console, std::move(*memory), std::move(*mmu)));
+    if (auto const made = machine->make_processors(); !made) {
+        return std::unexpected(made.error());
     }
-    std::unique_ptr<Machine> machine(new Machine(
-        std::move(config), console, std::move(*memory), std::move(*mmu), std::move(*signal_stack)));
     if (auto const started = machine->power_on(); !started) {
         return std::unexpected(started.error());
     }
     return machine;
 }
 
+std::expected<void, std::string> Machine::make_processors() {
+    for (u32 slot = 0; slot < m_config.cpus; ++slot) {
+        auto made = Processor::create(place_of(*m_memory, slot), *m_mmu, m_config.image);
+        if (!made) {
+            return std::unexpected(made.error());
+        }
+        m_processors.push_back(std::move(*made));
+    }
+    return {};
+}
+
 /// Brings the machine, whose memory is zero, to where its kernel can be entered.
 std::expected<void, std::string> Machine::power_on() {
-    GuestCpu& cpu = *m_cpu;
+    m_end.reset();
+    m_running = 1;
+    m_all_halted = false;
+    m_crash_report.clear();
+    *m_guest = GuestMachine{};
+    m_guest->processors[0] = &boot().cpu();
+    u64 const power_on_cycles = read_counter();
+    for (u32 slot = 0; slot < m_config.cpus; ++slot) {
+        prepare_processor(slot, power_on_cycles);
+    }
+    m_at_rest = true;
+    m_pci = PciBus();
+    m_lines = LineController();
+    return firmware::prepare(*m_memory, m_config, boot().cpu(), m_pci);
+}
+
+/// What a processor is before it runs.
+void Machine::prepare_processor(u32 slot, u64 power_on_cycles) {
+    GuestCpu& cpu = m_processors[slot]->cpu();
     cpu = GuestCpu{};
     cpu.self = &cpu;
-    cpu.switching = true; // until guest_start has arrived
+    cpu.machine = m_guest;
+    cpu.slot = slot;
+    cpu.id = slot;
+    cpu.count = m_config.cpus;
+    cpu.switching = true; // until its first code has arrived
     cpu.layout = m_memory->plan().kernel;
     cpu.linear_base = cpu.layout.linear.base.value;
     cpu.has_clzero = isa::has(isa::decode(isa::read_cpuid()), isa::Feature::clzero);
     cpu.memory_bytes = m_memory->size();
     ExtendedState const extended = ExtendedState::detect();
-    cpu.fault.extended_mask = extended.mask;
-    cpu.fault.extended_bytes = extended.bytes;
-    m_signals->forget();
-    m_at_rest = true;
-    m_pci = PciBus();
-    return firmware::prepare(*m_memory, m_config, cpu, m_pci);
+    cpu.extended_mask = extended.mask;
+    cpu.extended_bytes = extended.bytes;
+    cpu.extended_compact = extended.compact;
+    // One moment for all, or their clocks would not agree.
+    cpu.scale = {.base_cycles = power_on_cycles, .base_ns = 0, .multiplier = 0};
+    auto const& classes = m_config.core_classes;
+    cpu.core_class = classes.empty() ? hal::CoreClass::uniform : classes[slot % classes.size()];
+    m_processors[slot]->forget();
 }
 
-/// Empties the TLB, and what a sanitizer holds against the stacks: their frames will not be left in
-/// order.
+/// Empties the TLB, and what a sanitizer holds against the stacks.
 void Machine::forget_translations() {
-    for (StackBounds const stack :
-         {m_cpu->stack, m_cpu->interrupted_stack, m_cpu->emergency_stack}) {
-        sanitizer::unpoison(stack.base, stack.size);
+    for (auto const& processor : m_processors) {
+        processor->forget_stacks();
     }
     m_mmu->drop_all();
 }
 
 void Machine::reset() {
+    end_others();
     forget_translations();
     m_memory->clear();
     auto const started = power_on();
@@ -120,101 +172,90 @@ void Machine::reset() {
 Stop Machine::run() {
     CHECK(m_at_rest);
     m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
-    SignalScope const signals(*m_signals, *m_signal_stack);
-    GsBase const gs(m_cpu);
-    bool goes_on = true;
-    while (goes_on && !stop_requested()) {
-        enter_kernel();
-        goes_on = answer();
-    }
-    if (stop_requested()) {
-        return {Stop::Kind::interrupted};
-    }
-    switch (m_cpu->request) {
-    case Request::idle:
+    SignalScope const signals(boot().signals(), boot().signal_stack());
+    GsBase const gs(&boot().cpu());
+    boot().arrive();
+    Next const next = run_guarded(boot());
+    if (next == Next::rest) {
         m_at_rest = true;
         return {Stop::Kind::waiting_for_input};
+    }
+    while (next == Next::halt && !boot().signals().stop_requested && !m_all_halted) {
+        boot().cpu().interrupts.pending = {}; // nobody takes them any more
+        boot().cpu().interrupts.non_maskable = 0;
+        sleep_until_notified(boot().signals());
+    }
+    boot().leave();
+    if (boot().signals().stop_requested) {
+        end_run(boot(), {Stop::Kind::interrupted}, nullptr); // unless another has ended it
+    }
+    bool const several = has_started_others();
+    join_others();
+    write_crash_report(several);
+    if (m_end->error != nullptr) {
+        std::rethrow_exception(m_end->error);
+    }
+    return m_end->stop;
+}
+
+/// Runs a processor until it has nothing to do or the run ends.
+Machine::Next Machine::run_kernel(Processor& processor) {
+    Next next = Next::kernel;
+    while (next == Next::kernel && !processor.signals().stop_requested) {
+        processor.enter_kernel();
+        next = processor.signals().stop_requested ? Next::end : answer(processor);
+    }
+    return processor.signals().stop_requested ? Next::end : next;
+}
+
+/// How the request of `cpu` ends the run.
+Stop Machine::stop_of(GuestCpu const& cpu) {
+    switch (cpu.request) {
     case Request::power_exit:
-        return {Stop::Kind::exited, static_cast<u8>(m_cpu->arguments[0])};
+        return {Stop::Kind::exited, static_cast<u8>(cpu.arguments[0])};
     case Request::power_reset:
         return {Stop::Kind::reset};
     default:
-        CHECK(m_cpu->request == Request::crash);
+        CHECK(cpu.request == Request::crash);
         return {Stop::Kind::crashed};
     }
 }
 
-/// Continues the kernel until it asks for something.
-void Machine::enter_kernel() {
-    GuestCpu& cpu = *m_cpu;
-    cpu.request = Request::none;
-    void* state = nullptr;
-    sanitizer::start_switch(&state, cpu.stack);
-    cpu.in_kernel = true;
-    isa_switch_context(&cpu.machine_stack, cpu.kernel_stack);
-    cpu.in_kernel = false;
-    if (cpu.request == Request::crash && !cpu.switching) {
-        // The signal handler switched, and could not announce it.
-        void* kernel_state = nullptr;
-        sanitizer::start_switch(&kernel_state, cpu.machine_bounds);
+void Machine::wait(int input_descriptor) {
+    SignalTarget& signals = boot().signals();
+    // The deadline is read before the look at what is pending: if its signal comes in between, the
+    // wait is as long as it would have been.
+    i64 const wanted_ns = boot().cpu().deadline.wanted_ns;
+    i64 const left_ns = std::max(wanted_ns - static_cast<i64>(time_ns()), i64{0});
+    timespec const left{left_ns / second_ns, left_ns % second_ns};
+    if (boot().cpu().interrupts.any() || signals.stop_requested) {
+        return;
     }
-    static_cast<void>(sanitizer::finish_switch(state));
-}
-
-/// Does what the kernel asked for; false if that stops the run.
-bool Machine::answer() {
-    GuestCpu& cpu = *m_cpu;
-    u64 const first = cpu.arguments[0];
-    switch (cpu.request) {
-    case Request::console_write:
-        CHECK(first <= transfer_bytes);
-        m_console.write({cpu.transfer, first});
-        return true;
-    case Request::result_write:
-        CHECK(first <= transfer_bytes);
-        m_console.write_result(std::as_bytes(std::span(cpu.transfer, first)));
-        return true;
-    case Request::console_read:
-        answer_read();
-        return true;
-    case Request::entropy:
-        CHECK(first <= transfer_bytes);
-        m_config.entropy(std::as_writable_bytes(std::span(cpu.transfer, first)));
-        return true;
-    case Request::mmu_activate:
-        cpu.root = {first};
-        m_mmu->drop_local();
-        return true;
-    case Request::mmu_flush:
-        m_mmu->flush(first, cpu.arguments[1]);
-        return true;
-    case Request::mmu_stale:
-        cpu.result = m_mmu->count_stale(cpu.root);
-        return true;
-    case Request::pci_read:
-        cpu.result = m_pci.read(unpack(first));
-        return true;
-    case Request::pci_write:
-        m_pci.write(unpack(first), static_cast<u32>(cpu.arguments[1]));
-        return true;
-    case Request::none:
-    case Request::idle:
-    case Request::power_exit:
-    case Request::power_reset:
-    case Request::crash:
-        break;
+    pollfd polled[] = {{signals.wake_descriptor, POLLIN, 0}, {input_descriptor, POLLIN, 0}};
+    int const ready =
+        ppoll(polled, std::size(polled), wanted_ns == Deadline::never ? nullptr : &left, nullptr);
+    if (ready > 0 && polled[0].revents != 0) {
+        boot().forget_wake();
     }
-    return false;
 }
 
-void Machine::answer_read() {
-    hal::ConsoleInput const input = m_console.read();
-    m_cpu->result = static_cast<u64>(input.status) << 8 | static_cast<u8>(input.byte);
+u64 Machine::time_ns() const {
+    return static_cast<u64>(machine_now_ns(boot().cpu()));
 }
 
-Snapshot Machine::snapshot() const {
+bool Machine::has_started_others() const {
+    return std::ranges::any_of(
+        m_processors, [](auto const& processor) { return processor->thread.joinable(); });
+}
+
+std::expected<Snapshot, std::string> Machine::snapshot() const {
     CHECK(m_at_rest);
-    return {m_config.window, m_memory->copy(), *m_cpu, m_pci};
+    if (has_started_others()) {
+        return std::unexpected(
+            "a machine whose other processors run cannot be copied: start none of them");
+    }
+    return Snapshot{m_config.window, m_memory->copy(), *m_guest, boot().cpu(), time_ns(),
+                    m_pci,           m_lines};
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
@@ -229,25 +270,67 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
             "the snapshot is of a machine with {} bytes of memory, this one has {}",
             snapshot.memory.size, m_memory->size()));
     }
+    if (has_started_others()) {
+        return std::unexpected(
+            "a machine whose other processors run cannot become another: reset it first");
+    }
     forget_translations();
     m_memory->assign(snapshot.memory);
-    *m_cpu = snapshot.cpu;
+    *m_guest = snapshot.machine;
+    boot().cpu() = snapshot.cpu;
     m_pci = snapshot.pci;
-    m_signals->forget();
+    m_lines = snapshot.lines;
+    m_end.reset();
+    boot().forget();
+    set_time(snapshot.time_ns);
     m_at_rest = true;
     return {};
 }
 
 std::string_view Machine::crash_report() const {
-    return {m_signals->report, m_signals->report_size};
+    return m_crash_report;
 }
 
-bool Machine::stop_requested() const {
-    return m_signals->stop_requested;
+/// Gathers where the processors stood, first the one on which the run has ended.
+void Machine::write_crash_report(bool several) {
+    auto const add = [&](Processor const& processor) {
+        SignalTarget const& signals = processor.signals();
+        if (signals.report_size != 0) {
+            m_crash_report +=
+                several ? fmt::format("processor {}: ", signals.cpu.id) : std::string();
+            m_crash_report.append(signals.report, signals.report_size);
+        }
+    };
+    if (m_end->stop.kind != Stop::Kind::crashed && m_end->stop.kind != Stop::Kind::interrupted) {
+        return;
+    }
+    if (m_all_halted) {
+        m_crash_report = "every processor has halted\n";
+    }
+    add(*m_processors[m_end->slot]);
+    for (u32 slot = 0; slot < m_processors.size(); ++slot) {
+        if (slot != m_end->slot) {
+            add(*m_processors[slot]);
+        }
+    }
 }
 
 void Machine::request_stop(siginfo_t const& info, ucontext_t& context) {
-    stop_kernel(*m_signals, info, context);
+    stop_kernel(boot().signals(), info, context);
+}
+
+bool Machine::can_wake() {
+    for (auto const& processor : m_processors) {
+        bool const runs = run_state(processor->signals()) == RunState::running;
+        if (runs || processor->cpu().deadline.wanted_ns != Deadline::never) {
+            return true;
+        }
+    }
+    return boot().cpu().interrupts.any() || boot().signals().stop_requested;
+}
+
+hal::KernelLayout const& Machine::layout() const {
+    return boot().cpu().layout;
 }
 
 std::span<std::byte> Machine::memory() const {

@@ -1,30 +1,37 @@
 // A hosted machine: physical memory, a virtual CPU with its MMU, firmware, a PCI bus and a console,
 // on which one kernel runs inside this process.
 //
-// The caller steps it: `run` enters the kernel and returns when it has nothing to do but wait, so a
-// program decides itself how to wait for input, and several machines can take turns in one thread.
+// The caller steps it: `run` enters the kernel on the boot processor and returns when that has
+// nothing to do but wait, so a program decides itself how to wait for input, and several machines
+// can take turns in one thread. The other processors, which the kernel starts, are threads of their
+// own (processor_threads.cpp); they run on while the boot processor rests. Whichever ends the run,
+// `run` says so and none is left running then.
 // A process holds as many machines as there are windows (windows.hpp); their kernels share the code
 // of this program and nothing else.
 //
-// Invariant: between two calls of `run` the kernel is at rest, switched out of its own accord, and
-// its whole state is the memory and two plain structs. `snapshot` copies them, `restore` puts them
-// back, and the kernel goes on from there as if nothing had happened since.
+// Invariant: between two calls of `run` a kernel on one processor is at rest, switched out of its
+// own accord, and its whole state is the memory and some plain structs. `snapshot` copies them,
+// `restore` puts them back, and the kernel goes on from there as if nothing had happened since.
 //
 // Neighbours: guest/ (the kernel's side of the contract), mmu.hpp, signals.hpp (faults), firmware/.
 // A machine is used by one thread at a time.
 #pragma once
 
 #include "hal/console.hpp"
+#include "hal/hosted/devices/line_controller.hpp"
 #include "hal/hosted/devices/pci_bus.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "hal/hosted/image.hpp"
 #include "hal/hosted/mmu.hpp"
 #include "hal/hosted/physical_memory.hpp"
 
+#include <atomic>
 #include <csignal>
+#include <exception>
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,8 +40,8 @@
 
 namespace hosted {
 
-class SignalStack;
-struct SignalTarget;
+class Processor;
+struct MachineLocks;
 
 /// A file for the kernel, placed in its memory at start.
 struct ModuleFile {
@@ -48,6 +55,11 @@ struct MachineConfig {
     u64 memory_bytes = u64{64} << 20;
     u32 cpus = 1;
     u32 numa_nodes = 1; ///< that memory and processors are divided into
+    /// What the processors are declared to be, in their order and then from the first again; empty:
+    /// all alike.
+    std::vector<hal::CoreClass> core_classes;
+    /// Processors that firmware's tables list, but that do not answer when they are started.
+    std::vector<u32> dead_processors;
     std::string command_line;
     std::vector<ModuleFile> modules;
     unsigned window = 0;             ///< which reserved address range, windows.hpp
@@ -57,8 +69,10 @@ struct MachineConfig {
     Image image = Image::self();
 };
 
-/// What the machine's console and result channel are connected to. Called from within `run`, on the
-/// caller's thread and stack, while the kernel waits; may throw, which ends the run for good.
+/// What the machine's console and result channel are connected to. Called on the thread of
+/// whichever processor writes or reads, while its kernel waits: by one processor at a time, but
+/// also between two calls of `run` where a machine has several. May throw, which ends the run for
+/// good: `run` throws it on.
 class ConsoleEndpoint {
 public:
     virtual ~ConsoleEndpoint() = default;
@@ -86,8 +100,11 @@ struct Stop {
 struct Snapshot {
     unsigned window = 0;
     MemoryCopy memory;
+    GuestMachine machine;
     GuestCpu cpu;
+    u64 time_ns = 0; ///< on the machine's clock
     PciBus pci;
+    LineController lines;
 };
 
 class Machine {
@@ -101,17 +118,24 @@ public:
     Machine& operator=(Machine const&) = delete;
     ~Machine();
 
-    /// Enters or continues the kernel until it stops. Not after it exited, crashed or asked for
-    /// reset.
+    /// Enters or continues the kernel until the boot processor rests or the run ends, on whichever
+    /// processor. Not after it has ended.
     Stop run();
+
+    /// Waits until running on makes sense after `run` has answered `waiting_for_input`: there is
+    /// input to be read at `input_descriptor` (-1: there is none), something is pending for the
+    /// boot processor, or a signal handler of the program has run. May return early.
+    void wait(int input_descriptor);
 
     /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
     void reset();
 
-    /// A copy of the machine at rest. O(memory in use).
-    Snapshot snapshot() const;
-    /// Makes the machine what it was; a snapshot of another window or memory size is refused. The
-    /// TLB is empty afterwards, which no kernel can see. O(memory in use).
+    /// A copy of the machine at rest. Refused where other processors than the first have been
+    /// started: they are never at rest together. O(memory in use).
+    std::expected<Snapshot, std::string> snapshot() const;
+    /// Makes the machine what it was; a snapshot of another window or memory size is refused, and
+    /// by a machine that has started other processors. The TLB is empty afterwards, which no kernel
+    /// can see. Time goes on from where it was. O(memory in use).
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_mmu->statistics(); }
@@ -124,8 +148,15 @@ public:
     /// one. `context` is what the signal interrupted. Asking again does no harm. `run` then answers
     /// `interrupted`.
     void request_stop(siginfo_t const& info, ucontext_t& context);
+    /// Drives a line of the interrupt controller, as a device does. Any thread.
+    void drive_line(u32 line, bool is_asserted);
+    /// Whether the whole kernel is at rest: the boot processor, and no other has been started.
+    bool is_at_rest() const { return m_at_rest && !has_started_others(); }
+    /// Whether anything but input can still happen: a processor other than the boot processor runs,
+    /// or one has a deadline. While the boot processor rests.
+    bool can_wake();
     /// The kernel's layout, and the machine's own view of its memory.
-    hal::KernelLayout const& layout() const { return m_cpu->layout; }
+    hal::KernelLayout const& layout() const;
     std::span<std::byte> memory() const;
 
 private:
@@ -133,25 +164,65 @@ private:
         MachineConfig config,
         ConsoleEndpoint& console,
         std::unique_ptr<PhysicalMemory> memory,
-        std::unique_ptr<Mmu> mmu,
-        std::unique_ptr<SignalStack> signal_stack);
+        std::unique_ptr<Mmu> mmu);
 
+    /// What becomes of a processor whose request has been answered.
+    enum class Next : u8 { kernel, rest, halt, end };
+    /// How a run has ended, and on which processor.
+    struct RunEnd {
+        Stop stop;
+        u32 slot = 0;
+        std::exception_ptr error; ///< what the console has thrown
+    };
+
+    std::expected<void, std::string> make_processors();
     std::expected<void, std::string> power_on();
+    void prepare_processor(u32 slot, u64 power_on_cycles);
     void forget_translations();
-    bool stop_requested() const;
-    void enter_kernel();
-    bool answer();
-    void answer_read();
+    Next run_kernel(Processor& processor);
+    Next run_guarded(Processor& processor);
+    void run_thread(Processor& processor);
+    Result<void> start_processor(Processor& by);
+    void wait_in_vain(Processor& by);
+    void halt_processor(Processor& processor);
+    void end_run(Processor& by, Stop stop, std::exception_ptr error);
+    void ask_boot_processor();
+    void join_others();
+    void end_others();
+    void write_crash_report(bool several);
+    bool has_started_others() const;
+    Next answer(Processor& processor);
+    Next answer_idle(Processor& processor);
+    void answer_clock(Processor& processor);
+    void distrust_counter();
+    void answer_console(GuestCpu& cpu);
+    void answer_entropy(GuestCpu& cpu);
+    void answer_device(GuestCpu& cpu);
+    void tell_devices(GuestCpu const& cpu, u64 address);
+    void deliver_message(PhysAddr address, u32 data);
+    void answer_counter(Processor& processor);
+    void raise(std::optional<LineRoute> const& route);
+    static Stop stop_of(GuestCpu const& cpu);
+    u64 time_ns() const;
+    void set_time(u64 time_ns);
+    Processor& boot() const { return *m_processors.front(); }
 
     MachineConfig m_config;
     ConsoleEndpoint& m_console;
     std::unique_ptr<PhysicalMemory> m_memory;
     std::unique_ptr<Mmu> m_mmu;
-    GuestCpu* m_cpu; ///< in the memory's CPU area
-    std::unique_ptr<SignalTarget> m_signals;
-    std::unique_ptr<SignalStack> m_signal_stack;
-    PciBus m_pci;
+    GuestMachine* m_guest; ///< in the memory's CPU area, the processors behind it
+    std::vector<std::unique_ptr<Processor>> m_processors; ///< by slot; the first is the boot one
     bool m_at_rest = true; ///< the kernel has not ended and no request of it is half answered
+
+    std::unique_ptr<MachineLocks> m_locks;
+    PciBus m_pci;           ///< under the lock `device`
+    LineController m_lines; ///< the same
+
+    std::atomic<u32> m_running = 1; ///< processors that have not halted
+    std::atomic<bool> m_all_halted = false;
+    std::optional<RunEnd> m_end; ///< under the lock `end`
+    std::string m_crash_report;
 };
 
 } // namespace hosted

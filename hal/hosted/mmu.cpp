@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
+#include <mutex>
 #include <sys/mman.h>
 
 namespace hosted {
@@ -80,13 +82,14 @@ bool Mmu::covers(u64 address) const {
     return plan.whole.contains({address}) && !plan.own.contains({address});
 }
 
-Walk Mmu::walk(PhysAddr root, u64 address) {
-    ++m_statistics.walks;
+Walk Mmu::walk(PhysAddr root, u64 address) const {
     return walk_tables(m_memory.span(), root, {address});
 }
 
-Mmu::Fill Mmu::fill(PhysAddr root, u64 address, AccessWanted wanted, Walk& found) {
+Mmu::Fill Mmu::fill(u32 slot, PhysAddr root, u64 address, AccessWanted wanted, Walk& found) {
     CHECK(covers(address));
+    std::lock_guard const lock(m_lock);
+    ++m_statistics.walks;
     found = walk(root, address);
     bool const granted = found.outcome == Walk::Outcome::mapped &&
                          (!wanted.write || includes(found.mapping.access, hal::Access::write)) &&
@@ -95,15 +98,66 @@ Mmu::Fill Mmu::fill(PhysAddr root, u64 address, AccessWanted wanted, Walk& found
         ++m_statistics.faults;
         return Fill::denied;
     }
+    m_roots[slot] = root.value;
+    if (m_oracle.debts() != 0) {
+        ask_oracle(slot, root, address, wanted, found);
+    }
     Level& level = m_levels[found.level];
     Entry& entry = take_entry(level, found.page);
+    Entry const wanted_entry{
+        found.page, found.mapping.frame.value, root.value, found.mapping.access,
+        found.mapping.global};
+    if (m_running != 1 && entry == wanted_entry) {
+        return Fill::filled; // another processor was faster
+    }
     if (!map_leaf(found)) {
         return Fill::host_failed;
     }
     m_cached += entry.page == 0 ? 1 : 0;
-    entry = {found.page, found.mapping.frame.value, found.mapping.access, found.mapping.global};
+    entry = wanted_entry;
     ++m_statistics.fills;
     return Fill::filled;
+}
+
+void Mmu::ask_oracle(u32 slot, PhysAddr root, u64 address, AccessWanted wanted, Walk const& found) {
+    Translation const used{
+        .page = found.page,
+        .span = m_levels[found.level].span,
+        .frame = found.mapping.frame.value,
+        .access = found.mapping.access,
+        .root = root.value,
+        .global = found.mapping.global};
+    bool const is_alias = m_memory.plan().kernel.linear.contains({found.page});
+    auto const access = wanted.write     ? hal::Access::write
+                        : wanted.execute ? hal::Access::execute
+                                         : hal::Access::read;
+    m_oracle.check(slot, address, access, used, is_alias, [this](Translation const& gone) {
+        Walk const now = walk({gone.root}, gone.page);
+        return now.outcome == Walk::Outcome::mapped && now.address.value == gone.frame;
+    });
+}
+
+void Mmu::add_processor(u32 slot, PhysAddr root) {
+    std::lock_guard const lock(m_lock);
+    m_running |= u64{1} << slot;
+    m_roots[slot] = root.value;
+}
+
+void Mmu::remove_processor(u32 slot) {
+    std::lock_guard const lock(m_lock);
+    m_running &= ~(u64{1} << slot);
+    m_oracle.pay_all(slot);
+}
+
+/// The processors beside `slot` that may have cached `entry`.
+u64 Mmu::debtors(u32 slot, Entry const& entry) const {
+    u64 set = m_running & ~(u64{1} << slot);
+    for (u64 left = entry.global ? 0 : set; left != 0; left &= left - 1) {
+        if (m_roots[static_cast<usize>(std::countr_zero(left))] != entry.root) {
+            set &= ~(left & -left);
+        }
+    }
+    return set;
 }
 
 /// The entry of `page` if it is cached, else a free one of its set, made free if need be.
@@ -146,6 +200,7 @@ void Mmu::drop(Level& level, Entry& entry, Extent& extent) {
     extent.end = std::max(extent.end, entry.page + level.span);
     entry = {};
     --m_cached;
+    m_generation.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Mmu::withdraw_leaf(u64 page, u64 span) {
@@ -153,12 +208,15 @@ void Mmu::withdraw_leaf(u64 page, u64 span) {
     CHECK(error == 0);
 }
 
-void Mmu::flush_level(Level& level, u64 address, u64 size, Extent& extent) {
+void Mmu::flush_level(u32 slot, Level& level, u64 address, u64 size, Extent& extent) {
     u64 const first = address & ~(level.span - 1);
     u64 const pages = (address + size - 1 - first) / level.span + 1;
     auto const drop_if = [&](Entry& entry) {
         // Modulo 2^64 this is first <= page < first + pages * span.
         if (entry.page != 0 && (entry.page - first) / level.span < pages) {
+            Translation const gone{entry.page,   level.span, entry.frame,
+                                   entry.access, entry.root, entry.global};
+            m_oracle.note_flush(gone, debtors(slot, entry));
             drop(level, entry, extent);
             ++m_statistics.flushes;
         }
@@ -173,7 +231,7 @@ void Mmu::flush_level(Level& level, u64 address, u64 size, Extent& extent) {
     }
 }
 
-void Mmu::flush(u64 address, u64 size) {
+void Mmu::flush(u32 slot, u64 address, u64 size) {
     CHECK(size != 0);
     WindowPlan const& plan = m_memory.plan();
     // Nothing outside the window is ever cached.
@@ -183,15 +241,23 @@ void Mmu::flush(u64 address, u64 size) {
     if (address + size - 1 < address || first > last) {
         return;
     }
+    std::lock_guard const lock(m_lock);
+    m_oracle.pay(slot, first, last - first + 1);
+    flush_range(slot, first, last);
+}
+
+/// The part of a flush that lies in the window.
+void Mmu::flush_range(u32 slot, u64 first, u64 last) {
     Extent extent;
     for (Level& level : m_levels) {
-        flush_level(level, first, last - first + 1, extent);
+        flush_level(slot, level, first, last - first + 1, extent);
     }
     if (extent.end == 0) {
         return;
     }
     // All between the ends was asked for or belongs to a dropped leaf, except the machine's own
     // view.
+    WindowPlan const& plan = m_memory.plan();
     u64 const own_first = plan.own.base.value;
     u64 const own_end = own_first + plan.own.size.value;
     if (extent.first < own_first) {
@@ -203,11 +269,12 @@ void Mmu::flush(u64 address, u64 size) {
     }
 }
 
-u64 Mmu::count_stale(PhysAddr root) const {
-    u64 stale = 0;
+u64 Mmu::count_stale(PhysAddr root) {
+    std::lock_guard const lock(m_lock);
+    u64 stale = m_oracle.take_failures();
     for (unsigned index = 0; index < m_levels.size(); ++index) {
         for (Entry const& entry : m_levels[index].entries) {
-            if (entry.page == 0) {
+            if (entry.page == 0 || (!entry.global && entry.root != root.value)) {
                 continue;
             }
             Walk const now = walk_tables(m_memory.span(), root, {entry.page});
@@ -220,7 +287,10 @@ u64 Mmu::count_stale(PhysAddr root) const {
     return stale;
 }
 
-void Mmu::drop_local() {
+void Mmu::drop_local(u32 slot, PhysAddr root) {
+    std::lock_guard const lock(m_lock);
+    m_oracle.pay_local(slot);
+    m_roots[slot] = root.value;
     for (Level& level : m_levels) {
         for (Entry& entry : level.entries) {
             if (entry.page != 0 && !entry.global) {
@@ -234,6 +304,9 @@ void Mmu::drop_local() {
 }
 
 void Mmu::drop_all() {
+    std::lock_guard const lock(m_lock);
+    m_running = 1;
+    m_oracle.forget();
     Extent extent;
     for (Level& level : m_levels) {
         for (Entry& entry : level.entries) {

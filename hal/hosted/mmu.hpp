@@ -11,14 +11,21 @@
 // entries are at most `capacity`, each costs the host at most two mappings more, and the capacities
 // of all machines of the process together stay within `process_mappings_max`.
 //
-// Accessed and dirty bits are not provided. `fill` runs in a signal handler: no allocation, no
-// locks.
+// All processors of a machine share the mappings, so what one fills or flushes is there or gone for
+// all; that each has to flush for itself is watched by stale_oracle.hpp. Processors with different
+// tables active see the same pages where these are not global: a limit of this machine.
+//
+// Accessed and dirty bits are not provided. `fill` runs in signal handlers of several threads: no
+// allocation, and a lock that suits them.
 #pragma once
 
 #include "hal/hosted/page_walk.hpp"
 #include "hal/hosted/physical_memory.hpp"
+#include "hal/hosted/signal_lock.hpp"
+#include "hal/hosted/stale_oracle.hpp"
 
 #include <array>
+#include <atomic>
 #include <expected>
 #include <memory>
 #include <string>
@@ -68,32 +75,38 @@ public:
 
     enum class Fill : u8 { filled, denied, host_failed };
 
-    /// Walks the tables under `root` for `address`, which lies in `covers`, and maps the leaf if it
-    /// grants the access. `walk` tells what was found. Signal-safe. O(levels + ways), one system
-    /// call.
-    Fill fill(PhysAddr root, u64 address, AccessWanted wanted, Walk& walk);
+    /// For processor `slot`, walks the tables under `root` for `address`, which lies in `covers`,
+    /// and maps the leaf if it grants the access. `walk` tells what was found. Signal-safe.
+    /// O(levels + ways), one system call.
+    Fill fill(u32 slot, PhysAddr root, u64 address, AccessWanted wanted, Walk& walk);
 
     /// Whether the window, without the machine's own view, holds `address`.
     bool covers(u64 address) const;
 
     /// The walk alone. Signal-safe. O(levels).
-    Walk walk(PhysAddr root, u64 address);
+    Walk walk(PhysAddr root, u64 address) const;
 
-    /// Drops the translations of [address, address + size). O(pages) or O(capacity), one system
-    /// call.
-    void flush(u64 address, u64 size);
-    /// Drops what is not global. O(capacity).
-    void drop_local();
-    /// Drops everything. O(capacity).
+    /// A processor that caches nothing begins to run, or one ends. The first of a machine runs.
+    void add_processor(u32 slot, PhysAddr root);
+    void remove_processor(u32 slot);
+
+    /// Processor `slot` drops the translations of [address, address + size). O(pages) or
+    /// O(capacity), one system call.
+    void flush(u32 slot, u64 address, u64 size);
+    /// It drops what is not global, and goes by the tables under `root`. O(capacity).
+    void drop_local(u32 slot, PhysAddr root);
+    /// Drops everything, for a machine that starts over with its first processor. O(capacity).
     void drop_all();
 
     /// The memory that is translated to.
     PhysicalSpan memory() const { return m_memory.span(); }
 
     /// How many cached translations say something else than the tables under `root` do now, or
-    /// allow more: changed without a flush. The oracle of the kernel's own page-table code.
-    /// O(capacity * levels).
-    u64 count_stale(PhysAddr root) const;
+    /// allow more: changed without a flush; and what the oracle has found since the last call. For
+    /// kernels that change no table meanwhile. O(capacity * levels).
+    u64 count_stale(PhysAddr root);
+    /// Changes whenever a translation is dropped. Signal-safe.
+    u64 generation() const { return m_generation.load(std::memory_order_relaxed); }
 
     u32 cached() const { return m_cached; }
     u32 capacity() const;
@@ -104,8 +117,11 @@ private:
     struct Entry {
         u64 page = 0;
         u64 frame = 0;
+        u64 root = 0; ///< of the tables that it was found in
         hal::Access access = hal::Access::none;
         bool global = false;
+
+        bool operator==(Entry const&) const = default;
     };
     /// The entries of one leaf size.
     struct Level {
@@ -127,12 +143,20 @@ private:
     Entry& take_entry(Level& level, u64 page);
     bool map_leaf(Walk const& walk);
     void drop(Level& level, Entry& entry, Extent& extent);
-    void flush_level(Level& level, u64 address, u64 size, Extent& extent);
+    void flush_level(u32 slot, Level& level, u64 address, u64 size, Extent& extent);
+    void flush_range(u32 slot, u64 first, u64 last);
     void withdraw_leaf(u64 page, u64 span);
+    u64 debtors(u32 slot, Entry const& entry) const;
+    void ask_oracle(u32 slot, PhysAddr root, u64 address, AccessWanted wanted, Walk const& walk);
 
     PhysicalMemory const& m_memory;
     u32 m_ways;
+    SignalLock m_lock; ///< of all below
     u32 m_cached = 0;
+    std::atomic<u64> m_generation = 0;
+    u64 m_running = 1; ///< the set of processors that run
+    std::array<u64, 64> m_roots{};
+    StaleOracle m_oracle;
     std::array<Level, 3> m_levels;
     MmuStatistics m_statistics;
 };

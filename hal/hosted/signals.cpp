@@ -2,10 +2,11 @@
 #include "hal/hosted/signals.hpp"
 
 #include "hal/hosted/fault_decode.hpp"
+#include "hal/hosted/interrupt_signal.hpp"
 #include "hal/hosted/report.hpp"
+#include "hal/hosted/signal_context.hpp"
 
 #include <fmt/format.h>
-#include <isa/context.hpp>
 #include <sanitizer_choice.hpp>
 
 #include <array>
@@ -24,12 +25,8 @@ constexpr std::array fault_signals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
 constexpr usize signal_stack_bytes = usize{128} << 10;
 /// So often may one access be answered by filling, in a row, before it is called hopeless.
 constexpr u32 repetitions_max = 16;
-constexpr u64 red_zone_bytes = 128; // host code called by the kernel may use it
 constexpr u64 page_fault_vector = 14;
 constexpr u64 double_fault_vector = 8;
-constexpr u64 direction_flag = u64{1} << 10;
-constexpr u64 trap_flag = u64{1} << 8;
-constexpr u64 alignment_flag = u64{1} << 18;
 
 thread_local SignalTarget* current_target = nullptr;
 std::array<struct sigaction, fault_signals.size()> actions_before;
@@ -50,82 +47,11 @@ void write_all(int file, std::string_view text) {
 Output const standard_error{
     nullptr, [](void*, std::string_view text) { write_all(STDERR_FILENO, text); }};
 
-WordReader reader_of(SignalTarget const& target) {
-    return {&target.mmu, target.cpu.root};
-}
-
-/// The lines that tell where the kernel stands.
-void write_kernel_stack(Output const& out, SignalTarget const& target, ExecutionPoint point) {
-    out.write("kernel stack, innermost first:\n");
-    write_backtrace(out, target.image, reader_of(target), point);
-}
-
-/// The same for a kernel that waits for the machine.
-void write_suspended_kernel(Output const& out, SignalTarget const& target) {
-    if (auto const point = suspended_point(reader_of(target), target.cpu.kernel_stack)) {
-        write_kernel_stack(out, target, *point);
-    }
-}
-
-/// Ends the kernel: the interrupted context continues in Machine::run, which the kernel's last
-/// switch left. `why` completes the sentence "the machine ended its kernel: ".
-void end_kernel(SignalTarget& target, ucontext_t& context, siginfo_t const& info, char const* why) {
-    TextBuffer text(target.report);
-    format_to(
-        text.output(),
-        "the machine ended its kernel: {}\n{} at instruction {:#018x}, address {:#018x}\n", why,
-        signal_name(info.si_signo), interrupted_point(context).instruction,
-        reinterpret_cast<u64>(info.si_addr));
-    write_kernel_stack(text.output(), target, interrupted_point(context));
-    target.report_size = text.view().size();
-
-    GuestCpu& cpu = target.cpu;
-    cpu.request = Request::crash;
-    auto& registers = context.uc_mcontext.gregs;
-    // As if the kernel had called isa_switch_context(&kernel_stack, machine_stack) on a small
-    // stack.
-    u64 const top = reinterpret_cast<u64>(&cpu.scratch_stack[std::size(cpu.scratch_stack) - 1]);
-    registers[REG_RIP] = reinterpret_cast<greg_t>(&isa_switch_context);
-    registers[REG_RDI] = reinterpret_cast<greg_t>(&cpu.kernel_stack);
-    registers[REG_RSI] = static_cast<greg_t>(cpu.machine_stack);
-    registers[REG_RSP] = static_cast<greg_t>(top);
-    registers[REG_EFL] &= static_cast<greg_t>(~(direction_flag | trap_flag | alignment_flag));
-}
-
-FaultFrame frame_of(ucontext_t const& context) {
-    auto const& from = context.uc_mcontext.gregs;
-    auto const get = [&](int index) { return static_cast<u64>(from[index]); };
-    u64 const segments = get(REG_CSGSFS);
-    return {
-        .r15 = get(REG_R15),
-        .r14 = get(REG_R14),
-        .r13 = get(REG_R13),
-        .r12 = get(REG_R12),
-        .r11 = get(REG_R11),
-        .r10 = get(REG_R10),
-        .r9 = get(REG_R9),
-        .r8 = get(REG_R8),
-        .rbp = get(REG_RBP),
-        .rdi = get(REG_RDI),
-        .rsi = get(REG_RSI),
-        .rdx = get(REG_RDX),
-        .rcx = get(REG_RCX),
-        .rbx = get(REG_RBX),
-        .rax = get(REG_RAX),
-        .instruction = get(REG_RIP),
-        .code_segment = segments & 0xffff,
-        .flags = get(REG_EFL),
-        .stack_pointer = get(REG_RSP),
-        .stack_segment = segments >> 48};
-}
-
 /// Makes the interrupted context continue in the kernel's fault upcall with what `slot` says.
 void enter_upcall(GuestCpu& cpu, ucontext_t& context, u64 stack) {
-    auto& registers = context.uc_mcontext.gregs;
-    registers[REG_RIP] = reinterpret_cast<greg_t>(&hosted_fault_entry);
-    registers[REG_RDI] = reinterpret_cast<greg_t>(&cpu.fault);
-    registers[REG_RSP] = static_cast<greg_t>(stack & ~u64{63});
-    registers[REG_EFL] &= static_cast<greg_t>(~(direction_flag | trap_flag | alignment_flag));
+    redirect(
+        context, reinterpret_cast<u64>(&hosted_fault_entry), reinterpret_cast<u64>(&cpu.fault),
+        stack);
 }
 
 struct Raised {
@@ -156,6 +82,8 @@ void raise_fault(
     }
     slot.frame = frame_of(context);
     slot.busy = true;
+    slot.interrupts_enabled = cpu.interrupts_enabled;
+    cpu.interrupts_enabled = false; // as an interrupt gate does
     slot.kind = raised.facts.kind;
     slot.name = raised.facts.name;
     slot.code = raised.code;
@@ -164,10 +92,14 @@ void raise_fault(
     enter_upcall(cpu, context, slot.frame.stack_pointer - red_zone_bytes);
 }
 
-/// Whether the same access was answered by filling too often in a row.
+/// Whether the same access was answered by filling too often in a row, and nothing was flushed in
+/// between.
 bool is_hopeless(SignalTarget& target, u64 instruction, u64 address) {
-    bool const same =
-        target.repeated_instruction == instruction && target.repeated_address == address;
+    u64 const generation = target.mmu.generation();
+    bool const same = target.repeated_instruction == instruction &&
+                      target.repeated_address == address &&
+                      target.repeated_generation == generation;
+    target.repeated_generation = generation;
     target.repetitions = same ? target.repetitions + 1 : 0;
     target.repeated_instruction = instruction;
     target.repeated_address = address;
@@ -193,7 +125,8 @@ void handle_page_fault(SignalTarget& target, ucontext_t& context, siginfo_t cons
         {.present = present, .write = write, .execute = execute, .user = false, .reserved = false}};
     if (target.mmu.covers(address)) {
         Walk walk;
-        switch (target.mmu.fill(target.cpu.root, address, {write, execute}, walk)) {
+        switch (
+            target.mmu.fill(target.cpu.slot, target.cpu.root, address, {write, execute}, walk)) {
         case Mmu::Fill::filled:
             if (is_hopeless(target, interrupted_point(context).instruction, address)) {
                 end_kernel(
@@ -281,9 +214,18 @@ void handle_signal(int signal, siginfo_t* info, void* raw_context) {
     errno = errno_before;
 }
 
-struct sigaction make_action() {
+/// A thread that runs no processor, or none any more, has nothing to do.
+void handle_interrupt_signal(int, siginfo_t* info, void* raw_context) {
+    int const errno_before = errno;
+    if (SignalTarget* const target = current_target; target != nullptr) {
+        handle_interrupt(*target, *info, *static_cast<ucontext_t*>(raw_context));
+    }
+    errno = errno_before;
+}
+
+struct sigaction make_action(void (*handler)(int, siginfo_t*, void*)) {
     struct sigaction action{};
-    action.sa_sigaction = handle_signal;
+    action.sa_sigaction = handler;
     // Nothing else may interrupt the handler; a fault inside it must arrive, to be reported.
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigfillset(&action.sa_mask);
@@ -296,15 +238,23 @@ struct sigaction make_action() {
 void install_handlers() {
     static std::once_flag once;
     std::call_once(once, [] {
-        struct sigaction const action = make_action();
+        struct sigaction const action = make_action(handle_signal);
         for (usize index = 0; index < fault_signals.size(); ++index) {
             int const failed = sigaction(fault_signals[index], &action, &actions_before[index]);
             CHECK(failed == 0);
         }
+        struct sigaction interrupt = make_action(handle_interrupt_signal);
+        interrupt.sa_flags |= SA_RESTART; // the machine's own code need not know
+        int const failed = sigaction(interrupt_signal, &interrupt, nullptr);
+        CHECK(failed == 0);
     });
 }
 
 } // namespace
+
+void raise_non_maskable(SignalTarget& target, ucontext_t& context, siginfo_t const& info) {
+    raise_fault(target, context, info, {exception_facts(non_maskable_vector), 0, 0, {}});
+}
 
 std::expected<std::unique_ptr<SignalStack>, std::string> SignalStack::create() {
     usize const size =
@@ -347,6 +297,16 @@ SignalScope::~SignalScope() {
     sigaltstack(&m_stack_before, nullptr);
 }
 
+void SignalScope::unblock() {
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (int const signal : fault_signals) {
+        sigdelset(&blocked, signal);
+    }
+    sigdelset(&blocked, interrupt_signal);
+    pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+}
+
 void install_crash_report(void (*before)()) {
     before_crash_report = before;
     if (before != nullptr) {
@@ -354,23 +314,8 @@ void install_crash_report(void (*before)()) {
     }
     crash_report_installed = true;
     install_handlers();
-    struct sigaction const action = make_action();
+    struct sigaction const action = make_action(handle_signal);
     sigaction(SIGABRT, &action, nullptr);
-}
-
-void stop_kernel(SignalTarget& target, siginfo_t const& info, ucontext_t& context) {
-    GuestCpu const& cpu = target.cpu;
-    auto const stack = static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]);
-    // On the machine's stack, or on the way to it, nothing can be ended yet; the next answer sees
-    // it.
-    if (cpu.in_kernel && !cpu.switching && target.mmu.covers(stack)) {
-        end_kernel(target, context, info, "it was asked to");
-    } else if (!target.stop_requested) {
-        TextBuffer text(target.report);
-        write_suspended_kernel(text.output(), target);
-        target.report_size = text.view().size();
-    }
-    target.stop_requested = true;
 }
 
 } // namespace hosted

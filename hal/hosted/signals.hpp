@@ -10,9 +10,11 @@
 #pragma once
 
 #include "hal/hosted/guest/guest_cpu.hpp"
+#include "hal/hosted/host_timer.hpp"
 #include "hal/hosted/image.hpp"
 #include "hal/hosted/mmu.hpp"
 
+#include <atomic>
 #include <csignal>
 #include <expected>
 #include <memory>
@@ -29,9 +31,15 @@ struct SignalTarget {
     /// The last fault that was answered by filling, and how often in a row: it must make progress.
     u64 repeated_instruction = 0;
     u64 repeated_address = 0;
+    u64 repeated_generation = 0; ///< of the MMU
     u32 repetitions = 0;
-    bool volatile stop_requested = false;
-    usize report_size = 0; ///< bytes of `report`, when the kernel was ended
+    /// The thread that runs the processor, and its process; for whoever signals it.
+    std::atomic<pid_t> thread = 0;
+    std::atomic<pid_t> process = 0;
+    HostTimer timer{};
+    int wake_descriptor = -1;                 ///< wakes a program that waits while this one rests
+    std::atomic<bool> stop_requested = false; ///< the kernel is to be left
+    usize report_size = 0;                    ///< bytes of `report`, when the kernel was ended
     char report[8192] = {};
 
     /// For a kernel that starts over.
@@ -65,6 +73,9 @@ public:
     SignalScope& operator=(SignalScope const&) = delete;
     ~SignalScope();
 
+    /// Lets this thread have the signals that a processor needs, and no others.
+    static void unblock();
+
 private:
     SignalTarget* m_target_before;
     stack_t m_stack_before;
@@ -76,8 +87,5 @@ inline constexpr int crash_status = 71;
 /// From now on a crash of the process calls `before` (which must be signal-safe; for terminals),
 /// reports itself on stderr, and ends with `crash_status`. For the main function of a program.
 void install_crash_report(void (*before)());
-
-/// Asks for the end of the kernel of `target`, see Machine::request_stop. Signal-safe.
-void stop_kernel(SignalTarget& target, siginfo_t const& info, ucontext_t& context);
 
 } // namespace hosted

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "hal/x86_64/devices/performance_monitor.hpp"
 
 #include <cstddef>
 
@@ -42,20 +43,34 @@ inline constexpr u8 none = 0;
 inline constexpr u8 double_fault = 1;
 inline constexpr u8 non_maskable = 2;
 inline constexpr u8 machine_check = 3;
+inline constexpr usize count = 3;
 
 } // namespace interrupt_stack
 
 struct alignas(64) CpuBlock {
+    static constexpr i64 never = i64{~u64{0} >> 1}; ///< no deadline
+
     CpuBlock* self;
     void* core; ///< the contract's per-CPU pointer
     u32 number;
-    u32 has_clzero; ///< of this processor: 1 or 0
-    u32 reserved[4];
+    u32 has_clzero;  ///< of this processor: 1 or 0
+    u32 hardware_id; ///< of its local APIC
+    u32 reserved[3];
     u64 canary;
     u64 descriptors[5];
     TaskState task_state;
+
+    // Read by other processors where the HPET fires deadlines; else its own.
+    Atomic<i64> deadline_ns{never}; ///< the kernel's
+    Atomic<i64> wake_ns{never};     ///< the machine's own, see wait_for
+    i64 clock_floor_ns = 0;         ///< what `now` said here before its counter was distrusted
+    bool has_clock_floor = false;
+    u32 local_errors = 0; ///< all that its local APIC has reported, as bits (SDM 3A, 11.5.3)
+    CounterFacts counter_facts{};
+    CounterAssignments counter_assignments{};
 };
 static_assert(offsetof(CpuBlock, core) == 8, "machine/cpu.hpp reads it");
+static_assert(offsetof(CpuBlock, self) == 0, "kernel/machine.hpp reads it");
 static_assert(offsetof(CpuBlock, number) == 16, "machine/cpu.hpp reads it");
 static_assert(offsetof(CpuBlock, has_clzero) == 20, "machine/memory.hpp reads it");
 static_assert(offsetof(CpuBlock, canary) == 40, "-mstack-protector-guard-offset says so");

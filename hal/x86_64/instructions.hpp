@@ -59,6 +59,8 @@ inline void write_msr(u32 number, u64 value) {
 /// Model-specific registers (SDM volume 4).
 namespace msr {
 
+inline constexpr u32 apic_base = 0x1b;
+inline constexpr u32 tsc_deadline = 0x6e0;
 inline constexpr u32 gs_base = 0xc000'0101;
 
 } // namespace msr
@@ -72,6 +74,9 @@ inline u64 read_cr2() {
     u64 value;
     asm volatile("movq %%cr2, %0" : "=r"(value));
     return value;
+}
+inline void write_cr2(u64 value) {
+    asm volatile("movq %0, %%cr2" : : "r"(value));
 }
 inline u64 read_cr3() {
     u64 value;
@@ -94,7 +99,10 @@ inline void write_cr4(u64 value) {
 namespace cr4 {
 
 inline constexpr u64 global_pages = u64{1} << 7;
+inline constexpr u64 fxsave = u64{1} << 9;             ///< OSFXSR: vector state can be saved
+inline constexpr u64 vector_exceptions = u64{1} << 10; ///< OSXMMEXCPT
 inline constexpr u64 umip = u64{1} << 11;
+inline constexpr u64 xsave = u64{1} << 18;
 inline constexpr u64 smep = u64{1} << 20;
 inline constexpr u64 smap = u64{1} << 21;
 
@@ -110,11 +118,44 @@ inline u64 read_time_stamp() {
     return static_cast<u64>(high) << 32 | low;
 }
 
+/// The time-stamp counter, not before what comes before it has been done.
+inline u64 read_time_stamp_in_order() {
+    u32 low, high;
+    asm volatile("lfence\n\trdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return static_cast<u64>(high) << 32 | low;
+}
+
+/// Which parts of the extended state are enabled (XCR0). CR4 must allow it.
+inline u64 read_extended_control() {
+    u32 low, high;
+    asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return static_cast<u64>(high) << 32 | low;
+}
+inline void write_extended_control(u64 value) {
+    asm volatile("xsetbv"
+                 :
+                 : "c"(0), "a"(static_cast<u32>(value)), "d"(static_cast<u32>(value >> 32))
+                 : "memory");
+}
+
 /// One try of RDRAND, which the processor must have. False: it had nothing to give.
 inline bool read_random(u64& value) {
     bool valid;
     asm volatile("rdrand %0" : "=r"(value), "=@ccc"(valid));
     return valid;
+}
+
+/// One try of RDSEED, which the processor must have. False: it had nothing to give.
+inline bool read_seed(u64& value) {
+    bool valid;
+    asm volatile("rdseed %0" : "=r"(value), "=@ccc"(valid));
+    return valid;
+}
+
+/// Lets interrupts through and sleeps until one was taken; then disabled again. None is missed: STI
+/// takes effect behind the instruction after it.
+inline void sleep_until_interrupt() {
+    asm volatile("sti\n\thlt\n\tcli" : : : "memory");
 }
 
 /// Stops the processor for good.

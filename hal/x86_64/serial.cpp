@@ -19,6 +19,8 @@ constexpr u8 eight_bits_no_parity = 0x03;
 constexpr u8 divisor_latch = 0x80;
 constexpr u8 fifo_on_and_cleared = 0x07;
 constexpr u8 ready_and_request = 0x03;
+constexpr u8 interrupts_connected = 0x08; // OUT2: a PC's gate between the port and its line
+constexpr u8 interrupt_on_received = 0x01;
 constexpr u8 received = 0x01;
 constexpr u8 holding_register_empty = 0x20;
 constexpr u8 transmitter_empty = 0x40; // nothing is on its way any more
@@ -29,13 +31,36 @@ constexpr usize fifo_size = 16;
 // died.
 constexpr u32 longest_wait_polls = 100'000;
 
+// Far more than a holder needs for one piece.
+constexpr u32 longest_hold_polls = 100'000;
+
+/// Holds the registers for a scope, with interrupts disabled, or goes ahead without.
+class [[nodiscard]] Hold {
+public:
+    explicit Hold(Atomic<u32>& busy) : m_busy(busy) {
+        asm volatile("pushfq\n\tpopq %0\n\tcli" : "=r"(m_flags) : : "memory");
+        for (u32 poll = 0; m_busy.exchange(1, acquire) != 0 && poll < longest_hold_polls; ++poll) {
+            asm volatile("pause");
+        }
+    }
+    Hold(Hold const&) = delete;
+    Hold& operator=(Hold const&) = delete;
+    ~Hold() {
+        m_busy.store(0, release);
+        asm volatile("pushq %0\n\tpopfq" : : "r"(m_flags) : "memory", "cc");
+    }
+
+private:
+    Atomic<u32>& m_busy;
+    u64 m_flags;
+};
+
 } // namespace
 
 void SerialPort::start() {
     constexpr u8 probe = 0x5a;
     write_port(scratch, probe);
-    m_present = read_port(scratch) == probe;
-    if (!m_present) {
+    if (read_port(scratch) != probe) {
         return;
     }
     write_port(interrupt_enable, 0);
@@ -45,6 +70,14 @@ void SerialPort::start() {
     write_port(line_control, eight_bits_no_parity);
     write_port(fifo_control, fifo_on_and_cleared);
     write_port(modem_control, ready_and_request);
+    m_present.store(true, relaxed);
+}
+
+void SerialPort::interrupt_on_input() {
+    if (is_present()) {
+        write_port(modem_control, ready_and_request | interrupts_connected);
+        write_port(interrupt_enable, interrupt_on_received);
+    }
 }
 
 bool SerialPort::wait_until(u8 status) {
@@ -58,10 +91,14 @@ bool SerialPort::wait_until(u8 status) {
 }
 
 void SerialPort::write(std::string_view text) {
-    while (m_present && !text.empty()) {
+    while (is_present() && !text.empty()) {
         if (!wait_until(holding_register_empty)) {
-            m_present = false;
+            m_present.store(false, relaxed);
             return;
+        }
+        Hold const hold(m_busy);
+        if ((read_port(line_status) & holding_register_empty) == 0) {
+            continue; // another processor was quicker
         }
         usize const count = text.size() < fifo_size ? text.size() : fifo_size;
         write_port_bytes(data, text.data(), count);
@@ -70,13 +107,21 @@ void SerialPort::write(std::string_view text) {
 }
 
 void SerialPort::drain() {
-    if (m_present) {
-        m_present = wait_until(transmitter_empty);
+    if (is_present() && !wait_until(transmitter_empty)) {
+        m_present.store(false, relaxed);
     }
 }
 
+bool SerialPort::has_input() const {
+    return is_present() && (read_port(line_status) & received) != 0;
+}
+
 std::optional<char> SerialPort::read() {
-    if (!m_present || (read_port(line_status) & received) == 0) {
+    if (!has_input()) {
+        return std::nullopt;
+    }
+    Hold const hold(m_busy);
+    if (!has_input()) {
         return std::nullopt;
     }
     return static_cast<char>(read_port(data));

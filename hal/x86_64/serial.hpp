@@ -1,5 +1,11 @@
-// The first serial port, polled: a 16550 at COM1, 115200 baud, 8 data bits, no parity, 1 stop bit.
-// The stub and the kernel each compile it for themselves.
+// The first serial port: a 16550 at COM1, 115200 baud, 8 data bits, no parity, 1 stop bit. It is
+// polled; its interrupt only wakes whoever sleeps. The stub and the kernel each compile it for
+// themselves.
+//
+// Several processors may use it at once: what each writes arrives whole in pieces of 16 bytes. The
+// lock of the registers is held for such a piece at most, with interrupts disabled, and who has
+// waited for it far longer than that goes ahead: its holder was stopped for good, and the message
+// may be a panic's.
 //
 // Source: National Semiconductor PC16550D data sheet.
 #pragma once
@@ -24,11 +30,17 @@ public:
     void drain();
     /// One received byte, if there is one. Never waits. O(1).
     std::optional<char> read();
+    /// Whether a byte waits to be read. O(1).
+    bool has_input() const;
+    bool is_present() const { return m_present.load(relaxed); }
+    /// From now on received bytes raise the port's interrupt. O(1).
+    void interrupt_on_input();
 
 private:
     bool wait_until(u8 status);
 
-    bool m_present = false;
+    Atomic<bool> m_present{false};
+    Atomic<u32> m_busy{0}; ///< 1: the registers are in use
 };
 
 } // namespace metal

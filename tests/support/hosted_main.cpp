@@ -4,7 +4,8 @@
 // A case types `test SUITE.NAME` on the console of the machine, runs it until it waits for input
 // again, and turns the records of the result channel into failures and skips. The machine lives
 // from case to case; after a panic or a crash the next case boots a fresh one. With --results FILE
-// the records are written there, too, one JSON object a line.
+// the records are written there, too, one JSON object a line; with --cpus N the machine has so many
+// processors.
 #include "apps/launch/records.hpp"
 #include "apps/launch/results_file.hpp"
 #include "hal/hosted/machine.hpp"
@@ -13,9 +14,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,6 +39,7 @@ public:
     void write(std::string_view text) override { printed += text; }
     hal::ConsoleInput read() override {
         if (m_next == m_line.size()) {
+            m_asked = true;
             return {hal::InputStatus::none, '\0'};
         }
         return {hal::InputStatus::byte, m_line[m_next++]};
@@ -49,7 +54,10 @@ public:
     void type(std::string line) {
         m_line = std::move(line);
         m_next = 0;
+        m_asked = false;
     }
+    /// Whether the kernel has taken the line whole and asked for more.
+    bool asked_for_more() const { return m_asked; }
 
     std::string printed;
     std::vector<Record> records;
@@ -57,8 +65,11 @@ public:
 private:
     std::string m_line;
     usize m_next = 0;
+    std::atomic<bool> m_asked = false;
     launch::RecordDecoder m_decoder;
 };
+
+u32 cpus = 1; ///< of the machines that are made
 
 /// A machine whose kernel waits for a command.
 class Bench {
@@ -66,12 +77,13 @@ public:
     Bench() {
         hosted::MachineConfig config;
         config.command_line = "console=pipe";
+        config.cpus = cpus;
         auto machine = Machine::create(std::move(config), m_console);
         if (!machine) {
             throw std::runtime_error(machine.error());
         }
         m_machine = std::move(*machine);
-        Stop const stop = m_machine->run();
+        Stop const stop = run_until_asked();
         if (stop.kind != Stop::Kind::waiting_for_input) {
             throw std::runtime_error("the kernel does not start: " + m_console.printed);
         }
@@ -82,8 +94,10 @@ public:
         m_console.printed.clear();
         m_console.records.clear();
         m_console.type(line + '\n');
-        m_stop = m_machine->run();
-        m_console.settle();
+        m_stop = run_until_asked();
+        if (m_stop.kind != Stop::Kind::waiting_for_input || m_machine->is_at_rest()) {
+            m_console.settle();
+        }
         return m_stop.kind == Stop::Kind::waiting_for_input;
     }
 
@@ -96,6 +110,16 @@ public:
     TestConsole const& console() const { return m_console; }
 
 private:
+    /// Until the kernel waits for the next line, or is gone. In between it may wait for interrupts.
+    Stop run_until_asked() {
+        Stop stop = m_machine->run();
+        while (stop.kind == Stop::Kind::waiting_for_input && !m_console.asked_for_more()) {
+            m_machine->wait(-1);
+            stop = m_machine->run();
+        }
+        return stop;
+    }
+
     TestConsole m_console;
     std::unique_ptr<Machine> m_machine;
     Stop m_stop{};
@@ -180,12 +204,31 @@ void register_tests() {
     }
 }
 
+/// Takes the options that GoogleTest has left; false if one is none.
+bool take_options(std::span<char* const> options) {
+    for (usize i = 0; i < options.size(); i += 2) {
+        std::string_view const name(options[i]);
+        if (i + 1 == options.size()) {
+            return false;
+        }
+        std::string const value(options[i + 1]);
+        if (name == "--results") {
+            results = std::make_unique<launch::ResultsFile>(value);
+        } else if (name == "--cpus") {
+            cpus =
+                static_cast<u32>(std::strtoul(value.c_str(), nullptr, 10)); // the machine refuses
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
 int run_all(int count, char** arguments) {
     testing::InitGoogleTest(&count, arguments);
-    if (count == 3 && std::string_view(arguments[1]) == "--results") {
-        results = std::make_unique<launch::ResultsFile>(arguments[2]);
-    } else if (count != 1) {
-        fmt::print(stderr, "twofold-test-host: only --results FILE and --gtest_... are known\n");
+    if (!take_options(std::span(arguments, static_cast<usize>(count)).subspan(1))) {
+        fmt::print(
+            stderr, "twofold-test-host: only --results FILE, --cpus N and --gtest_... are known\n");
         return 64;
     }
     register_tests();

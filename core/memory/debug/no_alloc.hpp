@@ -50,10 +50,12 @@ public:
 using NoAlloc = NoAllocIf<heap_checks_enabled>;
 
 /// Somebody is about to take `size` bytes of what is called `source`: panics inside a NoAlloc
-/// scope. Nothing in builds without heap checks. Any context; O(1).
+/// scope, and in a context that may not allocate. Nothing in builds without heap checks. Any
+/// context; O(1).
 inline void note_allocation(std::string_view source, Bytes size) {
     if constexpr (heap_checks_enabled) {
         sync::InterruptGuard const guard;
+        sync::require(sync::Ability::allocate);
         sync::CpuState* const state = sync::cpu_state();
         if (state != nullptr && state->no_alloc != nullptr) {
             sync::NoAllocScope const& scope = *state->no_alloc;

@@ -70,7 +70,7 @@ Result<BitmapFrames*> BitmapFrames::create(FrameConfig const& config) {
     StorageCursor storage({hal::Memory::linear(address_of(*own)), size.value});
     auto const place = TRY(storage.take_bytes(sizeof(BitmapFrames), alignof(BitmapFrames)));
     auto* const frames = new (place.data()) BitmapFrames(first, end);
-    sync::SpinLockGuard const guard(frames->m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(frames->m_lock, sync::interrupts_stay_on);
     for (Bits* const bits : {&frames->m_managed, &frames->m_free, &frames->m_starts}) {
         bits->adopt(TRY(storage.take<u64>(words)));
     }
@@ -103,7 +103,7 @@ Result<PhysAddr> BitmapFrames::allocate(FrameRequest const& request) {
     }
     PhysAddr address{0};
     {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         Result<FrameNumber> const taken = request.at ? take_there(request) : take(request);
         if (!taken) {
             ++m_counts.failures;
@@ -178,7 +178,7 @@ Result<void> BitmapFrames::free_pages(PhysAddr address, u64 pages) {
 }
 
 Result<void> BitmapFrames::give_back(PhysAddr address, u64 pages, Bytes alignment) {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     FrameMisuse misuse = FrameMisuse::none;
     if (pages == 0 || pages > MemoryMap::address_end / page_size.value) {
         misuse = FrameMisuse::bad_order;
@@ -226,28 +226,30 @@ FrameMisuse BitmapFrames::misuse_of(FrameNumber begin, u64 pages) const {
 }
 
 FrameStatistics BitmapFrames::statistics() const {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    FrameStatistics total = m_counts;
+    FrameStatistics total;
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+        total = m_counts;
+    }
     u64 const span = m_end - m_first;
-    for (u64 begin = m_free.find(0, span, true); begin < span;) {
+    for (u64 from = 0; from < span;) {
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+        u64 const begin = m_free.find(from, span, true);
         u64 const end = m_free.find(begin, span, false);
         for (Block const block : Blocks(m_first + begin, m_first + end)) {
             ++total.free_blocks[block.order];
         }
-        begin = m_free.find(end, span, true);
+        from = end;
     }
     return total;
 }
 
-FrameDefect BitmapFrames::validate() const {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    u64 managed = 0;
-    u64 free = 0;
-    bool in_allocation = false;
-    for (FrameNumber frame = m_first; frame < m_end; ++frame) {
+/// Goes on to look at the frames [begin, end).
+FrameDefect BitmapFrames::validate_part(FrameNumber begin, FrameNumber end, Seen& seen) const {
+    for (FrameNumber frame = begin; frame < end; ++frame) {
         u64 const index = frame - m_first;
-        managed += m_managed.test(index) ? 1 : 0;
-        free += m_free.test(index) ? 1 : 0;
+        seen.managed += m_managed.test(index) ? 1 : 0;
+        seen.free += m_free.test(index) ? 1 : 0;
         if (!m_managed.test(index) && (m_free.test(index) || m_starts.test(index))) {
             return {"a reserved frame is free or allocated", address_of(frame)};
         }
@@ -255,15 +257,29 @@ FrameDefect BitmapFrames::validate() const {
             return {"a free frame begins an allocation", address_of(frame)};
         }
         bool const used = m_managed.test(index) && !m_free.test(index);
-        if (used && !in_allocation && !m_starts.test(index)) {
+        if (used && !seen.in_allocation && !m_starts.test(index)) {
             return {"an allocation has no first frame", address_of(frame)};
         }
-        in_allocation = used;
+        seen.in_allocation = used;
         if (m_free.test(index) && frame >= mebibyte_end && frame < m_lowest) {
             return {"a free frame lies below the lowest", address_of(frame)};
         }
     }
-    if (managed != m_counts.frames || free != m_counts.free_frames) {
+    return {};
+}
+
+FrameDefect BitmapFrames::validate() const {
+    constexpr u64 at_once = 16; // the lock is held meanwhile
+    Seen seen;
+    for (FrameNumber frame = m_first; frame < m_end; frame += at_once) {
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+        FrameNumber const end = std::min(m_end, frame + at_once);
+        if (FrameDefect const defect = validate_part(frame, end, seen); defect.found()) {
+            return defect;
+        }
+    }
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+    if (seen.managed != m_counts.frames || seen.free != m_counts.free_frames) {
         return {"other frames are counted than there are", address_of(m_first)};
     }
     return {};

@@ -40,8 +40,17 @@ private:
         std::span<u64> m_words;
     };
 
+    /// What a walk has come across so far.
+    struct Seen {
+        u64 managed = 0;
+        u64 free = 0;
+        bool in_allocation = false;
+    };
+
     BitmapFrames(FrameNumber first, FrameNumber end) : m_first(first), m_end(end) {}
 
+    FrameDefect validate_part(FrameNumber begin, FrameNumber end, Seen& seen) const
+        REQUIRES(m_lock);
     Result<FrameNumber> take(FrameRequest const& request) REQUIRES(m_lock);
     Result<FrameNumber> take_there(FrameRequest const& request) REQUIRES(m_lock);
     std::optional<FrameNumber>

@@ -19,12 +19,15 @@ unsigned order_for(u64 pages, Bytes alignment) {
 
 constexpr FrameState single = FrameState::allocated(0);
 
+/// Pieces of zones that one refill takes: where free frames lie scattered it takes fewer of them.
+constexpr u32 runs_at_once = 8;
+
 } // namespace
 
 Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
     note_allocation("frames", order <= max_order ? page_size * (u64{1} << order) : Bytes{});
     if (order == 0) [[likely]] {
-        sync::InterruptGuard const guard;
+        sync::NoPreemptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
         if (!magazine.empty() || refill(magazine)) [[likely]] {
             FrameNumber const frame = magazine.pop();
@@ -43,16 +46,25 @@ Result<void> BuddyFrames::free(PhysAddr address, unsigned order) {
     if (order == 0 && is_aligned(address, page_size)) [[likely]] {
         FrameNumber const frame = frame_of(address);
         BuddyZone* const zone = zone_of(frame);
-        sync::InterruptGuard const guard;
-        Magazine& magazine = m_magazines.local(guard);
-        bool const keep = zone != nullptr && zone->is_cached_by(magazine.node()) &&
-                          zone->change_state(frame, single, FrameState::cached());
-        if (keep) [[likely]] {
-            if (magazine.wants_drain()) [[unlikely]] {
-                make_room(magazine);
+        bool drains_all = false;
+        bool keep = false;
+        {
+            sync::NoPreemptGuard const guard;
+            Magazine& magazine = m_magazines.local(guard);
+            keep = zone != nullptr && zone->is_cached_by(magazine.node()) &&
+                   zone->change_state(frame, single, FrameState::cached());
+            if (keep) [[likely]] {
+                if (magazine.wants_drain()) [[unlikely]] {
+                    drains_all = make_room(magazine);
+                }
+                magazine.push(frame);
+                magazine.frees.add_one();
             }
-            magazine.push(frame);
-            magazine.frees.add_one();
+        }
+        if (drains_all) [[unlikely]] {
+            drain();
+        }
+        if (keep) [[likely]] {
             return {};
         }
     }
@@ -77,10 +89,12 @@ Result<void> BuddyFrames::free_order(PhysAddr address, unsigned order) {
     return free_slowly(frame_of(address), u64{1} << order);
 }
 
-void BuddyFrames::make_room(Magazine& magazine) {
+/// True: the rest of the magazine was asked for too.
+bool BuddyFrames::make_room(Magazine& magazine) {
     bool const all = magazine.drain_asked();
-    drain_oldest(magazine, all ? magazine.count() : magazine.batch());
+    drain_oldest(magazine, Magazine::drained_at_once);
     magazine.drain_done();
+    return all;
 }
 
 Result<PhysAddr> BuddyFrames::allocate(FrameRequest const& request) {
@@ -120,6 +134,8 @@ Result<void> BuddyFrames::split(PhysAddr address, unsigned order) {
     for (FrameNumber frame = first; frame < first + pages; ++frame) {
         zone.set_state(frame, FrameState::allocated(0));
     }
+    sync::NoPreemptGuard const guard;
+    m_magazines.local(guard).allocations.add(pages - 1); // one was counted
     return {};
 }
 
@@ -133,7 +149,7 @@ Result<PhysAddr> BuddyFrames::allocate_slowly(FrameRequest const& request) {
         drain();
         taken = take(request);
     }
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     Magazine& magazine = m_magazines.local(guard);
     (taken ? magazine.allocations : magazine.failures).add_one();
     return address_of(TRY(taken));
@@ -161,7 +177,7 @@ template<class Attempt>
 Result<FrameNumber> BuddyFrames::from_zones(std::optional<u32> only, Attempt&& attempt) {
     u32 home;
     {
-        sync::InterruptGuard const guard;
+        sync::NoPreemptGuard const guard;
         home = m_magazines.local(guard).node();
     }
     constexpr int passes = 3;
@@ -184,7 +200,7 @@ Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request) {
     unsigned const order = order_for(request.pages, request.alignment);
     FrameNumber const limit = frame_of(request.limit);
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
-        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
         FrameNumber const block = TRY(zone.take(order, limit));
         zone.put_range(block + request.pages, block + (u64{1} << order));
         zone.mark_allocated(block, block + request.pages);
@@ -192,16 +208,43 @@ Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request) {
     });
 }
 
+/// The lowest of the runs that lie around the two lowest free blocks of each order, so that the odd
+/// rest that one run left behind begins the next one, however they are aligned; or any run at all.
+/// The lock is taken for one block at a time.
+Result<FrameNumber>
+BuddyFrames::find_run(BuddyZone& zone, BuddyZone::RunShape const& run, RunSearch search) {
+    constexpr unsigned low_candidates = 2;
+    bool const any = search == RunSearch::any;
+    std::optional<FrameNumber> lowest;
+    BuddyZone::RunSearch state = BuddyZone::start_search(run);
+    while (!BuddyZone::is_over(state)) {
+        sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
+        auto const begin =
+            zone.look_around_next(run, state, any ? BuddyZone::candidates_max : low_candidates);
+        if (begin && (!lowest || begin.value() < *lowest)) {
+            lowest = begin.value();
+            if (any) {
+                break;
+            }
+        }
+    }
+    return lowest ? Result<FrameNumber>(*lowest) : Error::out_of_memory;
+}
+
 Result<FrameNumber> BuddyFrames::take_run(FrameRequest const& request, RunSearch search) {
+    constexpr int attempts = 4; // others may take what was found
     BuddyZone::RunShape const run{
         request.pages, request.alignment / page_size, frame_of(request.limit)};
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
-        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
-        FrameNumber const begin =
-            TRY(search == RunSearch::lowest ? zone.find_low_run(run) : zone.find_run(run));
-        TRY(zone.take_at(begin, begin + run.pages));
-        zone.mark_allocated(begin, begin + run.pages);
-        return begin;
+        for (int attempt = 0; attempt < attempts; ++attempt) {
+            FrameNumber const begin = TRY(find_run(zone, run, search));
+            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
+            if (zone.take_at(begin, begin + run.pages)) {
+                zone.mark_allocated(begin, begin + run.pages);
+                return begin;
+            }
+        }
+        return Error::out_of_memory;
     });
 }
 
@@ -211,7 +254,7 @@ Result<FrameNumber> BuddyFrames::take_there(FrameRequest const& request) {
     if (zone == nullptr || (request.node && zone->node() != *request.node)) {
         return Error::out_of_range;
     }
-    sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
     TRY(zone->take_at(begin, begin + request.pages));
     zone->mark_allocated(begin, begin + request.pages);
     return begin;
@@ -223,21 +266,23 @@ bool BuddyFrames::refill(Magazine& magazine) {
         if (!zone.is_cached_by(magazine.node())) {
             continue;
         }
-        FrameNumber taken[Magazine::capacity_max];
-        u32 count = 0;
+        BuddyZone::Run taken[runs_at_once];
+        u32 runs = 0;
         {
-            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_are_off);
-            while (count < magazine.batch()) {
-                auto const frame = zone.take(0, zone.end());
-                if (!frame) {
+            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
+            for (u32 count = 0; count < magazine.batch() && runs < runs_at_once; ++runs) {
+                taken[runs] = zone.take_singles(magazine.batch() - count, FrameState::cached());
+                if (taken[runs].count == 0) {
                     break;
                 }
-                zone.set_state(frame.value(), FrameState::cached());
-                taken[count++] = frame.value();
+                count += taken[runs].count;
             }
         }
-        while (count > 0) { // the lowest is pushed last and handed out first
-            magazine.push(taken[--count]);
+        while (runs > 0) { // the lowest is pushed last and handed out first
+            BuddyZone::Run const& run = taken[--runs];
+            for (u32 left = run.count; left > 0; --left) {
+                magazine.push(run.first + left - 1);
+            }
         }
         if (!magazine.empty()) {
             magazine.refills.add_one();
@@ -253,7 +298,7 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
     while (!rest.empty()) {
         BuddyZone* const zone = zone_of(rest.front());
         CHECK(zone != nullptr);
-        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_are_off);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         while (!rest.empty() && rest.front() >= zone->first() && rest.front() < zone->end()) {
             FrameNumber const frame = rest.front();
             CHECK(zone->state(frame) == FrameState::cached());
@@ -269,10 +314,14 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
 }
 
 void BuddyFrames::drain() {
-    sync::InterruptGuard const guard;
-    Magazine& magazine = m_magazines.local(guard);
-    drain_oldest(magazine, magazine.count());
-    magazine.drain_done();
+    bool is_empty = false;
+    while (!is_empty) { // others may come between
+        sync::NoPreemptGuard const guard;
+        Magazine& magazine = m_magazines.local(guard);
+        drain_oldest(magazine, Magazine::drained_at_once);
+        magazine.drain_done();
+        is_empty = magazine.empty();
+    }
 }
 
 void BuddyFrames::ask_all_to_drain() {
@@ -294,7 +343,7 @@ Result<void> BuddyFrames::free_slowly(FrameNumber frame, u64 pages) {
     }
     FrameMisuse misuse;
     {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         misuse = zone->check_allocated(frame, pages);
         if (misuse == FrameMisuse::none) {
             zone->unmark(frame, frame + pages);
@@ -304,7 +353,7 @@ Result<void> BuddyFrames::free_slowly(FrameNumber frame, u64 pages) {
     if (misuse != FrameMisuse::none) {
         return refuse(misuse);
     }
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     m_magazines.local(guard).frees.add_one();
     return {};
 }
@@ -323,7 +372,7 @@ FrameMisuse BuddyFrames::examine(PhysAddr address, u64 pages) const {
 FrameStatistics BuddyFrames::statistics() const {
     FrameStatistics total;
     for (BuddyZone const* const zone : m_zones) {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         zone->add_statistics(total);
     }
     for (u32 cpu = 0; cpu < m_magazines.count(); ++cpu) {
@@ -346,7 +395,6 @@ FrameStatistics BuddyFrames::statistics() const {
 FrameDefect BuddyFrames::validate() const {
     u64 cached = 0;
     for (BuddyZone const* const zone : m_zones) {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
         if (FrameDefect const defect = zone->validate(); defect.found()) {
             return defect;
         }

@@ -1,10 +1,10 @@
 // The kernel's allocator of physical frames: buddy zones over the real memory map, and a magazine
 // of single frames for each processor before them.
 //
-// A single frame is taken from and given to the running processor's magazine with interrupts off
-// and no lock. Everything else takes the lock of one zone at a time. Memory of the processor's own
-// node comes first, the highest zone first; the first mebibyte last. Tables lie at the start of the
-// zone that they describe.
+// A single frame is taken from and given to the running processor's magazine without preemption
+// and without a lock; interrupts come, and their handlers take no frames. Everything else takes the
+// lock of one zone at a time. Memory of the processor's own node comes first, the highest zone
+// first; the first mebibyte last. Tables lie at the start of the zone that they describe.
 //
 // What is given back wrongly is refused with an error, counted by name and changes nothing: the
 // allocator cannot know which owner is wrong. What breaks an invariant of its own is a panic.
@@ -71,13 +71,15 @@ private:
 
     Result<FrameNumber> take_block(FrameRequest const& request);
     Result<FrameNumber> take_run(FrameRequest const& request, RunSearch search);
+    static Result<FrameNumber>
+    find_run(BuddyZone& zone, BuddyZone::RunShape const& run, RunSearch search);
     Result<FrameNumber> take_there(FrameRequest const& request);
     Result<FrameNumber> take(FrameRequest const& request);
     // Out of line, so that what runs for every frame stays short.
     [[gnu::noinline]] Result<PhysAddr> allocate_order(unsigned order);
     [[gnu::noinline]] Result<void> free_order(PhysAddr address, unsigned order);
     [[gnu::noinline]] bool refill(Magazine& magazine);
-    [[gnu::noinline]] void make_room(Magazine& magazine);
+    [[gnu::noinline]] bool make_room(Magazine& magazine);
     void drain_oldest(Magazine& magazine, u32 number);
     Result<PhysAddr> allocate_slowly(FrameRequest const& request);
     Result<void> free_slowly(FrameNumber frame, u64 pages);

@@ -20,7 +20,7 @@ Result<BuddyZone*> BuddyZone::create(StorageCursor& storage, ZonePlan const& pla
     auto const place = TRY(storage.take_bytes(sizeof(BuddyZone), alignof(BuddyZone)));
     auto const states = TRY(storage.take<Atomic<u8>>(plan.end - plan.first));
     auto* const zone = new (place.data()) BuddyZone(plan, states);
-    sync::SpinLockGuard const guard(zone->m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone->m_lock, sync::interrupts_stay_on);
     for (unsigned order = 0; order < order_count; ++order) {
         u64 const blocks = zone->block_index(plan.end - 1, order) + 1;
         zone->m_free[order] = TRY(BitTree::create(storage, blocks));
@@ -77,6 +77,22 @@ Result<FrameNumber> BuddyZone::take(unsigned order, FrameNumber limit) {
         candidates &= candidates - 1;
     }
     return Error::out_of_memory;
+}
+
+BuddyZone::Run BuddyZone::take_singles(u32 most, FrameState state) {
+    if (m_orders == 0) {
+        return {};
+    }
+    auto const order = static_cast<unsigned>(std::countr_zero(m_orders));
+    FrameNumber const block = block_frame(*m_free[order].next(0), order);
+    FrameNumber const end = block + (u64{1} << order);
+    auto const count = static_cast<u32>(std::min<u64>(most, end - block));
+    unlink(block, order);
+    for (Block const rest : Blocks(block + count, end)) {
+        link(rest.first, rest.order); // its buddy is what was taken
+    }
+    fill(m_states.subspan(index_of(block), count), state.byte());
+    return {block, count};
 }
 
 std::optional<FrameNumber> BuddyZone::free_block_at(FrameNumber frame) const {
@@ -155,36 +171,25 @@ static unsigned least_order_of(u64 pages) {
     return std::min(width < 2 ? 0 : width - 2, max_order);
 }
 
-Result<FrameNumber> BuddyZone::find_run(RunShape const& run) const {
-    unsigned candidates = 0;
-    for (unsigned order = least_order_of(run.pages); order < order_count; ++order) {
-        for (auto index = m_free[order].next(0); index; index = m_free[order].next(*index + 1)) {
-            if (++candidates > candidates_max) {
-                return Error::out_of_memory;
-            }
-            if (auto const begin = run_around(block_frame(*index, order), run)) {
-                return *begin;
-            }
-        }
-    }
-    return Error::out_of_memory;
+BuddyZone::RunSearch BuddyZone::start_search(RunShape const& run) {
+    return {.order = least_order_of(run.pages)};
 }
 
-Result<FrameNumber> BuddyZone::find_low_run(RunShape const& run) const {
-    unsigned const least = least_order_of(run.pages);
-    std::optional<FrameNumber> lowest;
-    for (u32 orders = m_orders >> least << least; orders != 0; orders &= orders - 1) {
-        auto const order = static_cast<unsigned>(std::countr_zero(orders));
-        auto index = m_free[order].next(0);
-        for (unsigned i = 0; i < low_candidates && index; ++i) {
-            auto const begin = run_around(block_frame(*index, order), run);
-            if (begin && (!lowest || *begin < *lowest)) {
-                lowest = begin;
-            }
-            index = m_free[order].next(*index + 1);
+Result<FrameNumber>
+BuddyZone::look_around_next(RunShape const& run, RunSearch& search, unsigned per_order) const {
+    for (; search.order < order_count; ++search.order, search.index = 0) {
+        bool const enough = search.looked_at >= per_order;
+        auto const index = enough ? std::nullopt : m_free[search.order].next(search.index);
+        if (!index) {
+            search.looked_at = per_order < candidates_max ? 0 : search.looked_at;
+            continue;
         }
+        search.index = *index + 1;
+        ++search.looked_at;
+        auto const begin = run_around(block_frame(*index, search.order), run);
+        return begin ? Result<FrameNumber>(*begin) : Error::out_of_memory;
     }
-    return lowest ? Result<FrameNumber>(*lowest) : Error::out_of_memory;
+    return Error::out_of_memory;
 }
 
 void BuddyZone::put(FrameNumber block, unsigned order) {
@@ -275,6 +280,7 @@ std::string_view BuddyZone::block_defect(FrameNumber frame, FrameState seen) con
             return "a frame inside a block has a state of its own";
         }
     }
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     if (m_free[order].contains(block_index(frame, order)) != seen.is_free()) {
         return "bitmap and state of a block differ";
     }
@@ -310,6 +316,7 @@ FrameDefect BuddyZone::validate() const {
         frame += size;
     }
     u64 free_frames = 0;
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     for (unsigned order = 0; order < order_count; ++order) {
         bool const offered = (m_orders >> order & 1) != 0;
         if (free[order] != m_free[order].count() || offered != (free[order] != 0)) {

@@ -71,6 +71,15 @@ public:
     /// and of it the lowest 2^order frames. The frames taken have the state `inside`.
     /// Error::out_of_memory. O(orders).
     Result<FrameNumber> take(unsigned order, FrameNumber limit) REQUIRES(m_lock);
+    /// Frames side by side.
+    struct Run {
+        FrameNumber first = 0;
+        u32 count = 0;
+    };
+    /// Takes the frames that `take(0, end())` would return one after the other, `most` of them at
+    /// most, as far as they lie in one block; their state becomes `state`. None: there is none.
+    /// O(orders + most).
+    Run take_singles(u32 most, FrameState state) REQUIRES(m_lock);
     /// Takes the frames [begin, end), all of them free. Error::busy if one is not, out_of_range if
     /// one is reserved. O(orders) for each block that they lie in.
     Result<void> take_at(FrameNumber begin, FrameNumber end) REQUIRES(m_lock);
@@ -81,15 +90,25 @@ public:
         u64 alignment;
         FrameNumber limit;
     };
-    /// Finds free frames side by side where no single block is large enough; takes none. Looks at
-    /// `candidates_max` large blocks at most. Error::out_of_memory.
-    Result<FrameNumber> find_run(RunShape const& run) const REQUIRES(m_lock);
+    /// Where a search for a run has come to: large blocks are looked at one at a time, so that the
+    /// lock can be given back between them.
+    struct RunSearch {
+        unsigned order = 0;
+        u64 index = 0; ///< of the next block of `order`
+        unsigned looked_at = 0;
+    };
+    /// A search at its beginning. O(1).
+    static RunSearch start_search(RunShape const& run);
+    /// Looks around the next free block, of `per_order` at most of each order, for a run where no
+    /// single block is large enough; takes nothing. Error::out_of_memory where this one has none:
+    /// the search goes on while it is not over. O(orders), each with O(orders) steps.
+    Result<FrameNumber>
+    look_around_next(RunShape const& run, RunSearch& search, unsigned per_order) const
+        REQUIRES(m_lock);
+    static bool is_over(RunSearch const& search) {
+        return search.order >= order_count || search.looked_at >= candidates_max;
+    }
     static constexpr unsigned candidates_max = 4096;
-    /// The lowest of the runs that lie around the two lowest free blocks of each order; takes none.
-    /// So the odd rest that one run left behind begins the next one, however they are aligned.
-    /// Error::out_of_memory: there may be others. O(orders), each with O(orders) steps.
-    Result<FrameNumber> find_low_run(RunShape const& run) const REQUIRES(m_lock);
-    static constexpr unsigned low_candidates = 2;
 
     /// Makes a block of frames in no block free, and joins it with its buddies. O(orders).
     void put(FrameNumber block, unsigned order) REQUIRES(m_lock);
@@ -110,8 +129,8 @@ public:
 
     /// Adds what this zone has to `total`.
     void add_statistics(FrameStatistics& total) const REQUIRES(m_lock);
-    /// Walks the zone. O(frames).
-    FrameDefect validate() const REQUIRES(m_lock);
+    /// Walks the zone, while nobody changes it; the lock is taken for a block at a time. O(frames).
+    FrameDefect validate() const EXCLUDES(m_lock);
 
 private:
     BuddyZone(ZonePlan const& plan, std::span<Atomic<u8>> states)
@@ -142,7 +161,7 @@ private:
     FrameNumber run_start(FrameNumber block, u64 frames_enough) const;
     FrameNumber run_end(FrameNumber block, u64 frames_enough) const;
     std::optional<FrameNumber> run_around(FrameNumber block, RunShape const& run) const;
-    std::string_view block_defect(FrameNumber frame, FrameState state) const REQUIRES(m_lock);
+    std::string_view block_defect(FrameNumber frame, FrameState state) const EXCLUDES(m_lock);
 
     FrameNumber const m_first;
     FrameNumber const m_end;

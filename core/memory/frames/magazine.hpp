@@ -13,8 +13,8 @@
 
 namespace twofold::memory {
 
-/// Owned by one processor, with its interrupts off. Others may read the counts, and ask it to be
-/// emptied.
+/// Owned by one processor, in a scope without preemption. Others may read the counts, and ask it to
+/// be emptied.
 class Magazine {
 public:
     static constexpr u32 capacity_max = 64;
@@ -31,8 +31,10 @@ public:
     u32 node() const { return m_node; }
     u32 count() const { return m_count.load(relaxed); }
     bool empty() const { return count() == 0; }
-    /// How many frames are exchanged with the zones at once.
+    /// How many frames it is filled up to with those of the zones.
     u32 batch() const { return m_capacity / 2; }
+    /// How many go back to the zones at once: so few that the lock is not held for long.
+    static constexpr u32 drained_at_once = 8;
 
     /// The frame that was pushed last, out of at least one. O(1).
     FrameNumber pop() {
@@ -71,7 +73,8 @@ public:
 
     /// Counts of what this processor did. Only the owner adds.
     struct Counter {
-        void add_one() { value.store(value.load(relaxed) + 1, relaxed); }
+        void add_one() { add(1); }
+        void add(u64 count) { value.store(value.load(relaxed) + count, relaxed); }
         u64 read() const { return value.load(relaxed); }
         Atomic<u64> value{0};
     };

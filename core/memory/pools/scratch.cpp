@@ -83,13 +83,13 @@ ScratchBuffers::~ScratchBuffers() {
         CHECK(m_slots.of({cpu}).taken.load(relaxed) == 0);
     }
     AddressSpace& space = m_space->space();
-    if (space.find(m_base) != nullptr) {             // null: not even the first guard was made
+    if (space.find(m_base)) {                        // else: not even the first guard was made
         space.unmap(m_base, extent(cpus())).value(); // whole ranges: nothing to cut
     }
 }
 
 Result<ScratchLease> ScratchBuffers::take() {
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     Slot& slot = m_slots.local(guard);
     if (slot.taken.exchange(1, acquire) != 0) {
         slot.refused.fetch_add(1, relaxed);

@@ -20,17 +20,19 @@ Result<PoolWindow> PoolWindow::create(KernelSpace& space, Request const& request
     }
     Bytes const size = align_up(request.size, page);
     AddressSpace& inner = space.space();
-    VirtAddr const guard = TRY(space.find_view(size + page * 2, page));
-    VirtAddr const base = guard + page;
-    TRY(inner.map_guard(guard, page, guard_name));
-    Result<void> outcome = inner.map_guard(base + size, page, guard_name);
-    if (outcome) {
-        outcome = inner.map_pinned(base, size, PageAccess::read_write, request.level, request.name);
-    }
-    if (!outcome) {
-        inner.unmap(guard, size + page * 2).value(); // whole ranges: nothing to cut
-        return outcome.error();
-    }
+    hal::Window const views = space.views();
+    VirtAddr const base = TRY(inner.map_somewhere(
+        {.first = views.base,
+         .end = views.base + views.size,
+         .alignment = page,
+         .guard_below = page,
+         .guard_above = page,
+         .guard_name = guard_name},
+        {.size = size,
+         .kind = RangeKind::pinned,
+         .access = PageAccess::read_write,
+         .level_max = request.level,
+         .name = request.name}));
     return PoolWindow(space, base, size, page);
 }
 

@@ -7,7 +7,7 @@
 
 namespace twofold::memory {
 
-/// Owns its range; moves. The space outlives it. One user of the space at a time (AddressSpace).
+/// Owns its range; moves. The space outlives it.
 class PoolWindow {
 public:
     struct Request {

@@ -1,5 +1,6 @@
-// Making address spaces and changing their ranges. Faults: fault.cpp; cloning and promotion:
-// clone.cpp; the walker: check.cpp.
+// Making address spaces and adding ranges; finding things. Taking away and changing rights:
+// change.cpp; pages of pinned ranges: commit.cpp; faults: fault.cpp; cloning: clone.cpp; promotion:
+// promote.cpp; the walker: check.cpp.
 #include "core/memory/space/address_space.hpp"
 
 #include <algorithm>
@@ -16,6 +17,17 @@ std::span<TableEntry> root_entries(PhysAddr root) {
     return {frame_object<TableEntry>(root), Mmu::entries};
 }
 
+/// Pages that one step maps.
+constexpr unsigned step_pages = 8;
+
+/// Whether what a device's range shows can be physical addresses.
+Result<void> check_device(Range const& range) {
+    constexpr u64 physical_end = u64{1} << 52;
+    bool const fits = is_aligned(range.device, page_size) && range.device.value < physical_end &&
+                      range.size.value <= physical_end - range.device.value;
+    return fits ? Result<void>{} : Result<void>{Error::invalid_argument};
+}
+
 bool lies_in(hal::Window const& window, VirtAddr base, Bytes size) {
     return window.contains(base) && size.value <= window.size.value - (base - window.base).value;
 }
@@ -24,26 +36,31 @@ bool lies_in(hal::Window const& window, VirtAddr base, Bytes size) {
 
 AddressSpace::AddressSpace(
     SharedFrames& frames,
-    Table table,
+    PhysAddr root,
     PhysAddr kernel_root,
     Owner owner,
     hal::KernelLayout const& windows)
     : m_frames(&frames),
-      m_table(table),
-      m_ranges(frames),
+      m_root(root),
       m_kernel_root(kernel_root),
       m_owner(owner),
-      m_windows(windows) {}
+      m_windows(windows),
+      m_table(frames, root, owner == Owner::kernel ? Table::Root::fixed : Table::Root::free) {}
 
 AddressSpace::AddressSpace(AddressSpace&& other)
     : m_frames(other.m_frames),
-      m_table(other.m_table),
-      m_ranges(std::move(other.m_ranges)),
+      m_root(other.m_root),
       m_kernel_root(other.m_kernel_root),
       m_owner(other.m_owner),
       m_windows(other.m_windows),
+      m_is_empty(std::exchange(other.m_is_empty, true)),
+      m_table(other.m_table),
+      m_ranges(std::move(other.m_ranges)),
       m_statistics(other.m_statistics),
-      m_is_empty(std::exchange(other.m_is_empty, true)) {}
+      m_was_active(other.m_was_active),
+      m_sharings(other.m_sharings) {
+    CHECK(other.m_promotions == nullptr);
+}
 
 AddressSpace::~AddressSpace() {
     if (!m_is_empty) {
@@ -58,24 +75,24 @@ Result<AddressSpace> AddressSpace::create(SharedFrames& frames, PhysAddr kernel_
     for (unsigned index = 0; index < Mmu::entries; ++index) {
         own[index].store(kernel[index].load(relaxed), relaxed);
     }
-    return AddressSpace(
-        frames, Table(frames, root, Table::Root::free), kernel_root, Owner::user,
-        hal::Layout::current());
+    return AddressSpace(frames, root, kernel_root, Owner::user, hal::Layout::current());
 }
 
 Result<AddressSpace>
 AddressSpace::adopt(SharedFrames& frames, PhysAddr root, hal::KernelLayout const& windows) {
-    AddressSpace space(
-        frames, Table(frames, root, Table::Root::fixed), root, Owner::kernel, windows);
+    AddressSpace space(frames, root, root, Owner::kernel, windows);
+    space.m_lock.assert_held(); // nobody else has it yet
+    Work work(frames);
     for (hal::Window const& window : {windows.heap, windows.stacks, windows.views}) {
-        TRY(space.adopt_window(window));
+        TRY(space.adopt_window(window, work));
     }
+    work.settle();
     return space;
 }
 
 /// Makes the window's entries in the root, which from now on never change, and takes what is mapped
 /// there for ranges of kind boot.
-Result<void> AddressSpace::adopt_window(hal::Window const& window) {
+Result<void> AddressSpace::adopt_window(hal::Window const& window, Work& work) {
     u64 const span = Table::span(top_level).value;
     u64 const last = window.base.value + (window.size.value - 1);
     for (u64 slot = align_down(window.base.value, span); slot <= last; slot += span) {
@@ -84,10 +101,16 @@ Result<void> AddressSpace::adopt_window(hal::Window const& window) {
     Result<void> outcome{};
     Range run{.base = {}, .size = {}, .kind = RangeKind::boot, .name = "start-up"};
     auto const add_run = [&] {
-        if (run.size.value != 0 && outcome) {
-            auto const added = m_ranges.insert(run);
-            outcome = added ? Result<void>{} : Result<void>{added.error()};
+        m_lock.assert_held();
+        if (run.size.value == 0 || !outcome) {
+            return;
         }
+        auto added = m_ranges.insert(run, work.stock);
+        if (!added && work.stock.is_short()) {
+            outcome = Table::prepare(work.stock);
+            added = outcome ? m_ranges.insert(run, work.stock) : Result<Range*>(outcome.error());
+        }
+        outcome = added ? Result<void>{} : Result<void>{added.error()};
     };
     m_table.for_each_leaf(window.base, window.size, [&](VirtAddr page, Leaf leaf, unsigned level) {
         if (run.size.value == 0 || run.end() != page || run.access != leaf.access) {
@@ -100,6 +123,60 @@ Result<void> AddressSpace::adopt_window(hal::Window const& window) {
     });
     add_run();
     return outcome;
+}
+
+void AddressSpace::Work::settle() {
+    batch.finish();
+    while (!dropped.empty()) {
+        MemoryObject& object = *dropped.back();
+        dropped.pop_back();
+        MemoryObject::release(object);
+    }
+}
+
+/// A space that was never active is cached nowhere.
+void AddressSpace::begin_step(Work& work) {
+    bool const cached = m_owner == Owner::kernel || m_was_active;
+    work.batch.set_reach(cached ? FlushBatch::Reach::cached : FlushBatch::Reach::nowhere);
+}
+
+void AddressSpace::end_step(Work& work) {
+    disturb(work);
+    work.batch.flush();
+    m_statistics.flushes += work.batch.take_flushes();
+}
+
+/// Under the lock, so that whoever changes an entry either sees that the space is active or has
+/// changed it before anything is cached.
+void AddressSpace::activate() {
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+        m_was_active = true;
+    }
+    hal::Mmu::activate(m_root);
+}
+
+SpaceStatistics AddressSpace::statistics() const {
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+    return m_statistics;
+}
+
+std::optional<Translation> AddressSpace::translate(VirtAddr address) {
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+    return m_table.translate(address);
+}
+
+std::optional<Range> AddressSpace::find(VirtAddr address) const {
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+    Range const* const range = m_ranges.find(address);
+    return range != nullptr ? std::optional(*range) : std::nullopt;
+}
+
+/// The first range that ends after `from`.
+std::optional<Range> AddressSpace::next_range(VirtAddr from) const {
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+    Range const* const range = m_ranges.lower_bound(from);
+    return range != nullptr ? std::optional(*range) : std::nullopt;
 }
 
 Result<void> AddressSpace::check_bounds(VirtAddr base, Bytes size) const {
@@ -143,26 +220,20 @@ Result<void> AddressSpace::check_user_bounds(VirtAddr base, Bytes size) const {
     return {};
 }
 
-FlushBatch::Reach AddressSpace::reach() const {
-    return m_owner == Owner::kernel || is_active() ? FlushBatch::Reach::cached
-                                                   : FlushBatch::Reach::nowhere;
-}
-
-void AddressSpace::finish(FlushBatch& batch) {
-    batch.finish();
-    m_statistics.flushes += batch.flushes();
-}
-
 bool AddressSpace::owns_frames(Range const& range) const {
     return range.kind == RangeKind::zero || range.kind == RangeKind::object ||
            range.kind == RangeKind::pinned;
 }
 
-/// What a leaf of `range` may say now: a page that others own too is not written to.
-PageAccess AddressSpace::leaf_access(Range const& range, PhysAddr block, unsigned order) const {
-    bool const must_copy = range.access == PageAccess::read_write && owns_frames(range) &&
-                           range.sharing == Sharing::own && m_frames->is_shared(block, order);
-    return must_copy ? PageAccess::read : range.access;
+/// What a leaf of `range` may say now: a page that others own too is not written to. A large page
+/// of which that is not known keeps what it has; a write to it looks closer.
+PageAccess AddressSpace::leaf_access(Range const& range, Leaf const& leaf, unsigned level) const {
+    bool const may_have_owners = range.access == PageAccess::read_write && owns_frames(range) &&
+                                 range.sharing == Sharing::own &&
+                                 leaf.access != PageAccess::read_write;
+    bool const has_owners = level == 0 ? may_have_owners && m_frames->is_shared(leaf.frame, 0)
+                                       : may_have_owners && m_owner == Owner::user;
+    return has_owners ? PageAccess::read : range.access;
 }
 
 Leaf AddressSpace::make_leaf(Range const& range, PhysAddr frame, PageAccess access) const {
@@ -170,38 +241,43 @@ Leaf AddressSpace::make_leaf(Range const& range, PhysAddr frame, PageAccess acce
     return {frame, access, !is_kernel, range.cache, is_kernel};
 }
 
-Result<Range*> AddressSpace::add_range(Range const& range) {
+Result<void> AddressSpace::add_range(Range const& range) {
     TRY(check_bounds(range.base, range.size));
-    return m_ranges.insert(range);
+    Work work(*m_frames);
+    return attempt(work, [&]() -> Result<void> {
+        m_lock.assert_held();
+        TRY(m_ranges.insert(range, work.stock));
+        if (range.object != nullptr) {
+            range.object->retain();
+        }
+        return {};
+    });
 }
 
 Result<void> AddressSpace::map_zero(
     VirtAddr base, Bytes size, PageAccess access, unsigned level_max, std::string_view name) {
-    TRY(add_range(
+    return add_range(
         {.base = base,
          .size = size,
          .kind = RangeKind::zero,
          .access = access,
          .level_max = level_max,
-         .name = name}));
-    return {};
+         .name = name});
 }
 
 Result<void> AddressSpace::map_guard(VirtAddr base, Bytes size, std::string_view name) {
-    TRY(add_range({.base = base, .size = size, .kind = RangeKind::guard, .name = name}));
-    return {};
+    return add_range({.base = base, .size = size, .kind = RangeKind::guard, .name = name});
 }
 
 Result<void> AddressSpace::map_pinned(
     VirtAddr base, Bytes size, PageAccess access, unsigned level_max, std::string_view name) {
-    TRY(add_range(
+    return add_range(
         {.base = base,
          .size = size,
          .kind = RangeKind::pinned,
          .access = access,
          .level_max = level_max,
-         .name = name}));
-    return {};
+         .name = name});
 }
 
 Result<void> AddressSpace::map_object(
@@ -217,7 +293,7 @@ Result<void> AddressSpace::map_object(
     if (first_page > object.pages() || pages > object.pages() - first_page) {
         return Error::out_of_range;
     }
-    TRY(add_range(
+    return add_range(
         {.base = base,
          .size = size,
          .kind = RangeKind::object,
@@ -225,9 +301,7 @@ Result<void> AddressSpace::map_object(
          .sharing = sharing,
          .object = &object,
          .object_page = first_page,
-         .name = name}));
-    object.retain();
-    return {};
+         .name = name});
 }
 
 Result<void> AddressSpace::map_device(
@@ -237,236 +311,158 @@ Result<void> AddressSpace::map_device(
     PageAccess access,
     hal::CacheMode cache,
     std::string_view name) {
-    constexpr u64 physical_end = u64{1} << 52;
-    if (!is_aligned(device, page_size) || device.value >= physical_end ||
-        size.value > physical_end - device.value) {
-        return Error::invalid_argument;
+    Range const range{
+        .base = base,
+        .size = size,
+        .kind = RangeKind::device,
+        .access = access,
+        .cache = cache,
+        .device = device,
+        .name = name};
+    TRY(check_device(range));
+    TRY(add_range(range));
+    Work work(*m_frames);
+    return map_device_pages(range, work);
+}
+
+/// Maps all of a device's range that has just been added; without memory for it the range goes.
+Result<void> AddressSpace::map_device_pages(Range const& range, Work& work) {
+    Result<void> const mapped =
+        sweep(work, range.base, range.size, [&](VirtAddr at, Bytes) -> Result<Bytes> {
+            m_lock.assert_held();
+            return map_device_next(range, at, work);
+        });
+    if (!mapped) {
+        take_away(range.base, range.size).value(); // whole: nothing to cut
     }
-    Range* const range = TRY(add_range(
-        {.base = base,
-         .size = size,
-         .kind = RangeKind::device,
-         .access = access,
-         .cache = cache,
-         .device = device,
-         .name = name}));
-    for (Bytes done{}; done < size;) {
+    return mapped;
+}
+
+/// A few pages from `at` on, each the largest that fits. What another processor has taken away
+/// meanwhile is left alone.
+Result<Bytes> AddressSpace::map_device_next(Range const& device, VirtAddr at, Work& work) {
+    Range const* const range = m_ranges.find(at);
+    Bytes const left = device.end() - at;
+    bool const is_ours = range != nullptr && range->kind == RangeKind::device &&
+                         range->device + (at - range->base) == device.device + (at - device.base);
+    if (!is_ours) {
+        return left;
+    }
+    Bytes const size = std::min(left, range->end() - at);
+    Bytes done{};
+    for (unsigned pages = 0; pages < step_pages && done < size; ++pages) {
+        VirtAddr const page = at + done;
+        PhysAddr const frame = range->device + (page - range->base);
         unsigned level = Mmu::highest_leaf_level();
-        u64 const place = (base + done).value | (device + done).value;
-        while (!is_aligned(place, Table::span(level).value) || size - done < Table::span(level)) {
+        while (!is_aligned(page.value | frame.value, Table::span(level).value) ||
+               size - done < Table::span(level)) {
             --level; // ends at 0: everything is page-aligned
         }
         Result<void> const mapped =
-            m_table.map(base + done, make_leaf(*range, device + done, access), level);
+            m_table.map(page, make_leaf(*range, frame, range->access), level, work.stock);
         if (!mapped) {
-            FlushBatch batch(*m_frames, reach());
-            drop_range(*range, batch);
-            finish(batch);
-            return mapped;
+            return done.value != 0 ? Result<Bytes>(done) : Result<Bytes>(mapped.error());
         }
         done += Table::span(level);
     }
-    return {};
+    return done;
 }
 
-Range* AddressSpace::pinned_range(VirtAddr base, Bytes size) const {
-    Range* const range = m_ranges.find(base);
-    bool const holds = range != nullptr && range->kind == RangeKind::pinned &&
-                       size.value <= (range->end() - base).value;
-    return holds ? range : nullptr;
-}
-
-/// Commits one page, large where it may be. `done` grows by its size.
-Result<void> AddressSpace::commit_next(Range const& range, VirtAddr base, Bytes size, Bytes& done) {
-    unsigned level = std::min(range.level_max, Mmu::highest_leaf_level());
-    while (level > 0 && (!is_aligned(base, Table::span(level)) || size < Table::span(level) ||
-                         !m_table.is_free(base, level))) {
-        --level;
+Result<VirtAddr>
+AddressSpace::find_gap(VirtAddr first, VirtAddr end, Bytes size, Bytes alignment) const {
+    GapSearch search{.from = first, .end = end, .size = size, .alignment = alignment};
+    while (!search.is_over) {
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+        if (auto const found = m_ranges.find_gap(search, step_ranges)) {
+            return *found;
+        }
     }
-    while (true) {
-        auto const block = m_frames->allocate_zeroed(Table::order(level));
-        if (!block) {
-            if (level == 0) {
-                return block.error();
+    return Error::no_space;
+}
+
+Result<VirtAddr> AddressSpace::map_somewhere(Placement const& placement, Range range) {
+    Bytes const before = placement.guard_below + placement.offset;
+    Bytes const around = before + placement.guard_above;
+    bool const has_size = range.size.value != 0 && is_aligned(range.size.value, page_size.value) &&
+                          range.size.value <= ~u64{0} - around.value;
+    if (!has_size || !is_power_of_two(placement.alignment.value)) {
+        return Error::invalid_argument;
+    }
+    if (range.kind == RangeKind::device) {
+        TRY(check_device(range));
+    }
+    GapSearch search{
+        .from = placement.first,
+        .end = placement.end,
+        .size = around + range.size,
+        .alignment = placement.alignment};
+    Work work(*m_frames);
+    bool is_there = false;
+    while (!is_there) {
+        auto const found = attempt(work, [&]() -> Result<bool> {
+            m_lock.assert_held();
+            auto const place = m_ranges.find_gap(search, step_ranges);
+            if (!place) {
+                return search.is_over ? Result<bool>(Error::no_space) : Result<bool>(false);
             }
-            --level; // many small frames may be left where no large one is
+            range.base = *place + before;
+            TRY(check_bounds(range.base, range.size));
+            TRY(insert_placed(placement, range, work));
+            return true;
+        });
+        is_there = TRY(found);
+    }
+    if (range.kind == RangeKind::device) {
+        TRY(map_device_pages(range, work));
+    }
+    return range.base;
+}
+
+/// Inserts a range and its guards, or nothing.
+Result<void>
+AddressSpace::insert_placed(Placement const& placement, Range const& range, Work& work) {
+    CHECK(range.object == nullptr);
+    VirtAddr const first = range.base - placement.offset - placement.guard_below;
+    Range const parts[] = {
+        range,
+        {.base = first, .size = placement.guard_below, .name = placement.guard_name},
+        {.base = range.end(), .size = placement.guard_above, .name = placement.guard_name}};
+    for (Range const& part : parts) {
+        if (part.size.value == 0) {
             continue;
         }
-        Leaf const leaf = make_leaf(range, block.value(), range.access);
-        if (Result<void> const mapped = m_table.map(base, leaf, level); !mapped) {
-            m_frames->release(block.value(), Table::order(level));
-            return mapped;
-        }
-        m_statistics.large_pages += level > 0 ? 1 : 0;
-        done += Table::span(level);
-        return {};
-    }
-}
-
-Result<void> AddressSpace::commit(VirtAddr base, Bytes size) {
-    TRY(check_bounds(base, size));
-    Range const* const range = pinned_range(base, size);
-    if (range == nullptr) {
-        return Error::not_found;
-    }
-    for (Bytes done{}; done < size;) {
-        Result<void> const next = commit_next(*range, base + done, size - done, done);
-        if (!next) {
-            if (done.value != 0) {
-                FlushBatch batch(*m_frames, reach());
-                unmap_pages(*range, base, done, batch);
-                finish(batch);
+        if (auto const inserted = m_ranges.insert(part, work.stock); !inserted) {
+            for (Range const& other : parts) {
+                Range* const made = other.size.value != 0 ? m_ranges.find(other.base) : nullptr;
+                if (made != nullptr) {
+                    m_ranges.remove(*made, work.batch);
+                }
             }
-            return next;
+            return inserted.error();
         }
     }
-    return {};
-}
-
-/// Divides the large page that crosses `boundary`, if one does. Without a frame for the table one
-/// of its own serves, the one at `inside`, which nobody will miss; it is returned.
-PhysAddr AddressSpace::split_pinned(VirtAddr boundary, VirtAddr inside, FlushBatch& batch) {
-    auto const found = m_table.translate(boundary);
-    bool const crosses = found && found->page != boundary;
-    if (!crosses || m_table.split_at(boundary, batch)) {
-        return {};
-    }
-    PhysAddr const borrowed = m_table.translate(inside)->address;
-    CHECK(found->level == 1 && align_down(inside, Table::span(1)) == found->page);
-    m_table.split_with(boundary, borrowed, batch);
-    return borrowed;
-}
-
-Result<void> AddressSpace::decommit(VirtAddr base, Bytes size) {
-    TRY(check_bounds(base, size));
-    Range const* const range = pinned_range(base, size);
-    if (range == nullptr) {
-        return Error::not_found;
-    }
-    FlushBatch batch(*m_frames, reach());
-    PhysAddr const borrowed[] = {
-        split_pinned(base, base, batch),
-        split_pinned(base + size, base + (size - page_size), batch)};
-    m_table.unmap(base, size, batch, [&](VirtAddr, Leaf leaf, unsigned level) {
-        bool const is_table = leaf.frame == borrowed[0] || leaf.frame == borrowed[1];
-        if (!is_table) {
-            batch.release(leaf.frame, Table::order(level));
-        }
-    });
-    finish(batch);
-    return {};
-}
-
-/// Cuts leaves and ranges, so that none crosses an end of [base, base + size). Leaves first: where
-/// this fails half way, they may be smaller than their range asks for, but never cross its end.
-Result<void> AddressSpace::split_at_ends(VirtAddr base, Bytes size, FlushBatch& batch) {
-    VirtAddr const ends[] = {base, base + size};
-    for (VirtAddr const boundary : ends) {
-        TRY(m_table.split_at(boundary, batch));
-    }
-    for (VirtAddr const boundary : ends) {
-        TRY(m_ranges.split(boundary));
-    }
-    return {};
-}
-
-/// Takes the leaves of a part of `range` away, and this space's share of their frames.
-void AddressSpace::unmap_pages(Range const& range, VirtAddr base, Bytes size, FlushBatch& batch) {
-    bool const owned = owns_frames(range);
-    m_table.unmap(base, size, batch, [&](VirtAddr, Leaf leaf, unsigned level) {
-        if (owned) {
-            batch.release(leaf.frame, Table::order(level));
-        }
-    });
-}
-
-void AddressSpace::drop_range(Range& range, FlushBatch& batch) {
-    unmap_pages(range, range.base, range.size, batch);
-    MemoryObject* const object = range.object;
-    m_ranges.remove(range);
-    if (object != nullptr) {
-        MemoryObject::release(*object);
-    }
-}
-
-Result<void> AddressSpace::unmap(VirtAddr base, Bytes size) {
-    TRY(check_bounds(base, size));
-    VirtAddr const last = base + (size - Bytes{1});
-    Range* range = m_ranges.lower_bound(base);
-    if (range == nullptr || range->base > last) {
-        return Error::not_found;
-    }
-    for (; range != nullptr && range->base <= last; range = RangeSet::next(*range)) {
-        if (range->kind == RangeKind::boot) {
-            return Error::permission_denied;
-        }
-    }
-    FlushBatch batch(*m_frames, reach());
-    TRY(split_at_ends(base, size, batch));
-    range = m_ranges.lower_bound(base);
-    while (range != nullptr && range->base <= last) {
-        Range* const following = RangeSet::next(*range);
-        drop_range(*range, batch);
-        range = following;
-    }
-    finish(batch);
-    return {};
-}
-
-/// Whether ranges cover all of [base, base + size), with rights that may change if that is asked.
-Result<void> AddressSpace::require_ranges(VirtAddr base, Bytes size, bool changeable) const {
-    VirtAddr const last = base + (size - Bytes{1});
-    VirtAddr covered = base;
-    for (Range const* range = m_ranges.find(base); covered <= last;
-         range = m_ranges.find(covered)) {
-        if (range == nullptr) {
-            return Error::not_found;
-        }
-        if (changeable && (range->kind == RangeKind::guard || range->kind == RangeKind::boot)) {
-            return Error::permission_denied;
-        }
-        covered = range->end();
-    }
-    return {};
-}
-
-Result<void> AddressSpace::protect(VirtAddr base, Bytes size, PageAccess access) {
-    TRY(check_bounds(base, size));
-    TRY(require_ranges(base, size, true));
-    FlushBatch batch(*m_frames, reach());
-    TRY(split_at_ends(base, size, batch));
-    VirtAddr const last = base + (size - Bytes{1});
-    for (Range* range = m_ranges.find(base); range != nullptr && range->base <= last;
-         range = RangeSet::next(*range)) {
-        range->access = access;
-        m_table.rewrite(range->base, range->size, batch, [&](VirtAddr, Leaf& leaf, unsigned level) {
-            PageAccess const now = leaf_access(*range, leaf.frame, Table::order(level));
-            return std::exchange(leaf.access, now) != now;
-        });
-    }
-    finish(batch);
-    m_ranges.merge_around(*m_ranges.find(base));
-    m_ranges.merge_around(*m_ranges.find(last));
     return {};
 }
 
 void AddressSpace::clear() {
     if (m_owner == Owner::kernel) {
         // The tables stay in use; only what this object kept about them goes.
+        m_lock.assert_held(); // nobody else has it any more
+        Work work(*m_frames);
         while (Range* const range = m_ranges.first()) {
-            m_ranges.remove(*range);
+            m_ranges.remove(*range, work.batch);
         }
         m_is_empty = true;
         return;
     }
     CHECK(!is_active());
-    FlushBatch batch(*m_frames, FlushBatch::Reach::nowhere);
-    while (Range* const range = m_ranges.first()) {
-        drop_range(*range, batch);
-    }
-    batch.finish();
+    m_lock.assert_held();
+    m_was_active = false; // nowhere any more: whoever changed to another space has dropped all
+    Bytes const everything = lower_half_end - VirtAddr{};
+    Result<void> const taken = take_away({}, everything);
+    CHECK(taken.has_value());
     CHECK(m_table.tables() == 0);
-    m_frames->release(m_table.root(), 0);
+    m_frames->release(m_root, 0);
     m_is_empty = true;
 }
 

@@ -15,9 +15,6 @@ void FlushBatch::note(VirtAddr address, Bytes size) {
 }
 
 void FlushBatch::release(PhysAddr block, unsigned order) {
-    if (m_waiting.full()) {
-        finish();
-    }
     m_waiting.push_back({block, order}).value();
 }
 
@@ -30,7 +27,12 @@ void FlushBatch::retire_table(PhysAddr table) {
 
 void FlushBatch::flush() {
     if (m_first <= m_last && m_reach == Reach::cached) {
-        hal::Mmu::flush({m_first}, {m_last - m_first + 1});
+        VirtAddr const first{m_first};
+        Bytes const size{m_last - m_first + 1};
+        hal::Mmu::flush(first, size);
+        if (RemoteFlush const* const others = m_frames.remote_flush()) {
+            (*others)(first, size);
+        }
         ++m_flushes;
     }
     m_first = ~u64{0};

@@ -23,31 +23,31 @@ FrameIndex::Word& FrameIndex::word(PhysAddr table, u64 number, unsigned level) c
     return std::span(frame_object<Word>(table), fanout)[index];
 }
 
-Result<PhysAddr> FrameIndex::add_table() {
-    PhysAddr const table = TRY(m_frames.allocate_zeroed(0));
-    ++m_tables;
-    return table;
+Result<PhysAddr> FrameIndex::add_table(FrameStock& stock) {
+    std::optional<PhysAddr> const table = stock.take({});
+    m_tables += table ? 1 : 0;
+    return table ? Result<PhysAddr>(*table) : Result<PhysAddr>(Error::busy);
 }
 
 std::optional<PhysAddr> FrameIndex::get(u64 number) const {
     CHECK(number < m_pages);
-    PhysAddr at = m_root;
+    PhysAddr at{m_root.load(acquire)};
     for (unsigned level = m_depth; level-- > 0 && at != PhysAddr{};) {
         at = {word(at, number, level).load(acquire)};
     }
     return at != PhysAddr{} ? std::optional(at) : std::nullopt;
 }
 
-Result<void> FrameIndex::set(u64 number, PhysAddr frame) {
+Result<void> FrameIndex::set(u64 number, PhysAddr frame, FrameStock& stock) {
     CHECK(number < m_pages && frame != PhysAddr{});
-    if (m_root == PhysAddr{}) {
-        m_root = TRY(add_table());
+    if (m_root.load(relaxed) == 0) {
+        m_root.store(TRY(add_table(stock)).value, release);
     }
-    PhysAddr table = m_root;
+    PhysAddr table{m_root.load(relaxed)};
     for (unsigned level = m_depth - 1; level > 0; --level) {
         Word& next = word(table, number, level);
         if (next.load(relaxed) == 0) {
-            next.store(TRY(add_table()).value, release);
+            next.store(TRY(add_table(stock)).value, release);
         }
         table = {next.load(relaxed)};
     }
@@ -58,9 +58,8 @@ Result<void> FrameIndex::set(u64 number, PhysAddr frame) {
 }
 
 void FrameIndex::clear() {
-    if (m_root != PhysAddr{}) {
-        clear(m_root, m_depth - 1);
-        m_root = {};
+    if (u64 const root = m_root.exchange(0, relaxed); root != 0) {
+        clear({root}, m_depth - 1);
     }
     CHECK(m_tables == 0);
 }

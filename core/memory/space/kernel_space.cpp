@@ -45,28 +45,28 @@ Result<KernelStack> KernelSpace::allocate_stack(Bytes size) {
         return Error::invalid_argument;
     }
     hal::Window const& window = m_windows.stacks;
-    VirtAddr const guard =
-        TRY(m_space.find_gap(window.base, window.base + window.size, size + page_size, page_size));
-    KernelStack const stack{guard + page_size, size};
-    TRY(m_space.map_guard(guard, page_size, "stack guard"));
-    Result<void> outcome = m_space.map_pinned(stack.base, size, PageAccess::read_write, 0, "stack");
-    if (outcome) {
-        outcome = m_space.commit(stack.base, size);
-    }
-    if (!outcome) {
-        m_space.unmap(guard, size + page_size).value(); // whole ranges: nothing to cut
+    VirtAddr const base = TRY(m_space.map_somewhere(
+        {.first = window.base,
+         .end = window.base + window.size,
+         .guard_below = page_size,
+         .guard_name = "stack guard"},
+        {.size = size,
+         .kind = RangeKind::pinned,
+         .access = PageAccess::read_write,
+         .name = "stack"}));
+    if (Result<void> const outcome = m_space.commit(base, size); !outcome) {
+        m_space.unmap(base - page_size, size + page_size).value(); // whole: nothing to cut
         return outcome.error();
     }
-    return stack;
+    return KernelStack{base, size};
 }
 
 Result<void> KernelSpace::free_stack(KernelStack const& stack) {
-    Range const* const range = m_space.find(stack.base);
-    Range const* const guard = m_space.find(stack.base - page_size);
-    bool const is_stack = range != nullptr && range->kind == RangeKind::pinned &&
-                          range->base == stack.base && range->size == stack.size &&
-                          m_windows.stacks.contains(stack.base) && guard != nullptr &&
-                          guard->kind == RangeKind::guard;
+    auto const range = m_space.find(stack.base);
+    auto const guard = m_space.find(stack.base - page_size);
+    bool const is_stack = range && range->kind == RangeKind::pinned && range->base == stack.base &&
+                          range->size == stack.size && m_windows.stacks.contains(stack.base) &&
+                          guard && guard->kind == RangeKind::guard;
     if (!is_stack) {
         return Error::not_found;
     }
@@ -93,14 +93,24 @@ Result<VirtAddr> KernelSpace::map_device(PhysAddr device, Bytes size, hal::Cache
     bool const is_large = whole >= large_page;
     Bytes const alignment = is_large ? large_page : page_size;
     Bytes const offset{first.value % alignment.value};
-    VirtAddr const place = TRY(find_view(whole + offset, alignment)) + offset;
-    TRY(m_space.map_device(place, whole, first, PageAccess::read_write, cache, "device"));
+    hal::Window const& views = m_windows.views;
+    VirtAddr const place = TRY(m_space.map_somewhere(
+        {.first = views.base + views_reserved,
+         .end = views.base + views.size,
+         .alignment = alignment,
+         .offset = offset},
+        {.size = whole,
+         .kind = RangeKind::device,
+         .access = PageAccess::read_write,
+         .cache = cache,
+         .device = first,
+         .name = "device"}));
     return place + within;
 }
 
 Result<void> KernelSpace::unmap_device(VirtAddr view) {
-    Range const* const range = m_space.find(view);
-    if (range == nullptr || range->kind != RangeKind::device) {
+    auto const range = m_space.find(view);
+    if (!range || range->kind != RangeKind::device) {
         return Error::not_found;
     }
     return m_space.unmap(range->base, range->size);

@@ -44,7 +44,8 @@ public:
     /// Takes away what map_device returned `view` for. Errors: not_found. O(pages).
     Result<void> unmap_device(VirtAddr view);
 
-    /// A free place of `size` bytes in the views window, for the map_ operations of `space`.
+    /// A free place of `size` bytes in the views window, for the map_ operations of `space`, as
+    /// long as nobody else takes it (AddressSpace::map_somewhere does both at once).
     Result<VirtAddr> find_view(Bytes size, Bytes alignment) const;
 
     /// Whether a page fault of the kernel has been answered: the access can be tried again. For the
@@ -56,6 +57,10 @@ public:
     AddressSpace& space() { return m_space; }
     AddressSpace const& space() const { return m_space; }
     hal::Window heap() const { return m_windows.heap; }
+    /// The part of the views window that is handed out. O(1).
+    hal::Window views() const {
+        return {m_windows.views.base + views_reserved, m_windows.views.size - views_reserved};
+    }
 
 private:
     KernelSpace(AddressSpace&& space, hal::KernelLayout const& windows)

@@ -25,11 +25,27 @@ Result<PhysAddr> MemoryObject::frame(u64 number) {
         return *present;
     }
     PhysAddr const fresh = TRY(m_frames.allocate_zeroed(0));
-    if (Result<void> const kept = m_index.set(number, fresh); !kept) {
+    auto const kept = keep(number, fresh);
+    if (!kept || kept.value() != fresh) {
         m_frames.release(fresh, 0);
-        return kept.error();
     }
-    return fresh;
+    return kept;
+}
+
+/// Makes `fresh` the frame of a page, unless it has got another one meanwhile.
+Result<PhysAddr> MemoryObject::keep(u64 number, PhysAddr fresh) {
+    FrameStock stock(m_frames);
+    while (true) {
+        TRY(stock.refill());
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
+        if (auto const present = m_index.get(number)) {
+            return *present;
+        }
+        if (m_index.set(number, fresh, stock)) {
+            return fresh;
+        }
+        CHECK(stock.is_short());
+    }
 }
 
 void MemoryObject::retain() {

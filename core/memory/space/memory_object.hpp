@@ -1,9 +1,14 @@
 // A memory object: pages that several spaces map, each page zero until it is first touched. It
 // lives in a frame of its own and goes when nothing refers to it any more: neither a reference nor
 // a range.
+//
+// Several processors may ask for the same page at once: it is looked up without a lock; one that is
+// not there is made before the object's lock is taken, and given back if another was quicker. The
+// lock is of the rank of spaces, and no space's is held together with it.
 #pragma once
 
 #include "core/memory/space/frame_index.hpp"
+#include "core/sync/sync.hpp"
 
 #include <utility>
 
@@ -27,8 +32,12 @@ public:
     u64 references() const { return m_references.load(relaxed); }
 
     /// The frame of page `number` (below pages()), made and zeroed on the first call. The caller
-    /// that keeps it adds itself as an owner. Errors: out_of_memory. O(depth of the index).
+    /// that keeps it adds itself as an owner. Errors: out_of_memory. Without a space's lock;
+    /// O(depth of the index), and a page of zeros.
     Result<PhysAddr> frame(u64 number);
+
+    /// The same, if the page is there already. Any context; O(depth of the index).
+    std::optional<PhysAddr> find(u64 number) const { return m_index.get(number); }
 
     /// One holder more, one less: the last one ends the object. For ranges; others use references.
     void retain();
@@ -38,9 +47,12 @@ private:
     MemoryObject(SharedFrames& frames, u64 pages)
         : m_frames(frames), m_pages(pages), m_index(frames, pages) {}
 
+    Result<PhysAddr> keep(u64 number, PhysAddr fresh);
+
     SharedFrames& m_frames;
     u64 m_pages;
     Atomic<u64> m_references{1};
+    sync::SpinLock m_lock{sync::LockRank::address_space}; ///< for changes of the index
     FrameIndex m_index;
 };
 

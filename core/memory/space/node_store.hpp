@@ -2,15 +2,16 @@
 // A frame goes back as soon as nothing in it is used.
 #pragma once
 
-#include "core/memory/space/frame_view.hpp"
-#include "core/memory/space/shared_frames.hpp"
+#include "core/memory/space/flush_batch.hpp"
+#include "core/memory/space/frame_stock.hpp"
 
 #include <type_traits>
 #include <utility>
 
 namespace twofold::memory {
 
-/// Not thread-safe. Moves; the moved-from store is empty.
+/// Not thread-safe, and takes and gives no frame itself, since its users hold a lock. Moves; the
+/// moved-from store is empty.
 template<class T>
 class NodeStore {
     static_assert(std::is_trivially_destructible_v<T>);
@@ -33,20 +34,23 @@ public:
     static constexpr usize slots = (page_size.value - header_bytes) / sizeof(Slot);
     static_assert(slots >= 2);
 
-    explicit NodeStore(SharedFrames& frames) : m_frames(&frames) {}
+    NodeStore() = default;
     NodeStore(NodeStore&& other)
-        : m_frames(other.m_frames),
-          m_available(std::exchange(other.m_available, nullptr)),
+        : m_available(std::exchange(other.m_available, nullptr)),
           m_slabs(std::exchange(other.m_slabs, 0)),
           m_used(std::exchange(other.m_used, 0)) {}
     NodeStore& operator=(NodeStore&&) = delete;
     ~NodeStore() { CHECK(m_slabs == 0); }
 
-    /// A new object, with the value given. Errors: out_of_memory. O(1), or O(slots) with a new
-    /// frame.
-    Result<T*> create(T const& value) {
+    /// A new object, with the value given. Errors: busy (the stock has no frame for it). O(1), or
+    /// O(slots) with a new frame.
+    Result<T*> create(T const& value, FrameStock& stock) {
         if (m_available == nullptr) {
-            TRY(add_slab());
+            std::optional<PhysAddr> const frame = stock.take({});
+            if (!frame) {
+                return Error::busy;
+            }
+            add_slab(*frame);
         }
         Slab& slab = *m_available;
         Slot* const slot = slab.free;
@@ -59,8 +63,8 @@ public:
         return std::construct_at(&slot->object, value);
     }
 
-    /// Gives an object of this store back. O(1).
-    void destroy(T* object) {
+    /// Gives an object of this store back; a frame that this empties goes with the batch. O(1).
+    void destroy(T* object, FlushBatch& batch) {
         auto* const slot = room_for<Slot>(object);
         PhysAddr const frame = frame_of(object);
         Slab& slab = *frame_object<Slab>(frame);
@@ -74,7 +78,7 @@ public:
         if (--slab.used == 0) {
             unlink(slab);
             --m_slabs;
-            m_frames->release(frame, 0);
+            batch.retire_table(frame);
         }
     }
 
@@ -82,8 +86,7 @@ public:
     u64 frames() const { return m_slabs; } ///< frames that hold them
 
 private:
-    Result<void> add_slab() {
-        PhysAddr const frame = TRY(m_frames->allocate(0));
+    void add_slab(PhysAddr frame) {
         Slab& slab = *std::construct_at(frame_object<Slab>(frame));
         auto const bytes = frame_bytes(frame, page_size).subspan(header_bytes);
         for (usize slot = slots; slot-- > 0;) {
@@ -94,7 +97,6 @@ private:
         }
         ++m_slabs;
         link(slab);
-        return {};
     }
     void link(Slab& slab) {
         slab.next = m_available;
@@ -111,7 +113,6 @@ private:
         (slab.previous != nullptr ? slab.previous->next : m_available) = slab.next;
     }
 
-    SharedFrames* m_frames;
     Slab* m_available = nullptr;
     u64 m_slabs = 0;
     u64 m_used = 0;

@@ -68,14 +68,14 @@ Range* RangeSet::next(Range const& range) {
     return static_cast<Node const&>(range).next[0];
 }
 
-Result<Range*> RangeSet::insert(Range const& range) {
+Result<Range*> RangeSet::insert(Range const& range, FrameStock& stock) {
     CHECK(range.size.value != 0 && range.base < range.end());
     Path const path = path_to(range.base);
     Node* const following = *path[0];
     if (following != nullptr && following->base < range.end()) {
         return Error::already_exists;
     }
-    Node* const node = TRY(m_nodes.create({}));
+    Node* const node = TRY(m_nodes.create({}, stock));
     static_cast<Range&>(*node) = range;
     // Each two zero bits at the end of a random word: a quarter as likely.
     auto const zeros = static_cast<unsigned>(std::countr_zero(m_random.next()));
@@ -87,17 +87,17 @@ Result<Range*> RangeSet::insert(Range const& range) {
     return node;
 }
 
-void RangeSet::remove(Range& range) {
+void RangeSet::remove(Range& range, FlushBatch& batch) {
     Node& node = static_cast<Node&>(range);
     Path const path = path_to(node.base);
     for (unsigned height = 0; height < node.height; ++height) {
         CHECK(*path[height] == &node);
         *path[height] = node.next[height];
     }
-    m_nodes.destroy(&node);
+    m_nodes.destroy(&node, batch);
 }
 
-Result<void> RangeSet::split(VirtAddr boundary) {
+Result<void> RangeSet::split(VirtAddr boundary, FrameStock& stock) {
     Range* const range = find(boundary);
     if (range == nullptr || range->base == boundary) {
         return {};
@@ -106,7 +106,7 @@ Result<void> RangeSet::split(VirtAddr boundary) {
     Bytes const lower_size = boundary - range->base;
     upper.drop_front(lower_size);
     range->size = lower_size;
-    auto const inserted = insert(upper);
+    auto const inserted = insert(upper, stock);
     if (!inserted) {
         range->size = lower_size + upper.size;
         return inserted.error();
@@ -117,44 +117,50 @@ Result<void> RangeSet::split(VirtAddr boundary) {
     return {};
 }
 
-Range* RangeSet::absorb(Range& range, Range& following) {
-    MemoryObject* const object = following.object;
-    Bytes const added = following.size;
-    remove(following);
-    range.size += added;
-    if (object != nullptr) {
-        MemoryObject::release(*object); // `range` holds it too
+Range*
+RangeSet::absorb(Range& range, Range& following, FlushBatch& batch, DroppedObjects& dropped) {
+    if (following.object != nullptr) {
+        dropped.push_back(following.object).value(); // `range` holds it too
     }
+    Bytes const added = following.size;
+    remove(following, batch);
+    range.size += added;
     return &range;
 }
 
-void RangeSet::merge_around(Range& range) {
+void RangeSet::merge_around(Range& range, FlushBatch& batch, DroppedObjects& dropped) {
     Range* whole = &range;
     if (whole->base.value != 0) {
         Range* const before = find(whole->base - Bytes{1});
         if (before != nullptr && before->continues_in(*whole)) {
-            whole = absorb(*before, *whole);
+            whole = absorb(*before, *whole, batch, dropped);
         }
     }
     Range* const after = next(*whole);
     if (after != nullptr && whole->continues_in(*after)) {
-        absorb(*whole, *after);
+        absorb(*whole, *after, batch, dropped);
     }
 }
 
-Result<VirtAddr>
-RangeSet::find_gap(VirtAddr first, VirtAddr end, Bytes size, Bytes alignment) const {
-    CHECK(size.value != 0 && first < end);
-    VirtAddr candidate = align_up(first, alignment);
-    for (Range const* range = lower_bound(first); range != nullptr && range->base < end;
-         range = next(*range)) {
-        if (candidate < range->base && range->base - candidate >= size) {
+std::optional<VirtAddr> RangeSet::find_gap(GapSearch& search, unsigned ranges_max) const {
+    CHECK(search.size.value != 0 && search.from < search.end && !search.is_over);
+    VirtAddr candidate = align_up(search.from, search.alignment);
+    Range const* range = lower_bound(candidate);
+    for (unsigned passed = 0; range != nullptr && range->base < search.end;
+         range = next(*range), ++passed) {
+        if (candidate < range->base && range->base - candidate >= search.size) {
             break;
         }
-        candidate = std::max(candidate, align_up(range->end(), alignment));
+        if (passed == ranges_max && candidate < search.end) {
+            search.from = candidate;
+            return std::nullopt;
+        }
+        candidate = std::max(candidate, align_up(range->end(), search.alignment));
     }
-    bool const fits = candidate >= first && candidate < end && end - candidate >= size;
-    return fits ? Result<VirtAddr>(candidate) : Result<VirtAddr>(Error::no_space);
+    bool const fits =
+        candidate >= search.from && candidate < search.end && search.end - candidate >= search.size;
+    search.is_over = !fits;
+    return fits ? std::optional(candidate) : std::nullopt;
 }
 
 } // namespace twofold::memory

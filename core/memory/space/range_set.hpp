@@ -12,6 +12,7 @@
 #include "core/memory/space/node_store.hpp"
 
 #include <array>
+#include <optional>
 
 namespace twofold::memory {
 
@@ -29,8 +30,8 @@ std::string_view range_kind_name(RangeKind kind);
 enum class Sharing : u8 { own, shared };
 
 struct Range {
-    VirtAddr base;
-    Bytes size;
+    VirtAddr base{};
+    Bytes size{};
     RangeKind kind = RangeKind::guard;
     PageAccess access = PageAccess::read;
     Sharing sharing = Sharing::own;
@@ -49,10 +50,23 @@ struct Range {
     bool continues_in(Range const& next) const;
 };
 
+/// Memory objects that ranges no longer refer to: released behind the lock, since the last release
+/// gives all their frames back.
+using DroppedObjects = FixedVector<MemoryObject*, 4>;
+
+/// A place to be found for a range: [from, end) is searched, from its beginning on.
+struct GapSearch {
+    VirtAddr from;
+    VirtAddr end;
+    Bytes size;
+    Bytes alignment;
+    bool is_over = false; ///< there is none
+};
+
 /// Not thread-safe. A range keeps its address until it is removed.
 class RangeSet {
 public:
-    explicit RangeSet(SharedFrames& frames) : m_nodes(frames) {}
+    RangeSet() = default;
     RangeSet(RangeSet&& other);
     RangeSet& operator=(RangeSet&&) = delete;
     ~RangeSet() { CHECK(m_nodes.used() == 0); }
@@ -65,18 +79,18 @@ public:
     /// The range after `range`, or null. O(1).
     static Range* next(Range const& range);
 
-    /// Adds a range. Errors: already_exists (it overlaps another), out_of_memory.
-    Result<Range*> insert(Range const& range);
-    void remove(Range& range);
+    /// Adds a range. Errors: already_exists (it overlaps another), busy (the stock is short).
+    Result<Range*> insert(Range const& range, FrameStock& stock);
+    void remove(Range& range, FlushBatch& batch);
     /// Cuts the range that crosses `boundary`, if one does. A second range of the same object
-    /// retains it. Errors: out_of_memory.
-    Result<void> split(VirtAddr boundary);
+    /// retains it. Errors: busy (the stock is short).
+    Result<void> split(VirtAddr boundary, FrameStock& stock);
     /// Joins `range` with those around it that continue it.
-    void merge_around(Range& range);
+    void merge_around(Range& range, FlushBatch& batch, DroppedObjects& dropped);
 
-    /// The lowest place for `size` bytes at a multiple of `alignment` in [first, end). Errors:
-    /// no_space. O(ranges in the window).
-    Result<VirtAddr> find_gap(VirtAddr first, VirtAddr end, Bytes size, Bytes alignment) const;
+    /// Looks for the lowest place over the next `ranges_max` ranges: the place, or nothing, and
+    /// then the search is over or goes on with the next call. O(log n + ranges_max).
+    std::optional<VirtAddr> find_gap(GapSearch& search, unsigned ranges_max) const;
 
     u64 size() const { return m_nodes.used(); }
     u64 frames() const { return m_nodes.frames(); } ///< that hold the nodes
@@ -93,7 +107,7 @@ private:
     using Path = std::array<Node**, height_max>;
 
     Path path_to(VirtAddr address);
-    Range* absorb(Range& range, Range& following);
+    Range* absorb(Range& range, Range& following, FlushBatch& batch, DroppedObjects& dropped);
 
     NodeStore<Node> m_nodes;
     Links m_first{};

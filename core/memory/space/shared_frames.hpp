@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/memory/space/frame_supply.hpp"
+#include "core/memory/space/remote_flush.hpp"
 
 #include <span>
 #include <utility>
@@ -39,6 +40,10 @@ public:
     /// O(frames).
     void release(PhysAddr block, unsigned order);
 
+    /// The word of a frame that is a page table: such a frame has one owner, so the engine counts
+    /// the table's entries there. 0 again before the frame is released. O(1).
+    Count& table_entries(PhysAddr table) const { return count(table); }
+
     /// Frames taken from the source and not yet given back.
     u64 in_use() const { return m_in_use.load(relaxed); }
     std::span<Count> counts() const { return m_counts; }
@@ -47,6 +52,14 @@ public:
     /// when they go back; returns that one. For fault injection. O(1).
     FrameSupply exchange_source(FrameSupply source) { return std::exchange(m_source, source); }
 
+    /// How other processors learn that translations of these frames are gone, before a frame goes
+    /// back; null while there are none. Comes before a second processor can translate anything that
+    /// changes, and outlives this object. Any context; O(1).
+    void use_remote_flush(RemoteFlush const* flush) {
+        m_remote_flush.store(flush, twofold::release);
+    }
+    RemoteFlush const* remote_flush() const { return m_remote_flush.load(acquire); }
+
 private:
     Count& count(PhysAddr frame) const;
     void give_back(PhysAddr frame);
@@ -54,6 +67,7 @@ private:
     FrameSupply m_source;
     std::span<Count> m_counts;
     Atomic<u64> m_in_use{0};
+    Atomic<RemoteFlush const*> m_remote_flush{nullptr};
 };
 
 } // namespace twofold::memory

@@ -103,6 +103,7 @@ PciBus::PciBus() {
 void PciBus::configure(PciDeviceMemory const& memory) {
     CHECK(is_aligned(memory.registers.value, pci_registers_bytes));
     CHECK(is_aligned(memory.vectors.value, pci_vectors_bytes));
+    m_memory = memory;
     constexpr u32 decode_memory = 2;
     m_functions[bridge].write(bus_numbers, 4, 0x0001'0100);
     m_functions[bridge].write(memory_window, 4, 0x0010'0010); // 1 to 2 MiB
@@ -134,9 +135,18 @@ u32 PciBus::read(PciAccess const& access) const {
     return found ? m_functions[*found].read(access.offset, access.width) : ~u32{0};
 }
 
-void PciBus::write(PciAccess const& access, u32 value) {
-    if (auto const found = find(access.function)) {
-        m_functions[*found].write(access.offset, access.width, value);
+void PciBus::write(
+    PciAccess const& access, u32 value, std::span<std::byte> memory, Sender const& send) {
+    auto const found = find(access.function);
+    if (!found) {
+        return;
+    }
+    m_functions[*found].write(access.offset, access.width, value);
+    // What was held back may go now.
+    if (*found == device) {
+        settle_msix(memory, send);
+    } else if (*found == second) {
+        settle_msi(send);
     }
 }
 

@@ -1,6 +1,7 @@
 // The PCI bus of the hosted machine: a host bridge, a bridge behind which a bus lies, and on that a
-// small test device of two functions. Configuration space only; the device's memory is a reserved
-// piece of simulated memory (firmware.hpp), which its model and the kernel share.
+// small test device of two functions. The device's memory is a reserved piece of simulated memory
+// (firmware.hpp), which its model and the kernel share: the kernel reads it as it is; each write
+// through hal::Io is told to the model afterwards, which does what the register is for.
 //
 //     0:00.0  host bridge
 //     0:01.0  bridge to bus 1
@@ -8,20 +9,30 @@
 //             prefetchable), PCI Express with a serial number
 //     1:00.1  test device's second function: MSI of 4 vectors with masks
 //
+// What the device is for: to raise interrupts when the kernel wants one. A number written to the
+// register pci_raise_vector raises that vector of the MSI-X table; one written to
+// pci_raise_message, that message of the second function's MSI; pci_drive_line holds its interrupt
+// line while it is not 0. A vector that is masked stays pending, in the pending bits, until it is
+// unmasked; nothing is sent while the function is no bus master, and nothing noted while the
+// capability is off.
+//
 // A register is a value and which of its bits can be written; sizing of base addresses follows from
 // that. What the bridge forwards follows from its registers as they are.
 //
 // Invariant: plain copyable data; a snapshot of the machine holds a copy. Not modelled: a base
 // address register that is written does not move the memory behind it.
 //
-// Source: PCI Local Bus Specification 3.0, chapter 6; PCI-to-PCI Bridge Architecture 1.2, chapter
-// 3; PCI Express Base Specification 5.0, sections 7.5 and 7.9.3. The vendor's number is nobody's.
+// Source: PCI Local Bus Specification 3.0, chapter 6, section 6.8 for messages; PCI-to-PCI Bridge
+// Architecture 1.2, chapter 3; PCI Express Base Specification 5.0, sections 7.5 and 7.9.3. The
+// vendor's number is nobody's.
 #pragma once
 
 #include "hal/hosted/devices/pci_access.hpp"
 
 #include <array>
+#include <functional>
 #include <optional>
+#include <span>
 
 namespace hosted {
 
@@ -48,6 +59,11 @@ struct PciDeviceMemory {
 inline constexpr u64 pci_registers_bytes = 4096;
 inline constexpr u64 pci_vectors_bytes = 16384;
 inline constexpr u32 pci_test_vectors = 8;
+inline constexpr u32 pci_test_messages = 4;
+/// The registers of the test device, 32 bits each, in the memory of its first base address.
+inline constexpr u64 pci_raise_vector = 8, pci_raise_message = 12, pci_drive_line = 16;
+/// The line that it drives.
+inline constexpr u32 pci_test_line = 16;
 /// What the first register of the test device reads: "2FLD".
 inline constexpr u32 pci_test_signature = 0x444c'4632;
 
@@ -60,14 +76,26 @@ public:
 
     /// One access of the kernel's. A read of what is not there is all ones, a write is lost.
     u32 read(PciAccess const& access) const;
-    void write(PciAccess const& access, u32 value);
+
+    /// Writes `data` to `address`, as a device does to raise an interrupt.
+    using Sender = std::function<void(PhysAddr address, u32 data)>;
+    void write(PciAccess const& access, u32 value, std::span<std::byte> memory, Sender const& send);
+
+    /// The kernel has written to `address` of `memory`, through a register's view. The answer is
+    /// what the device does to its line, if anything. O(vectors).
+    std::optional<bool>
+    memory_written(std::span<std::byte> memory, PhysAddr address, Sender const& send);
 
 private:
+    void settle_msix(std::span<std::byte> memory, Sender const& send);
+    void settle_msi(Sender const& send);
+
     static constexpr usize host_bridge = 0, bridge = 1, device = 2, second = 3;
 
     std::optional<usize> find(hal::PciAddress where) const;
 
     std::array<PciFunction, 4> m_functions;
+    PciDeviceMemory m_memory{};
 };
 
 } // namespace hosted

@@ -15,8 +15,6 @@ namespace hosted::firmware {
 
 /// The boot stack's usable size. Kernel code with every sanitizer's additions must fit.
 inline constexpr u64 boot_stack_bytes = u64{256} << 10;
-/// For faults that cannot trust the stack they interrupted; a whole panic must fit.
-inline constexpr u64 emergency_stack_bytes = u64{128} << 10;
 
 /// Fills `memory`, which is all zero, configures `pci`, and sets the boot state of `cpu`: root,
 /// stacks, layout and the context that the first run continues. The error is one line: what did not

@@ -21,7 +21,7 @@ void Context::create(std::span<std::byte> stack, void (*entry)(void*), void* arg
 
 void Context::start(void* context) {
     static_cast<void>(sanitizer::finish_switch(nullptr));
-    hosted::guest_cpu().switching = false;
+    hosted::end_switch();
     auto const& self = *static_cast<Context const*>(context);
     self.m_entry(self.m_argument);
     UNREACHABLE(); // an entry must not return
@@ -29,6 +29,7 @@ void Context::start(void* context) {
 
 void Context::switch_between(Context& from, Context& to) {
     CHECK(to.m_stack_pointer != 0);
+    hosted::set_flag<hosted::switching_flag>(true); // from here on the caller stays here
     hosted::GuestCpu& cpu = hosted::guest_cpu();
     u64 const target = to.m_stack_pointer;
     to.m_stack_pointer = 0; // continued at most once for each time it was saved
@@ -36,11 +37,10 @@ void Context::switch_between(Context& from, Context& to) {
     from.m_stack_size = cpu.stack.size;
     cpu.stack = {to.m_stack_base, to.m_stack_size};
     void* state = nullptr;
-    cpu.switching = true;
     sanitizer::start_switch(&state, cpu.stack);
     isa_switch_context(&from.m_stack_pointer, target);
-    static_cast<void>(sanitizer::finish_switch(state));
-    cpu.switching = false;
+    static_cast<void>(sanitizer::finish_switch(state)); // perhaps on another processor
+    hosted::end_switch();
 }
 
 } // namespace hal

@@ -3,6 +3,7 @@
 #include "hal/cpu.hpp"
 #include "hal/entropy.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
+#include "hal/io.hpp"
 #include "hal/layout.hpp"
 #include "hal/power.hpp"
 
@@ -15,7 +16,7 @@ void exit_to_machine(GuestCpu& cpu, Request request, u64 first, u64 second) {
     if (!cpu.in_kernel) [[unlikely]] {
         __builtin_trap(); // the machine's own code must not end up here: report it as a crash
     }
-    CHECK(request != Request::none);
+    CHECK(request != Request::none && !cpu.interrupts_enabled);
     CHECK(cpu.machine_stack != 0);
     cpu.request = request;
     cpu.arguments[0] = first;
@@ -25,7 +26,7 @@ void exit_to_machine(GuestCpu& cpu, Request request, u64 first, u64 second) {
     sanitizer::start_switch(&state, cpu.machine_bounds);
     isa_switch_context(&cpu.kernel_stack, cpu.machine_stack);
     cpu.machine_bounds = sanitizer::finish_switch(state);
-    cpu.switching = false;
+    end_switch();
 }
 
 void guest_start(void* boot_info) {
@@ -35,16 +36,29 @@ void guest_start(void* boot_info) {
     kernel_start(*static_cast<hal::BootInfo const*>(boot_info));
 }
 
+void yield_to_host() {
+    Undisturbed const self;
+    self.cpu().pauses = 0;
+    if (self.cpu().in_kernel && self.cpu().count > 1) {
+        exit_to_machine(self.cpu(), Request::yield);
+    }
+}
+
+void tell_device(VirtAddr address) {
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::device_write, address.value);
+}
+
 namespace {
 
 /// Hands `size` bytes to the machine, through the transfer buffer: the machine cannot follow the
 /// kernel's pointers, and copying here lets their faults be the kernel's own.
 void transfer_out(Request request, char const* bytes, usize size) {
-    GuestCpu& cpu = guest_cpu();
     while (size > 0) {
+        Undisturbed const self;
         usize const taken = size < transfer_bytes ? size : transfer_bytes;
-        __builtin_memcpy(cpu.transfer, bytes, taken);
-        exit_to_machine(cpu, request, taken);
+        __builtin_memcpy(self.cpu().transfer, bytes, taken);
+        exit_to_machine(self.cpu(), request, taken);
         bytes += taken;
         size -= taken;
     }
@@ -63,11 +77,11 @@ void Console::write(std::string_view text) {
 }
 
 ConsoleInput Console::read() {
-    GuestCpu& cpu = guest_cpu();
-    exit_to_machine(cpu, Request::console_read);
-    auto const status = static_cast<InputStatus>(cpu.result >> 8);
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::console_read);
+    auto const status = static_cast<InputStatus>(self.cpu().result >> 8);
     CHECK(status <= InputStatus::end);
-    return {status, static_cast<char>(cpu.result)};
+    return {status, static_cast<char>(self.cpu().result)};
 }
 
 void Console::write_result(std::span<std::byte const> record) {
@@ -76,15 +90,19 @@ void Console::write_result(std::span<std::byte const> record) {
 }
 
 void Cpu::idle() {
+    CHECK(Interrupt::state() == InterruptState::disabled);
     exit_to_machine(guest_cpu(), Request::idle);
+    // What ended the wait, or came before it, is taken now. A signal after that comes again.
+    Interrupt::restore(InterruptState::enabled);
+    static_cast<void>(Interrupt::disable());
 }
 
 void Entropy::fill(std::span<std::byte> bytes) {
-    GuestCpu& cpu = guest_cpu();
     while (!bytes.empty()) {
+        Undisturbed const self;
         usize const taken = bytes.size() < transfer_bytes ? bytes.size() : transfer_bytes;
-        exit_to_machine(cpu, Request::entropy, taken);
-        __builtin_memcpy(bytes.data(), cpu.transfer, taken);
+        exit_to_machine(self.cpu(), Request::entropy, taken);
+        __builtin_memcpy(bytes.data(), self.cpu().transfer, taken);
         bytes = bytes.subspan(taken);
     }
 }
@@ -94,12 +112,14 @@ KernelLayout Layout::current() {
 }
 
 void Power::exit(u8 status) {
-    exit_to_machine(guest_cpu(), Request::power_exit, status);
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::power_exit, status);
     UNREACHABLE();
 }
 
 void Power::reset() {
-    exit_to_machine(guest_cpu(), Request::power_reset);
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::power_reset);
     UNREACHABLE();
 }
 

@@ -24,9 +24,9 @@ static_assert(sizeof(FaultFrame) == 20 * 8 && offsetof(FaultFrame, instruction) 
 
 struct FaultSlot {
     FaultFrame frame{};
-    u32 extended_bytes = 0; ///< room for the extended registers, a multiple of 64
-    u32 extended_mask = 0;  ///< which of them XSAVE keeps; 0: the processor has FXSAVE only
     bool busy = false;
+    bool interrupts_enabled =
+        false;              ///< where it happened; the handler disables them, as a gate does
     bool emergency = false; ///< delivered on the emergency stack
     hal::FaultKind kind{};
     hal::PageFaultCause cause{};
@@ -34,14 +34,20 @@ struct FaultSlot {
     u64 code = 0;
     u64 address = 0;
 };
-// fault_entry.S knows these offsets.
+// entry_registers.h knows these offsets.
 static_assert(offsetof(FaultSlot, frame) == 0);
 static_assert(offsetof(FaultFrame, rbp) == 64);
-static_assert(
-    offsetof(FaultSlot, extended_bytes) == 160 && offsetof(FaultSlot, extended_mask) == 164);
 
 } // namespace hosted
 
 /// Where the signal handler makes a faulting kernel continue: rdi is the slot, rsp a stack aligned
 /// to 64 bytes. Never called.
 extern "C" void hosted_fault_entry();
+
+/// The same for an interrupted kernel; rdi is the frame, and interrupts are disabled.
+extern "C" void hosted_interrupt_entry();
+/// The end of that entry, from where interrupts are enabled again to where the interrupted code
+/// goes on, and where a signal in between makes it continue: see interrupt_entry.S.
+extern "C" char const hosted_interrupt_leaving[];
+extern "C" char const hosted_interrupt_left[];
+extern "C" void hosted_interrupt_again();

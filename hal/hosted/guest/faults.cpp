@@ -1,5 +1,7 @@
 // The kernel's side of a fault: turns the slot that the signal handler filled into a hal::Fault and
 // does what the kernel answers. Runs on the interrupted stack or on the emergency stack.
+#include "hal/cpu.hpp"
+#include "hal/hosted/fault_decode.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 
 #include <isa/guarded_call.hpp>
@@ -74,6 +76,35 @@ void recover(GuestCpu& cpu, hal::RecoveryPoint& point) {
 
 } // namespace
 
+namespace hosted {
+
+void take_non_maskable() {
+    if (!guest_cpu().interrupts.take_non_maskable()) {
+        return;
+    }
+    hal::StackFrame const frame = hal::Cpu::current_frame();
+    hal::InterruptState const before = hal::Interrupt::disable();
+    hal::Fault const fault{
+        .kind = hal::FaultKind::non_maskable,
+        .name = exception_facts(non_maskable_vector).name,
+        .code = 0,
+        .address = {},
+        .cause = {},
+        .frame = frame,
+        .stack_pointer = frame.frame_pointer,
+        .interrupts = before,
+        .registers = {}};
+    hal::FaultAction const action = kernel_fault(fault);
+    if (action.kind == hal::FaultAction::Kind::recover) {
+        CHECK(action.point != nullptr);
+        static_cast<void>(hal::Interrupt::disable());
+        recover(guest_cpu(), *action.point);
+    }
+    hal::Interrupt::restore(before);
+}
+
+} // namespace hosted
+
 /// Called by hosted_fault_entry with the busy slot, and the frame to continue from. Returns to
 /// retry.
 extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame);
@@ -83,6 +114,7 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
     GuestCpu& cpu = guest_cpu();
     frame = slot.frame;
     bool const emergency = slot.emergency;
+    bool const interrupts_enabled = slot.interrupts_enabled;
     Registers const registers = name_registers(frame);
     hal::Fault const fault{
         .kind = slot.kind,
@@ -92,22 +124,27 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
         .cause = slot.cause,
         .frame = {frame.rbp, frame.instruction},
         .stack_pointer = frame.stack_pointer,
+        .interrupts =
+            interrupts_enabled ? hal::InterruptState::enabled : hal::InterruptState::disabled,
         .registers = registers};
     slot.busy = false;
     slot.emergency = false;
+    if (cpu.interrupts.non_maskable != 0) [[unlikely]] {
+        take_non_maskable(); // it came in the entry
+    }
 
     if (emergency) {
         enter_emergency_stack(cpu);
     }
-    bool const interrupts_enabled = cpu.interrupts_enabled;
-    cpu.interrupts_enabled = false;
     hal::FaultAction const action = kernel_fault(fault);
-    cpu.interrupts_enabled = interrupts_enabled;
     if (action.kind == hal::FaultAction::Kind::recover) {
         CHECK(action.point != nullptr);
-        recover(cpu, *action.point);
+        static_cast<void>(hal::Interrupt::disable()); // and so they stay
+        recover(guest_cpu(), *action.point);
     }
     if (emergency) {
-        leave_emergency_stack(cpu);
+        leave_emergency_stack(guest_cpu());
     }
+    hal::Interrupt::restore(
+        interrupts_enabled ? hal::InterruptState::enabled : hal::InterruptState::disabled);
 }

@@ -12,9 +12,13 @@
 
 #include "hal/hosted/cpu_block.hpp"
 #include "hal/hosted/guest/fault_slot.hpp"
+#include "hal/hosted/guest/interrupt_words.hpp"
 #include "hal/hosted/guest/stack_bounds.hpp"
+#include "hal/interrupt.hpp"
 #include "hal/layout.hpp"
+#include "hal/processors_types.hpp"
 
+#include <cstdint>
 #include <type_traits>
 
 namespace hosted {
@@ -23,30 +27,90 @@ namespace hosted {
 enum class Request : u8 {
     none,
     idle,
-    console_write, ///< arguments: bytes in `transfer`
-    console_read,  ///< result: status in bits 8 to 15, the byte in bits 0 to 7
-    result_write,  ///< arguments: bytes in `transfer`
-    entropy,       ///< arguments: bytes wanted in `transfer`
-    mmu_activate,  ///< arguments: root
-    mmu_flush,     ///< arguments: address, size
-    mmu_stale,     ///< result: translations that the tables do not bear out
-    pci_read,      ///< arguments: a packed PciAccess; result: what it reads
-    pci_write,     ///< arguments: a packed PciAccess, the value
-    power_exit,    ///< arguments: status
+    console_write,   ///< arguments: bytes in `transfer`
+    console_read,    ///< result: status in bits 8 to 15, the byte in bits 0 to 7
+    result_write,    ///< arguments: bytes in `transfer`
+    entropy,         ///< arguments: bytes wanted in `transfer`
+    mmu_activate,    ///< arguments: root
+    mmu_flush,       ///< arguments: address, size
+    mmu_stale,       ///< result: translations that the tables do not bear out
+    pci_read,        ///< arguments: a packed PciAccess; result: what it reads
+    pci_write,       ///< arguments: a packed PciAccess, the value
+    device_write,    ///< arguments: where the kernel has written to a register
+    notify,          ///< arguments: the slot of a processor for which something is pending
+    yield,           ///< the caller spins: others may need the processor of the host
+    line_route,      ///< arguments: a line, a packed LineRoute
+    line_mask,       ///< arguments: a line, whether it is masked
+    line_end,        ///< arguments: the vector of a level that has been dealt with
+    processor_start, ///< arguments: a StartRequest in `transfer`; result: see result_of
+    processor_halt,
+    counter_has,    ///< arguments: the event; result: whether the host counts it
+    counter_start,  ///< arguments: the event; result: see result_of
+    counter_read,   ///< arguments: the event; result: see result_of; arguments[0] becomes the count
+    counter_stop,   ///< arguments: the event; result: see result_of
+    clock_adopt,    ///< time begins
+    clock_describe, ///< arguments become: Hz of the counter, error in ppm; result: it is invariant
+    clock_common,   ///< result: the time by a clock of the host that all processors share
+    clock_distrust, ///< result: whether there is such a clock
+    clock_set,      ///< the deadline lies before what the host's timer is set to
+    clock_wall,     ///< result: nanoseconds since 1970
+    power_exit,     ///< arguments: status
     power_reset,
     crash, ///< never asked for: the machine ended a kernel that no fault can be delivered to
 };
 
 inline constexpr usize transfer_bytes = 4096;
 
+/// How a request that may fail answers in `result`.
+inline constexpr u64 no_error = ~u64{0};
+inline Result<void> result_of(u64 answer) {
+    return answer == no_error ? Result<void>() : Result<void>(static_cast<Error>(answer));
+}
+inline u64 answer_of(Result<void> const& outcome) {
+    return outcome ? no_error : static_cast<u64>(outcome.error());
+}
+
+/// What a processor is started with.
+struct StartRequest {
+    u32 id;
+    u32 hardware_id;
+    u64 kernel_stack; ///< what the first entry continues
+    StackBounds stack;
+    StackBounds emergency_stack;
+    void* per_cpu;
+};
+static_assert(sizeof(StartRequest) <= transfer_bytes);
+inline constexpr u32 cpus_max = 64;
+/// For faults that cannot trust the stack they interrupted; a whole panic must fit.
+inline constexpr u64 emergency_stack_bytes = u64{128} << 10;
+
+struct GuestCpu;
+
+/// What all processors of a machine share. Constant while they run, unless said otherwise.
+struct GuestMachine {
+    GuestCpu* processors[cpus_max] = {}; ///< by CpuId; set when one is started
+    bool has_controller = false;         ///< the kernel has adopted it
+    u64 common_clock_offset_ns =
+        0; ///< by which the host's clock is ahead, where no counter is used
+};
+
+/// The deadline of a processor. Its own thread alone uses it, the signal handler included.
+struct Deadline {
+    static constexpr i64 never = INT64_MAX;
+    i64 wanted_ns = never; ///< by the kernel
+    i64 set_ns = never;    ///< what the host's timer will fire at, or has fired at unseen
+};
+
 struct GuestCpu : CpuBlock {
+    GuestMachine* machine = nullptr;
+    u32 slot = 0; ///< which of the machine's processors it is
+    hal::CoreClass core_class = hal::CoreClass::uniform;
     u64 kernel_stack = 0;  ///< saved stack pointer of the kernel, while the machine runs
     u64 machine_stack = 0; ///< saved stack pointer of the machine, while the kernel runs
     StackBounds stack{};   ///< the kernel stack that runs, or will when the machine continues it
     StackBounds machine_bounds{};    ///< the machine's stack, where a sanitizer wants to know
     StackBounds interrupted_stack{}; ///< while `stack` is the emergency stack: the one before
     StackBounds emergency_stack{};   ///< for faults that cannot trust the interrupted stack
-    bool switching = false;          ///< between two stacks: not to be interrupted for good
     bool on_emergency_stack = false; ///< a double fault has not been answered yet
     hal::KernelLayout layout{};
     PhysAddr root{};        ///< of the active page tables
@@ -56,6 +120,9 @@ struct GuestCpu : CpuBlock {
     u64 arguments[2] = {};
     u64 result = 0;
     FaultSlot fault{};
+    FaultFrame interrupted{}; ///< on its way to hosted_interrupt_entry
+    InterruptWords interrupts{};
+    Deadline deadline{};
     alignas(16) u64 scratch_stack[16] = {}; ///< where a crashed kernel is left behind
     char transfer[transfer_bytes] = {};
 };
@@ -66,8 +133,38 @@ inline GuestCpu& guest_cpu() {
     return static_cast<GuestCpu&>(cpu_block());
 }
 
-/// Asks the machine for `request` and returns when it has answered. Kernel code only.
+/// Interrupts are disabled on this processor while it lives: the caller stays on it, and nobody
+/// else uses what a request is made with.
+class Undisturbed {
+public:
+    Undisturbed() : m_before(hal::Interrupt::disable()), m_cpu(guest_cpu()) {}
+    Undisturbed(Undisturbed const&) = delete;
+    Undisturbed& operator=(Undisturbed const&) = delete;
+    ~Undisturbed() { hal::Interrupt::restore(m_before); }
+
+    GuestCpu& cpu() const { return m_cpu; }
+
+private:
+    hal::InterruptState m_before;
+    GuestCpu& m_cpu;
+};
+
+/// Asks the machine for `request` and returns when it has answered. Kernel code only, with
+/// interrupts disabled.
 void exit_to_machine(GuestCpu& cpu, Request request, u64 first = 0, u64 second = 0);
+
+/// Takes a non-maskable interrupt that came where it could not be taken. Kernel code only.
+void take_non_maskable();
+
+/// A switch between stacks is over: what has been held back meanwhile is delivered, if interrupts
+/// are enabled. Kernel code only.
+inline void end_switch() {
+    set_flag<switching_flag>(false);
+    if (guest_cpu().interrupts.non_maskable != 0) [[unlikely]] {
+        take_non_maskable();
+    }
+    hal::Interrupt::poll();
+}
 
 /// The first kernel code on a machine: enters kernel_start with the BootInfo at `boot_info`.
 [[noreturn]] void guest_start(void* boot_info);

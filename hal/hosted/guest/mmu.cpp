@@ -15,19 +15,21 @@ PhysAddr Mmu::root() {
 
 void Mmu::activate(PhysAddr root) {
     CHECK((root.value & ~address_mask) == 0);
-    exit_to_machine(guest_cpu(), Request::mmu_activate, root.value);
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::mmu_activate, root.value);
 }
 
 void Mmu::flush(VirtAddr address, Bytes size) {
     if (size.value != 0) {
-        exit_to_machine(guest_cpu(), Request::mmu_flush, address.value, size.value);
+        Undisturbed const self;
+        exit_to_machine(self.cpu(), Request::mmu_flush, address.value, size.value);
     }
 }
 
 u64 Mmu::count_stale() {
-    GuestCpu& cpu = guest_cpu();
-    exit_to_machine(cpu, Request::mmu_stale);
-    return cpu.result;
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::mmu_stale);
+    return self.cpu().result;
 }
 
 void* Mmu::view(PhysAddr root, VirtAddr address) {

@@ -15,14 +15,15 @@ u32 read(PciAddress function, u32 offset, u32 width) {
     if (!function.is_possible() || !is_pci_access(offset, width, pci_extended_space_bytes)) {
         return ~u32{0};
     }
-    GuestCpu& cpu = guest_cpu();
-    exit_to_machine(cpu, Request::pci_read, pack({function, offset, width}));
-    return static_cast<u32>(cpu.result);
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::pci_read, pack({function, offset, width}));
+    return static_cast<u32>(self.cpu().result);
 }
 
 void write(PciAddress function, u32 offset, u32 width, u32 value) {
     if (function.is_possible() && is_pci_access(offset, width, pci_extended_space_bytes)) {
-        exit_to_machine(guest_cpu(), Request::pci_write, pack({function, offset, width}), value);
+        Undisturbed const self;
+        exit_to_machine(self.cpu(), Request::pci_write, pack({function, offset, width}), value);
     }
 }
 

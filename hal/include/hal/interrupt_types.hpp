@@ -35,6 +35,13 @@ struct Line {
 enum class Trigger : u8 { edge, level };
 enum class Polarity : u8 { high, low };
 
+/// A line and how it is driven, wherever it leads.
+struct LineInput {
+    Line line;
+    Trigger trigger = Trigger::edge;
+    Polarity polarity = Polarity::high;
+};
+
 /// Where a line leads, and how it is driven.
 struct Route {
     Vector vector;
@@ -71,6 +78,9 @@ struct InterruptPlan {
         local; ///< registers of each processor's own controller, mapped uncached; 0: by other means
     IoController io[io_controllers_max]{};
     u32 io_count = 0;
+    /// Where the first serial port's interrupt arrives (legacy interrupt 4), for a machine whose
+    /// console that is: its input ends Cpu::idle. The machine routes this line by itself.
+    LineInput console{.line = {4}};
     LocalNonMaskable non_maskable[local_inputs_max]{};
     u32 non_maskable_count = 0;
 };

@@ -13,6 +13,10 @@ template<class P>
 concept ProcessorsContract = requires(ProcessorStart const& start, CpuId id, u32 hardware_id) {
     /// Memory that the machine keeps for each processor that is started. O(1).
     { P::area_bytes() } -> std::same_as<Bytes>;
+    /// How many stacks the machine switches to for exceptions that cannot trust the running one, at
+    /// most ProcessorStart::exception_stacks_max, and how large each is. O(1).
+    { P::exception_stack_count() } -> std::same_as<u32>;
+    { P::exception_stack_bytes() } -> std::same_as<Bytes>;
     /// RAM below 1 MiB that starting takes, the same for one after the other; 0: none. O(1).
     { P::low_bytes() } -> std::same_as<Bytes>;
     /// The most processors that the machine can run at once. O(1).

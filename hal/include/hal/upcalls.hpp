@@ -50,6 +50,7 @@ struct Fault {
     PageFaultCause cause;
     StackFrame frame; ///< where it happened
     u64 stack_pointer;
+    InterruptState interrupts; ///< where it happened
     std::span<NamedRegister const> registers;
 };
 

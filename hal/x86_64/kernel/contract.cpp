@@ -7,6 +7,7 @@
 #include "hal/x86_64/debug_exit.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
+#include "hal/x86_64/kernel/word_lock.hpp"
 
 namespace hal {
 
@@ -15,11 +16,16 @@ u32 Cpu::count() {
 }
 
 void Cpu::idle() {
-    if (Interrupt::state() == InterruptState::enabled) {
-        asm volatile("hlt" : : : "memory");
-    } else {
-        pause();
+    CHECK(Interrupt::state() == InterruptState::disabled);
+    metal::Machine& machine = metal::machine();
+    bool const is_reader = machine.console_reader.load(relaxed) == id().value;
+    bool const hears_input = machine.controller.has_console_line || !machine.serial.is_present();
+    if (machine.controller.mode == metal::LocalMode::none ||
+        (is_reader && (!hears_input || machine.serial.has_input()))) {
+        pause(); // nothing would end the wait, or something has already
+        return;
     }
+    metal::sleep_until_interrupt();
 }
 
 void Console::write(std::string_view text) {
@@ -27,13 +33,25 @@ void Console::write(std::string_view text) {
 }
 
 ConsoleInput Console::read() {
-    std::optional<char> const byte = metal::machine().serial.read();
+    metal::Machine& machine = metal::machine();
+    if (machine.console_reader.load(relaxed) != Cpu::id().value) {
+        machine.console_reader.store(Cpu::id().value, relaxed);
+    }
+    std::optional<char> const byte = machine.serial.read();
     return byte ? ConsoleInput{InputStatus::byte, *byte} : ConsoleInput{InputStatus::none, '\0'};
 }
 
 void Console::write_result(std::span<std::byte const> record) {
     constexpr u16 port = 0xe9; // Bochs' and QEMU's debug console
+    // Far longer than a record takes: its writer was stopped for good.
+    constexpr u32 longest_hold_polls = 100'000;
+    metal::InterruptsOff const off;
+    Atomic<u32>& busy = metal::machine().results_busy;
+    for (u32 poll = 0; busy.exchange(1, acquire) != 0 && poll < longest_hold_polls; ++poll) {
+        Cpu::pause();
+    }
     metal::write_port_bytes(port, record.data(), record.size());
+    busy.store(0, release);
 }
 
 namespace {
@@ -53,9 +71,20 @@ u64 jitter() {
     return mixed;
 }
 
-u64 random_word(bool has_instruction) {
-    for (unsigned attempt = 0; has_instruction && attempt < random_tries; ++attempt) {
-        u64 word;
+/// The instructions that the processor has, the better one first.
+struct RandomInstructions {
+    bool has_seed;
+    bool has_random;
+};
+
+u64 random_word(RandomInstructions const& has) {
+    u64 word;
+    for (unsigned attempt = 0; has.has_seed && attempt < random_tries; ++attempt) {
+        if (metal::read_seed(word)) {
+            return word;
+        }
+    }
+    for (unsigned attempt = 0; has.has_random && attempt < random_tries; ++attempt) {
         if (metal::read_random(word)) {
             return word;
         }
@@ -66,10 +95,12 @@ u64 random_word(bool has_instruction) {
 } // namespace
 
 void Entropy::fill(std::span<std::byte> bytes) {
-    constexpr u32 rdrand_bit = u32{1} << 30;
-    bool const has_instruction = (isa::cpuid(1, 0).ecx & rdrand_bit) != 0;
+    constexpr u32 rdrand_bit = u32{1} << 30, rdseed_bit = u32{1} << 18;
+    RandomInstructions const instructions{
+        .has_seed = isa::cpuid(0, 0).eax >= 7 && (isa::cpuid(7, 0).ebx & rdseed_bit) != 0,
+        .has_random = (isa::cpuid(1, 0).ecx & rdrand_bit) != 0};
     while (!bytes.empty()) {
-        u64 const word = random_word(has_instruction);
+        u64 const word = random_word(instructions);
         usize const count = bytes.size() < sizeof(word) ? bytes.size() : sizeof(word);
         __builtin_memcpy(bytes.data(), &word, count);
         bytes = bytes.subspan(count);

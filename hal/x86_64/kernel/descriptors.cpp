@@ -3,12 +3,13 @@
 // Source: SDM volume 3A, sections 3.4.5 (segment descriptors), 8.2.3 (the TSS descriptor), 6.14.1
 // (64-bit gates).
 #include "hal/x86_64/kernel/machine.hpp"
+#include "hal/x86_64/kernel/vectors.hpp"
 
 extern "C" {
-extern std::byte const metal_vector_entries[];   // exceptions.S, 16 bytes each
-extern std::byte metal_double_fault_stack_end[]; // image.ld
-extern std::byte metal_non_maskable_stack_end[];
-extern std::byte metal_machine_check_stack_end[];
+extern std::byte const metal_exception_entries[]; // exceptions.S, 16 bytes each
+extern std::byte const metal_interrupt_entries[]; // interrupts.S, the same
+extern std::byte const metal_deadline_entry[], metal_console_entry[], metal_broadcast_entry[];
+extern std::byte const metal_error_entry[], metal_legacy_entry[], metal_second_legacy_entry[];
 }
 
 namespace metal {
@@ -31,14 +32,13 @@ struct [[gnu::packed]] TablePointer {
     void const* base;
 };
 
-constexpr unsigned vector_count = 256;
 constexpr usize vector_entry_size = 16;
 constexpr u64 code_segment = 0x00af'9b00'0000'ffff;
 constexpr u64 data_segment = 0x00cf'9300'0000'ffff;
 constexpr u8 interrupt_gate = 0x8e; // present, privilege 0, interrupts disabled on entry
 
 // One table for all processors, written once.
-constinit Gate interrupt_gates[vector_count]{};
+constinit Gate interrupt_gates[vectors::count]{};
 
 u8 stack_of(unsigned vector) {
     switch (vector) {
@@ -53,30 +53,16 @@ u8 stack_of(unsigned vector) {
     }
 }
 
-void fill_gates() {
-    u64 entry = reinterpret_cast<u64>(metal_vector_entries);
-    for (unsigned vector = 0; vector < vector_count; ++vector, entry += vector_entry_size) {
-        interrupt_gates[vector] = {
-            static_cast<u16>(entry),
-            selector::kernel_code,
-            stack_of(vector),
-            interrupt_gate,
-            static_cast<u16>(entry >> 16),
-            static_cast<u32>(entry >> 32),
-            0};
-    }
-}
-
-void fill_task_state(CpuBlock& processor) {
-    TaskState& state = processor.task_state;
-    auto const end_of = [](std::byte* stack_end) { return reinterpret_cast<u64>(stack_end); };
-    state.interrupt_stacks[interrupt_stack::double_fault - 1] =
-        end_of(metal_double_fault_stack_end);
-    state.interrupt_stacks[interrupt_stack::non_maskable - 1] =
-        end_of(metal_non_maskable_stack_end);
-    state.interrupt_stacks[interrupt_stack::machine_check - 1] =
-        end_of(metal_machine_check_stack_end);
-    state.io_map_offset = sizeof(TaskState); // none
+void set_gate(unsigned vector, std::byte const* code) {
+    u64 const entry = reinterpret_cast<u64>(code);
+    interrupt_gates[vector] = {
+        static_cast<u16>(entry),
+        selector::kernel_code,
+        stack_of(vector),
+        interrupt_gate,
+        static_cast<u16>(entry >> 16),
+        static_cast<u32>(entry >> 32),
+        0};
 }
 
 void fill_segments(CpuBlock& processor) {
@@ -92,10 +78,33 @@ void fill_segments(CpuBlock& processor) {
 
 } // namespace
 
+[[gnu::no_stack_protector]] void fill_vectors() {
+    std::byte const* exception = metal_exception_entries;
+    std::byte const* interrupt = metal_interrupt_entries;
+    for (unsigned vector = 0; vector < vectors::count; ++vector) {
+        bool const is_exception = vector < vectors::exception_count;
+        std::byte const*& next = is_exception ? exception : interrupt;
+        set_gate(vector, next);
+        next += vector_entry_size;
+    }
+    set_gate(vectors::legacy_spurious, metal_legacy_entry);
+    set_gate(vectors::legacy_spurious_second, metal_second_legacy_entry);
+    set_gate(vectors::deadline.value, metal_deadline_entry);
+    set_gate(vectors::console.value, metal_console_entry);
+    set_gate(vectors::broadcast.value, metal_broadcast_entry);
+    set_gate(vectors::error.value, metal_error_entry);
+}
+
+[[gnu::no_stack_protector]] void
+set_exception_stacks(CpuBlock& processor, std::byte* const (&ends)[interrupt_stack::count]) {
+    for (usize i = 0; i < interrupt_stack::count; ++i) {
+        processor.task_state.interrupt_stacks[i] = reinterpret_cast<u64>(ends[i]);
+    }
+}
+
 [[gnu::no_stack_protector]] void load_descriptors(CpuBlock& processor) {
     fill_segments(processor);
-    fill_task_state(processor);
-    fill_gates();
+    processor.task_state.io_map_offset = sizeof(TaskState); // none
     TablePointer const segments{sizeof(processor.descriptors) - 1, processor.descriptors};
     TablePointer const gates{sizeof(interrupt_gates) - 1, interrupt_gates};
     u64 scratch;

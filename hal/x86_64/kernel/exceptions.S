@@ -1,15 +1,15 @@
-// The 256 entries of the interrupt descriptor table: each pushes an error code where the processor does
-// not, and its number, and goes on in common.
+// The entries of the 32 exceptions: each pushes an error code where the processor does not, and its number,
+// and goes on in common. Those of interrupts: interrupts.S.
 //
 // Source: SDM volume 3A, sections 6.12 to 6.15.
 
     .section .text.metal_exceptions, "ax", @progbits
-    .globl  metal_vector_entries
-    .type   metal_vector_entries, @function
+    .globl  metal_exception_entries
+    .type   metal_exception_entries, @function
     .p2align 4
-metal_vector_entries:                   // 16 bytes each
+metal_exception_entries:                   // 16 bytes each
     .set    number, 0
-    .rept   256
+    .rept   32
     .p2align 4
     endbr64
     // Vectors that the processor itself pushes an error code for.
@@ -25,7 +25,7 @@ metal_vector_entries:                   // 16 bytes each
     .set    number, number + 1
     .endr
     .p2align 4
-    .size   metal_vector_entries, . - metal_vector_entries
+    .size   metal_exception_entries, . - metal_exception_entries
 
     .type   common, @function
 common:

@@ -5,6 +5,7 @@
 #include "hal/upcalls.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
+#include "hal/x86_64/kernel/vectors.hpp"
 #include "isa/guarded_call.hpp"
 #include "isa/page_entry.hpp"
 
@@ -29,11 +30,10 @@ struct ExceptionFact {
     std::string_view name;
 };
 
-constexpr unsigned exception_count = 32;
 constexpr unsigned double_fault = 8;
 constexpr unsigned page_fault = 14;
 
-constexpr ExceptionFact exception_facts[exception_count] = {
+constexpr ExceptionFact exception_facts[vectors::exception_count] = {
     {FaultKind::divide, "#DE divide error"},
     {FaultKind::debug, "#DB debug exception"},
     {FaultKind::non_maskable, "NMI non-maskable interrupt"},
@@ -83,13 +83,9 @@ bool is_stack_overflow(ExceptionFrame const& frame, u64 address) {
 
 hal::Fault decode(ExceptionFrame const& frame) {
     hal::Fault fault{};
-    if (frame.vector < exception_count) {
-        fault.kind = exception_facts[frame.vector].kind;
-        fault.name = exception_facts[frame.vector].name;
-    } else {
-        fault.kind = FaultKind::other;
-        fault.name = "unexpected interrupt";
-    }
+    CHECK(frame.vector < vectors::exception_count);
+    fault.kind = exception_facts[frame.vector].kind;
+    fault.name = exception_facts[frame.vector].name;
     fault.code = frame.code;
     if (frame.vector == page_fault) {
         fault.address = {read_cr2()};
@@ -100,6 +96,9 @@ hal::Fault decode(ExceptionFrame const& frame) {
     }
     fault.frame = {frame.rbp, frame.rip};
     fault.stack_pointer = frame.rsp;
+    constexpr u64 interrupts_enabled = u64{1} << 9;
+    fault.interrupts = (frame.rflags & interrupts_enabled) != 0 ? hal::InterruptState::enabled
+                                                                : hal::InterruptState::disabled;
     return fault;
 }
 
@@ -132,7 +131,9 @@ void metal_exception(metal::ExceptionFrame& frame) {
     };
     hal::Fault fault = decode(frame);
     fault.registers = registers;
+    u64 const fault_address = read_cr2(); // what was interrupted may be about to read it
     hal::FaultAction const action = kernel_fault(fault);
+    write_cr2(fault_address);
     if (action.kind == hal::FaultAction::Kind::recover) {
         CHECK(action.point != nullptr);
         recover(frame, *action.point);

@@ -3,6 +3,7 @@
 #include "hal/memory.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
+#include "hal/x86_64/kernel/word_lock.hpp"
 
 namespace hal {
 
@@ -62,6 +63,7 @@ void Mmu::flush(VirtAddr address, Bytes size) {
         return;
     }
     // Switching global pages off and on again drops them too (SDM 3A, section 4.10.4.1).
+    metal::InterruptsOff const off; // or the caller might go on on another processor in between
     u64 const bits = metal::read_cr4();
     CHECK((bits & metal::cr4::global_pages) != 0);
     metal::write_cr4(bits & ~metal::cr4::global_pages);

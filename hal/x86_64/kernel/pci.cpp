@@ -4,10 +4,9 @@
 // 3.0, section 3.2.2.3.2 (mechanism #1: an address at port 0xCF8, the data at 0xCFC).
 #include "hal/pci.hpp"
 
-#include "hal/cpu.hpp"
-#include "hal/interrupt.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
+#include "hal/x86_64/kernel/word_lock.hpp"
 
 #include <isa/device_access.hpp>
 
@@ -16,6 +15,7 @@ namespace hal {
 namespace {
 
 using metal::PciAccess;
+using metal::WordLockGuard;
 
 constexpr u16 address_port = 0xcf8;
 constexpr u16 data_port = 0xcfc;
@@ -25,29 +25,10 @@ PciAccess& access() {
     return metal::machine().pci;
 }
 
-/// The two ports for one access. Interrupts are off meanwhile: a handler may want them too.
-class Ports {
-public:
-    Ports() : m_before(Interrupt::disable()) {
-        while (access().ports_busy.exchange(1, acquire) != 0) {
-            Cpu::pause();
-        }
-    }
-    Ports(Ports const&) = delete;
-    Ports& operator=(Ports const&) = delete;
-    ~Ports() {
-        access().ports_busy.store(0, release);
-        Interrupt::restore(m_before);
-    }
-
-private:
-    InterruptState m_before;
-};
-
 /// Whether the address port keeps what is written to it, as nothing else does there. What it held
 /// is put back.
 bool probe_ports() {
-    Ports const ports;
+    WordLockGuard const ports(access().ports_busy);
     u32 const before = metal::read_port_32(address_port);
     metal::write_port_32(address_port, enable);
     bool const answers = metal::read_port_32(address_port) == enable;
@@ -112,7 +93,7 @@ u8 Pci::read_8(PciAddress function, u32 offset) {
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
         return isa::DeviceAccess::read_8(place_in(*window, function, offset));
     }
-    Ports const ports;
+    WordLockGuard const ports(access().ports_busy);
     select(function, offset);
     return metal::read_port(port_of(offset));
 }
@@ -124,7 +105,7 @@ u16 Pci::read_16(PciAddress function, u32 offset) {
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
         return isa::DeviceAccess::read_16(place_in(*window, function, offset));
     }
-    Ports const ports;
+    WordLockGuard const ports(access().ports_busy);
     select(function, offset);
     return metal::read_port_16(port_of(offset));
 }
@@ -136,7 +117,7 @@ u32 Pci::read_32(PciAddress function, u32 offset) {
     if (PciWindow const* const window = find_window(function.segment, function.bus)) {
         return isa::DeviceAccess::read_32(place_in(*window, function, offset));
     }
-    Ports const ports;
+    WordLockGuard const ports(access().ports_busy);
     select(function, offset);
     return metal::read_port_32(data_port);
 }
@@ -149,7 +130,7 @@ void Pci::write_8(PciAddress function, u32 offset, u8 value) {
         isa::DeviceAccess::write_8(place_in(*window, function, offset), value);
         return;
     }
-    Ports const ports;
+    WordLockGuard const ports(access().ports_busy);
     select(function, offset);
     metal::write_port(port_of(offset), value);
 }
@@ -162,7 +143,7 @@ void Pci::write_16(PciAddress function, u32 offset, u16 value) {
         isa::DeviceAccess::write_16(place_in(*window, function, offset), value);
         return;
     }
-    Ports const ports;
+    WordLockGuard const ports(access().ports_busy);
     select(function, offset);
     metal::write_port_16(port_of(offset), value);
 }
@@ -175,7 +156,7 @@ void Pci::write_32(PciAddress function, u32 offset, u32 value) {
         isa::DeviceAccess::write_32(place_in(*window, function, offset), value);
         return;
     }
-    Ports const ports;
+    WordLockGuard const ports(access().ports_busy);
     select(function, offset);
     metal::write_port_32(data_port, value);
 }

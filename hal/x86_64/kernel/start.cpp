@@ -1,16 +1,14 @@
 // The start of the boot processor inside the kernel image: descriptor tables, the per-CPU block,
 // the stack protector's canary; then the kernel.
-#include "hal/entropy.hpp"
 #include "hal/upcalls.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
-#include "isa/cpuid.hpp"
 
 namespace metal {
 
-namespace {
-
 constinit Machine the_machine;
+
+namespace {
 
 /// The legacy interrupt controllers may deliver at any moment, on vectors that mean exceptions
 /// here: moved out of the way and masked (Intel 8259A data sheet).
@@ -31,38 +29,28 @@ void silence_legacy_interrupts() {
     write_port(second + 1, everything);
 }
 
-u64 random_canary() {
-    u64 canary = 0;
-    hal::Entropy::fill(std::as_writable_bytes(std::span{&canary, 1}));
-    // A zero in its lowest byte stops a text copied over it.
-    return canary & ~u64{0xff};
-}
-
 } // namespace
-
-Machine& machine() {
-    return the_machine;
-}
-
-void load_cpu_block(CpuBlock& processor) {
-    processor.self = &processor;
-    write_msr(msr::gs_base, reinterpret_cast<u64>(&processor));
-}
 
 } // namespace metal
 
-extern "C" [[noreturn]] void metal_start(metal::Handover const* handover);
+extern "C" {
+[[noreturn]] void metal_start(metal::Handover const* handover);
+extern std::byte metal_double_fault_stack_end[]; // image.ld
+extern std::byte metal_non_maskable_stack_end[];
+extern std::byte metal_machine_check_stack_end[];
+}
 
 // Has no canary to check: it sets it.
 [[gnu::no_stack_protector]] void metal_start(metal::Handover const* handover) {
-    metal::Machine& machine = metal::machine();
+    using namespace metal;
+    Machine& machine = metal::machine();
     machine.handover = handover;
-    metal::load_cpu_block(machine.boot_processor); // first: the canary lies there
-    metal::load_descriptors(machine.boot_processor);
-    machine.boot_processor.canary = metal::random_canary();
-    machine.boot_processor.has_clzero =
-        isa::has(isa::decode(isa::read_cpuid()), isa::Feature::clzero) ? 1 : 0;
+    std::byte* const stack_ends[] = {
+        metal_double_fault_stack_end, metal_non_maskable_stack_end, metal_machine_check_stack_end};
+    set_exception_stacks(machine.boot_processor, stack_ends);
+    fill_vectors();
+    begin_processor(machine.boot_processor);
     machine.serial.start();
-    metal::silence_legacy_interrupts();
+    silence_legacy_interrupts();
     kernel_start(handover->info);
 }

@@ -148,7 +148,9 @@ class BadInput(HostTest):
             (["--memory", "4097"], "not a multiple of 4K"),
             (["--memory", "1M"], "at least 4 MiB"),
             (["--memory", "lots"], "not a size"),
-            (["--cpus", "2"], "1 processor"),
+            (["--cpus", "1000"], "1 to 64 processors"),
+            (["--core-classes", "P,X"], "list of core classes"),
+            (["--dead-processors", "0"], "list of processors"),
             (["--cpus", "0"], "number of processors"),
             (["--window", "99"], "window"),
             # A build that flips nothing has no such option, and one that does knows its operations.

@@ -42,6 +42,18 @@ TEST(Options, NameWhatIsWrong) {
     EXPECT_TRUE(Options::parse("image_base=0xffffffff90000000").problem.empty());
 }
 
+TEST(Options, LimitTheProcessors) {
+    EXPECT_EQ(Options::parse("").cpus, 0u);
+    EXPECT_EQ(Options::parse("cpus=3").cpus, 3u);
+    EXPECT_TRUE(Options::parse("cpus=3").problem.empty());
+    for (std::string_view const line :
+         {"cpus=0", "cpus=", "cpus", "cpus=many", "cpus=4294967296"}) {
+        Options const options = Options::parse(line);
+        EXPECT_EQ(options.cpus, 0u); // as many as there are
+        EXPECT_TRUE(options.problem.view().find("cpus") != std::string_view::npos);
+    }
+}
+
 TEST(Options, AreNotHurtByLongLines) {
     char line[Options::command_line_max + 64];
     for (char& letter : line) {

@@ -388,6 +388,22 @@ FRAME_TEST(AReportWithOverlapsAndHoles) {
     EXPECT_FALSE(frames.validate().found());
 }
 
+TEST(BuddyFrames, TheFramesOfADividedBlockCountOneByOne) {
+    Arena const arena;
+    auto& frames = make_frames<BuddyFrames>({arena.whole()});
+    FrameStatistics const before = frames.statistics();
+    PhysAddr const block = frames.allocate(4).value();
+    ASSERT_TRUE(frames.split(block, 4).has_value());
+    EXPECT_EQ(frames.split(block, 4).error(), Error::invalid_argument); // there is no block
+    EXPECT_EQ(frames.statistics().allocations, before.allocations + 16);
+    for (u64 page = 0; page < 16; ++page) {
+        ASSERT_TRUE(frames.free(block + page_size * page, 0).has_value());
+    }
+    FrameStatistics const after = frames.statistics();
+    EXPECT_EQ(after.allocations - before.allocations, after.frees - before.frees);
+    EXPECT_TRUE(is_whole(frames, before.frames));
+}
+
 FRAME_TEST(EightMebibytes) {
     Arena const arena(11);
     F& frames = make_frames<F>({arena.whole()});

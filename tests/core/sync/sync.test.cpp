@@ -80,6 +80,78 @@ TEST(SpinLock, RanksAreNotedWhileHeld) {
     EXPECT_EQ(held().size(), 0u);
 }
 
+TEST(ExecutionContext, WhatEachMayDo) {
+    struct Row {
+        ExecutionContext context;
+        bool wait, allocate, lock;
+    };
+    constexpr Row table[] = {
+        {ExecutionContext::thread, true, true, true},
+        {ExecutionContext::work, true, true, true},
+        {ExecutionContext::no_preempt, false, true, true},
+        {ExecutionContext::irq, false, false, true},
+        {ExecutionContext::nmi, false, false, false}};
+    for (Row const& row : table) {
+        EXPECT_EQ(may(row.context, Ability::wait), row.wait);
+        EXPECT_EQ(may(row.context, Ability::allocate), row.allocate);
+        EXPECT_EQ(may(row.context, Ability::lock), row.lock);
+        for (Row const& inner : table) {
+            EXPECT_EQ(may_enter(row.context, inner.context), inner.context >= row.context);
+        }
+        EXPECT_FALSE(execution_context_name(row.context).empty());
+    }
+}
+
+TEST(ExecutionContext, ScopesNestAndEnd) {
+    CpuState& state = *cpu_state();
+    EXPECT_EQ(current_context(), ExecutionContext::thread);
+    {
+        ContextScope const outer(state, ExecutionContext::no_preempt);
+        EXPECT_EQ(current_context(), ExecutionContext::no_preempt);
+        {
+            InterruptGuard const off;
+            ContextScope const inner(state, ExecutionContext::irq);
+            EXPECT_EQ(current_context(), ExecutionContext::irq);
+            require(Ability::lock);
+        }
+        EXPECT_EQ(current_context(), ExecutionContext::no_preempt);
+        require(Ability::allocate);
+    }
+    EXPECT_EQ(current_context(), ExecutionContext::thread);
+    require(Ability::wait);
+}
+
+TEST(CallQueue, RunsCallsInTheirOrderAndOnce) {
+    struct Step {
+        static void run(void* self) {
+            auto& step = *static_cast<Step*>(self);
+            step.order = ++*step.count;
+        }
+        u32* count = nullptr;
+        u32 order = 0;
+        Call call;
+    };
+    u32 count = 0;
+    Step steps[3];
+    CallQueue queue;
+    EXPECT_FALSE(queue.has_calls());
+    EXPECT_EQ(queue.run(), 0u);
+    for (u32 round = 0; round < 2; ++round) { // a call can be used again
+        count = 0;
+        for (u32 i = 0; i < std::size(steps); ++i) {
+            steps[i].count = &count;
+            steps[i].call.set(Step::run, &steps[i]);
+            EXPECT_EQ(queue.add(steps[i].call), i == 0); // only the first has to tell
+            EXPECT_TRUE(steps[i].call.is_pending());
+        }
+        EXPECT_EQ(queue.run(), 3u);
+        for (u32 i = 0; i < std::size(steps); ++i) {
+            EXPECT_EQ(steps[i].order, i + 1);
+            EXPECT_FALSE(steps[i].call.is_pending());
+        }
+    }
+}
+
 TEST(PerCpu, SlotsAreApart) {
     struct Counter {
         u32 value = 7;

@@ -96,7 +96,7 @@ TEST(HostedKernels, OneIsRestoredFromItsCopyTheOtherIsUndisturbed) {
     Node restored(0);
     Node other(1);
     static_cast<void>(restored.run("no-such-command")); // a status that the kernel remembers
-    Snapshot const copy = restored.machine().snapshot();
+    Snapshot const copy = restored.machine().snapshot().value();
     Deed const other_before = other.run("memmap");
 
     std::vector<Deed> first;
@@ -129,7 +129,7 @@ TEST(HostedKernels, APanicOfOneLeavesTheOtherAloneAndCanBeUndone) {
     Node second(1);
     Deed const before = second.run("memmap");
     Deed const own = first.run("memmap");
-    Snapshot const copy = first.machine().snapshot();
+    Snapshot const copy = first.machine().snapshot().value();
 
     Stop const stop = first.run_to_stop("fault stack");
     EXPECT_EQ(stop.kind, Stop::Kind::exited);

@@ -293,7 +293,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadConfig{
             "MoreThanHost", [](MachineConfig& c) { c.memory_bytes = memory_bytes_max; },
             "more than the host has to give"},
-        BadConfig{"ManyCpus", [](MachineConfig& c) { c.cpus = 2; }, "1 processor"},
+        BadConfig{"NoCpus", [](MachineConfig& c) { c.cpus = 0; }, "1 to 64 processors, not 0"},
+        BadConfig{
+            "ManyCpus", [](MachineConfig& c) { c.cpus = 1000; }, "1 to 64 processors, not 1000"},
         BadConfig{"NoSuchWindow", [](MachineConfig& c) { c.window = window_count; }, "no window"},
         BadConfig{"FewWays", [](MachineConfig& c) { c.tlb_ways = 1; }, "TLB ways"},
         BadConfig{
@@ -383,7 +385,7 @@ TEST(HostedMachine, IsRestoredFromACopyWhileAnotherRuns) {
     };
     std::string const start = feed(*first, first_console, "one");
     EXPECT_EQ(feed(*second, second_console, "one"), start);
-    Snapshot const copy = first->snapshot();
+    Snapshot const copy = first->snapshot().value();
 
     std::string const original = feed(*first, first_console, "two");
     std::vector<std::byte> const memory(first->memory().begin(), first->memory().end());
@@ -417,7 +419,7 @@ TEST(HostedMachine, RestoresIntoANewMachine) {
         auto const machine = make_machine(probe, console, config_in_window(3));
         console.type("abc");
         EXPECT_EQ(machine->run().kind, Stop::Kind::waiting_for_input);
-        copy = machine->snapshot();
+        copy = machine->snapshot().value();
         console.output.clear();
         console.type("xyz");
         EXPECT_EQ(machine->run().kind, Stop::Kind::waiting_for_input);
@@ -439,7 +441,7 @@ TEST(HostedMachine, RefusesAForeignSnapshot) {
     MachineConfig larger = config_in_window(2);
     larger.memory_bytes *= 2;
     auto const other_size = make_machine(probe, console, larger);
-    Snapshot const copy = machine->snapshot();
+    Snapshot const copy = machine->snapshot().value();
     EXPECT_FALSE(other_window->restore(copy).has_value());
     Snapshot moved = copy;
     moved.window = 2;

@@ -5,6 +5,7 @@
 // saw in the Probe (or an object that embeds it) and the test looks at it afterwards.
 #pragma once
 
+#include "core/sync/sync.hpp"
 #include "hal/boot.hpp"
 #include "hal/hosted/machine.hpp"
 #include "hal/mmu.hpp"
@@ -16,14 +17,20 @@
 namespace hosted::test {
 
 struct Probe {
+    sync::CpuState state{}; ///< first: by it the kernel's rooms know the processor
     void (*body)(Probe& self, hal::BootInfo const& info) = nullptr;
     /// The fault upcall; null: record the fault in `fault` and recover to `point` or, without one,
     /// power off with status 70.
     hal::FaultAction (*on_fault)(Probe& self, hal::Fault const& fault) = nullptr;
+    /// The interrupt upcall, which acknowledges; null: count them in `interrupts` and acknowledge.
+    void (*on_interrupt)(Probe& self, hal::Interruption const& interruption) = nullptr;
+    /// What the processors do that the body has started.
+    void (*on_processor)(Probe& self) = nullptr;
     void* argument = nullptr; ///< the test's own
 
     hal::RecoveryPoint* point = nullptr;
     u64 faults = 0;
+    u64 interrupts = 0; ///< on one processor
     hal::FaultKind kind{};
     hal::PageFaultCause cause{};
     u64 code = 0;
@@ -43,6 +50,10 @@ struct Probe {
     void set_entry(u64 virtual_address, u64 entry, unsigned level = 0);
     void
     map(u64 virtual_address, u64 frame, hal::Access access, unsigned level = 0, bool global = true);
+    /// Starts processor `id` with stacks of its own; it runs `on_processor`, then halts.
+    Result<void> start_processor(u32 id, hal::BootInfo const& info);
+    /// Takes the interrupt controller and the clock over, and lets interrupts through.
+    void open_interrupts();
     /// Calls function(argument); true if it returned, false if a fault was recovered from.
     bool guarded(void (*function)(void*), void* function_argument);
 };

@@ -1,9 +1,12 @@
 // The kernel's side of the probe: see probe.hpp. Compiled as kernel code.
+#include "hal/clock.hpp"
 #include "hal/console.hpp"
+#include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "hal/memory.hpp"
 #include "hal/power.hpp"
+#include "hal/processors.hpp"
 #include "tests/hal/hosted/probe.hpp"
 
 namespace hosted::test {
@@ -52,6 +55,35 @@ void Probe::map(u64 virtual_address, u64 frame, hal::Access access, unsigned lev
     set_entry(virtual_address, hal::Mmu::encode_leaf(mapping, level), level);
 }
 
+void Probe::open_interrupts() {
+    CHECK(hal::Controller::adopt(hal::InterruptPlan()).has_value());
+    CHECK(hal::Clock::adopt(hal::ClockPlan()).has_value());
+    hal::Processors::adopt_boot_processor(0);
+    hal::Interrupt::restore(hal::InterruptState::enabled);
+}
+
+Result<void> Probe::start_processor(u32 id, hal::BootInfo const& info) {
+    constexpr u64 stack_bytes = u64{64} << 10;
+    u64 const exception_bytes = hal::Processors::exception_stack_bytes().value;
+    u64 const base = info.stack_base.value + (u64{16} << 20) + id * (u64{1} << 20);
+    auto const map_stack = [&](u64 bottom, u64 size) {
+        for (u64 offset = 0; offset < size; offset += page_size.value) {
+            map(bottom + offset, take_frame(), hal::Access::write);
+        }
+        return std::span(reinterpret_cast<std::byte*>(bottom), size);
+    };
+    hal::ProcessorStart start{
+        .id = {id},
+        .hardware_id = id,
+        .stack = map_stack(base, stack_bytes),
+        .exception_stacks = {},
+        .area = {},
+        .low = {},
+        .per_cpu = hal::Cpu::per_cpu()};
+    start.exception_stacks[0] = map_stack(base + 2 * stack_bytes, exception_bytes);
+    return hal::Processors::start(start);
+}
+
 bool Probe::guarded(void (*function)(void*), void* function_argument) {
     hal::RecoveryPoint here{};
     hal::RecoveryPoint* const before = point;
@@ -97,4 +129,20 @@ extern "C" hal::FaultAction kernel_fault(hal::Fault const& fault) {
         hal::Power::exit(70);
     }
     return {hal::FaultAction::Kind::recover, probe.point};
+}
+
+extern "C" void kernel_interrupt(hal::Interruption const& interruption) {
+    auto& probe = *static_cast<hosted::test::Probe*>(hal::Cpu::per_cpu());
+    if (probe.on_interrupt != nullptr) {
+        probe.on_interrupt(probe, interruption);
+        return;
+    }
+    ++probe.interrupts;
+    hal::Controller::acknowledge(interruption.vector);
+}
+
+extern "C" void kernel_processor_online() {
+    auto& probe = *static_cast<hosted::test::Probe*>(hal::Cpu::per_cpu());
+    probe.on_processor(probe);
+    hal::Processors::halt();
 }

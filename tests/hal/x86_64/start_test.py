@@ -6,17 +6,20 @@
 Each failure must be one clear line on the serial port and the debug-exit status of a machine that
 could not start; never a hang.
 """
+import os
 import pathlib
 import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 IMAGE = pathlib.Path(sys.argv.pop(1))
 COULD_NOT_START = 71
 PANIC = 70
 LIMIT_SECONDS = 60
+PROMPT = b"twofold> "
 CHECKSUM = "the image is corrupt: its checksum is wrong; build or copy it again"
 
 
@@ -42,6 +45,26 @@ def start_without_exit_device(machine, command, *options):
              "-kernel", str(IMAGE), "-append", f"command={command}", *options],
             stdin=subprocess.DEVNULL, timeout=LIMIT_SECONDS, check=False)
         return result.returncode, pathlib.Path(log.name).read_text()
+
+
+def talk(machine, lines, *options):
+    """Types each of `lines` when the kernel asks for one; its exit status and what it said."""
+    command = ["qemu-system-x86_64", "-machine", machine, "-accel", "tcg", "-cpu", "max", "-m", "64M", "-nodefaults",
+               "-display", "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+               "-kernel", str(IMAGE), *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as emulator:
+        said = b""
+        watchdog = threading.Timer(LIMIT_SECONDS, emulator.kill)
+        watchdog.start()
+        for line in lines:
+            prompts = said.count(PROMPT)
+            while said.count(PROMPT) == prompts and (piece := os.read(emulator.stdout.fileno(), 4096)):
+                said += piece
+            emulator.stdin.write(line.encode() + b"\r")
+            emulator.stdin.flush()
+        said += emulator.stdout.read()
+        watchdog.cancel()
+    return (emulator.returncode - 1) // 2, said.decode(errors="replace")
 
 
 def payload_offset(image):
@@ -121,7 +144,7 @@ class Start(unittest.TestCase):
         self.assert_refused(start(IMAGE, "", "-cpu", "qemu32"), reason)
 
     def test_too_little_memory_is_refused(self):
-        outcome = start(IMAGE, "command=version", "-m", "1300K")
+        outcome = start(IMAGE, "command=version", "-m", "1500K")
         self.assert_refused(outcome, "there is not enough memory")
 
     def test_an_exhausted_stack_is_a_readable_double_fault(self):
@@ -138,6 +161,27 @@ class Start(unittest.TestCase):
                     status, log = start_without_exit_device(machine, command)
                     self.assertEqual(status, 0)
                     self.assertNotIn("Triple fault", log)
+
+    def test_a_kernel_that_sleeps_hears_what_is_typed(self):
+        for machine, options in (("q35", ()), ("microvm,isa-serial=on", ()), ("q35", ("-smp", "3"))):
+            with self.subTest(machine=machine, options=options):
+                status, said = talk(machine, ["version"] * 10 + ["halt 5"], *options)
+                self.assertEqual(status, 5)
+                self.assertEqual(said.count("Twofold "), 10)
+
+    def test_every_processor_starts_wherever_the_image_lies(self):
+        for machine in ("q35", "microvm,isa-serial=on"):
+            for base in ("0xffffffff80000000", "0xffffe00000000000"):
+                with self.subTest(machine=machine, base=base):
+                    status, said = talk(machine, ["log", "halt"], "-smp", "8", "-append", f"image_base={base}")
+                    self.assertEqual(status, 0)
+                    self.assertIn("8 of 8 processors run", said)
+
+    def test_a_machine_without_a_clock_lives_without(self):
+        status, console, _ = start(IMAGE, "command=log", "-smp", "2", "-m", "16M")
+        self.assertEqual(status, 0)
+        self.assertIn("the kernel lives without time: the clocks are not_supported", console)
+        self.assertIn("1 processors are not started: there is no time", console)
 
     def test_a_panic_shows_the_edges(self):
         status, console, _ = start(IMAGE, "command='fault read'")

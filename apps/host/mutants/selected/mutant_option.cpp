@@ -35,6 +35,12 @@ std::string_view mutant_name(Mutant which) {
         return "spaces_copy_on_write";
     case Mutant::frames_merge:
         return "frames_merge";
+    case Mutant::interrupts_rebind:
+        return "interrupts_rebind";
+    case Mutant::timers_order:
+        return "timers_order";
+    case Mutant::calls_order:
+        return "calls_order";
     case Mutant::pci_decoding_off:
         return "pci_decoding_off";
     case Mutant::boot_requires:

@@ -7,6 +7,8 @@ namespace hal {
 
 struct Processors {
     static Bytes area_bytes();
+    static u32 exception_stack_count();
+    static Bytes exception_stack_bytes();
     static Bytes low_bytes();
     static u32 count_max();
     static void adopt_boot_processor(u32 hardware_id);

@@ -1,4 +1,6 @@
-// The hosted machine's interrupt flag: a word of the per-CPU block, no system call.
+// The hosted machine's interrupt flag: a byte of the per-CPU block; no system call, no locked
+// instruction, no fence. A signal that comes while it is off leaves its mark in a second byte, on
+// the same thread, so that turning it on sees the mark in program order.
 #pragma once
 
 #include "hal/hosted/cpu_block.hpp"
@@ -9,21 +11,27 @@ namespace hal {
 struct Interrupt {
     static InterruptState disable() {
         InterruptState const before = state();
-        set(false); // what is guarded stays behind the flag
+        hosted::set_flag<hosted::enabled_flag>(false); // what is guarded stays behind the flag
         return before;
     }
-    static void restore(InterruptState before) { set(before == InterruptState::enabled); }
-    static void poll() {}
-    static InterruptState state() {
-        bool enabled;
-        asm volatile("movb %%gs:%c1, %0" : "=q"(enabled) : "i"(flag));
-        return enabled ? InterruptState::enabled : InterruptState::disabled;
+    static void restore(InterruptState before) {
+        if (before == InterruptState::disabled) {
+            hosted::set_flag<hosted::enabled_flag>(false);
+            return;
+        }
+        hosted::set_flag<hosted::enabled_flag>(true);
+        if (hosted::read_flag<hosted::attention_flag>()) [[unlikely]] {
+            hosted::deliver_pending();
+        }
     }
-
-private:
-    static constexpr usize flag = offsetof(hosted::CpuBlock, interrupts_enabled);
-    static void set(bool enabled) {
-        asm volatile("movb %1, %%gs:%c0" : : "i"(flag), "qi"(enabled) : "memory");
+    static void poll() {
+        if (hosted::read_flag<hosted::attention_flag>()) [[unlikely]] {
+            hosted::deliver_pending();
+        }
+    }
+    static InterruptState state() {
+        return hosted::read_flag<hosted::enabled_flag>() ? InterruptState::enabled
+                                                         : InterruptState::disabled;
     }
 };
 

@@ -19,8 +19,7 @@ struct Cpu {
     static std::string_view feature_name(unsigned bit) { return isa::feature_name(bit); }
 
     static void pause() { asm volatile("pause"); }
-    /// Waits for an interrupt where these are enabled. Else nothing could end the wait (the console
-    /// is polled), so it only pauses.
+    /// Input on the serial port ends the wait of the processor that looked for input last.
     static void idle();
     static u64 cycle_counter() {
         u32 low, high;

@@ -1,4 +1,5 @@
-// The metal machine: RDRAND, or what the time-stamp counter's jitter gives where there is none.
+// The metal machine: RDSEED, RDRAND, or what the time-stamp counter's jitter gives where there is
+// none.
 #pragma once
 
 #include "core/base/base.hpp"

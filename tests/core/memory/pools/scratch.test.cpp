@@ -48,8 +48,8 @@ TEST(ScratchBuffers, FaultAtTheFirstByteBehindThem) {
     EXPECT_TRUE(is_absent(try_read(end - 8192)));
     AddressSpace& space = kernel_space().space();
     for (std::byte* const guard : {end, end - 8192}) {
-        Range const* const range = space.find(hal::kernel_address(guard));
-        ASSERT_TRUE(range != nullptr);
+        auto const range = space.find(hal::kernel_address(guard));
+        ASSERT_TRUE(range.has_value());
         EXPECT_TRUE(range->kind == RangeKind::guard);
         EXPECT_EQ(range->name, "scratch guard");
     }

@@ -203,9 +203,9 @@ TEST(TensorPool, RunningPastARegionFaults) {
     TensorBytes const first = allocate(test, TensorClass::weights, 4_MiB);
     EXPECT_TRUE(is_absent(try_write(first.bytes().data() - 1)));
     EXPECT_TRUE(is_absent(try_write(first.bytes().data() + (4_MiB).value)));
-    Range const* const guard =
+    auto const guard =
         kernel_space().space().find(hal::kernel_address(first.bytes().data()) + 4_MiB);
-    ASSERT_TRUE(guard != nullptr);
+    ASSERT_TRUE(guard.has_value());
     EXPECT_TRUE(guard->kind == RangeKind::guard);
 }
 

@@ -395,6 +395,31 @@ TEST(AddressSpace, DecommittingNeverNeedsMemory) {
     }
 }
 
+TEST(AddressSpace, NoTableIsMadeOfAPageThatACloneShares) {
+    Fixture test;
+    AddressSpace& space = test.space;
+    if (hal::Mmu::highest_leaf_level() < 1) {
+        return;
+    }
+    ASSERT_TRUE(space.map_pinned(base, 2_MiB, PageAccess::read_write, 1).has_value());
+    ASSERT_TRUE(space.commit(base, 2_MiB).has_value());
+    ASSERT_TRUE(put(space, base + 64_KiB, 5).has_value());
+    {
+        auto cloned = space.clone();
+        ASSERT_TRUE(cloned.has_value());
+        test.source.fail_from(0);
+        EXPECT_EQ(space.decommit(base + 64_KiB, 8_KiB).error(), Error::out_of_memory);
+        test.source.recover();
+        EXPECT_EQ(get(cloned.value(), base + 64_KiB).value(), 5u);
+        EXPECT_EQ(get(space, base + 64_KiB).value(), 5u);
+        EXPECT_TRUE(is_sound(space) && is_sound(cloned.value()));
+    }
+    test.source.fail_from(0);
+    EXPECT_TRUE(space.decommit(base + 64_KiB, 8_KiB).has_value()); // nobody else has it now
+    test.source.recover();
+    EXPECT_TRUE(is_sound(space));
+}
+
 TEST(AddressSpace, AFailedOperationChangesNothing) {
     Fixture test;
     AddressSpace& space = test.space;

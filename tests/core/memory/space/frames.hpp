@@ -15,34 +15,37 @@ public:
     explicit FailingSource(memory::FrameSupply inner) : m_inner(inner) {}
 
     Result<PhysAddr> allocate(unsigned order) {
-        u64 const number = m_calls++;
-        if (number == m_fail_at || number >= m_fail_from) {
+        u64 const number = m_calls.fetch_add(1, relaxed);
+        if (number == m_fail_at.load(relaxed) || number >= m_fail_from.load(relaxed)) {
             return Error::out_of_memory;
         }
         PhysAddr const block = TRY(m_inner.allocate(order));
-        m_out += u64{1} << order;
+        m_out.fetch_add(u64{1} << order, relaxed);
         return block;
     }
     Result<void> free(PhysAddr frame, unsigned order) {
-        CHECK(order == 0 && m_out > 0);
-        --m_out;
+        u64 const before = m_out.fetch_sub(1, relaxed);
+        CHECK(order == 0 && before > 0);
         return m_inner.free(frame);
     }
     Result<void> split(PhysAddr, unsigned) { return {}; } // the inner source's are divided
 
     /// Call number `call` from now on fails, and with `from` every later one too.
-    void fail_at(u64 call) { m_fail_at = m_calls + call; }
-    void fail_from(u64 call) { m_fail_from = m_calls + call; }
-    void recover() { m_fail_at = m_fail_from = never; }
-    u64 calls() const { return m_calls; }
-    u64 out() const { return m_out; }
+    void fail_at(u64 call) { m_fail_at.store(calls() + call, relaxed); }
+    void fail_from(u64 call) { m_fail_from.store(calls() + call, relaxed); }
+    void recover() {
+        m_fail_at.store(never, relaxed);
+        m_fail_from.store(never, relaxed);
+    }
+    u64 calls() const { return m_calls.load(relaxed); }
+    u64 out() const { return m_out.load(relaxed); }
 
 private:
     memory::FrameSupply m_inner;
-    u64 m_calls = 0;
-    u64 m_out = 0;
-    u64 m_fail_at = never;
-    u64 m_fail_from = never;
+    Atomic<u64> m_calls{0};
+    Atomic<u64> m_out{0};
+    Atomic<u64> m_fail_at{never};
+    Atomic<u64> m_fail_from{never};
 };
 
 /// Frames that must all be back at the end.
@@ -51,6 +54,7 @@ struct TestFrames {
     memory::SharedFrames frames{
         memory::FrameSupply(source), boot::current_kernel().shared_frames->counts()};
 
+    TestFrames() { frames.use_remote_flush(boot::current_kernel().shared_frames->remote_flush()); }
     ~TestFrames() {
         EXPECT_EQ(frames.in_use(), 0u);
         EXPECT_EQ(source.out(), 0u);

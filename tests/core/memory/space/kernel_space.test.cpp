@@ -102,6 +102,24 @@ TEST(KernelSpace, PagesOfZerosComeWhenTheyAreTouched) {
     EXPECT_TRUE(is_fault(try_execute(place.base() + 8_KiB), execute_absent));
 }
 
+TEST(KernelSpace, AFaultLeavesInterruptsAsTheyWere) {
+    Place const place(64_KiB);
+    ASSERT_TRUE(space().map_zero(place.base(), 64_KiB, PageAccess::read_write).has_value());
+    hal::InterruptState const before = hal::Interrupt::state();
+    write_byte(place.base(), 1);
+    EXPECT_TRUE(hal::Interrupt::state() == before);
+    // The page is there, so that the next fault has little to do: interrupts are off meanwhile.
+    ASSERT_TRUE(space().protect(place.base(), 64_KiB, PageAccess::read).has_value());
+    ASSERT_TRUE(space().protect(place.base(), 64_KiB, PageAccess::read_write).has_value());
+    {
+        sync::InterruptGuard const guard;
+        write_byte(place.base(), 2);
+        EXPECT_TRUE(hal::Interrupt::state() == hal::InterruptState::disabled);
+    }
+    EXPECT_TRUE(hal::Interrupt::state() == before);
+    EXPECT_EQ(read_byte(place.base()), 2u);
+}
+
 TEST(KernelSpace, EveryKindOfAccessToEveryKindOfPage) {
     Place const place(64_KiB);
     VirtAddr const base = place.base();
@@ -302,8 +320,8 @@ TEST(KernelSpace, TheStackItRunsOnIsTheMachines) {
     if (!hal::Layout::current().stacks.contains(info.stack_base)) {
         return; // it lies in the image there
     }
-    memory::Range const* const range = space().find(info.stack_base);
-    ASSERT_TRUE(range != nullptr);
+    auto const range = space().find(info.stack_base);
+    ASSERT_TRUE(range.has_value());
     EXPECT_TRUE(range->kind == memory::RangeKind::boot);
     EXPECT_EQ(space().unmap(info.stack_base, 4_KiB).error(), Error::permission_denied);
     EXPECT_EQ(

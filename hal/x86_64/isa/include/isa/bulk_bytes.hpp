@@ -1,9 +1,11 @@
 // Filling and copying what is larger than the caches, with general registers alone. Up to
 // stream_size the string instructions are the quickest, and what was written is at hand in the
 // caches. Beyond it what matters is that a line is written without being read before: CLZERO does
-// that for zeros, MOVNTI for copies. A copy also asks for its source two pages ahead, since the
-// hardware's own prefetch ends where a page ends. bench/memory/tensors.cpp holds them against
-// vector loops; docs/pools.md has the figures and what was tried.
+// that for zeros where a processor has it, MOVNTI for copies, and for filling where it has not (on
+// those that have it the string instructions do so by themselves). A copy also asks for its source
+// two pages ahead, since the hardware's own prefetch ends where a page ends.
+// bench/memory/tensors.cpp holds them against vector loops; docs/pools.md has the figures and what
+// was tried.
 //
 // Source: Intel 64 and IA-32 Architectures Optimization Reference Manual, sections 3.7.6 and 9.6;
 // AMD64 Architecture Programmer's Manual volume 3, CLZERO; Software Optimization Guide for the AMD
@@ -109,19 +111,44 @@ inline void clear_lines(void*& target, u64 lines) {
     asm volatile("sfence" : : : "memory");
 }
 
+/// Fills whole lines past the caches; moves the pointer behind them. `lines` is not 0.
+inline void fill_lines(void*& target, u64 word, u64 lines) {
+    asm volatile("1:\n\t"
+                 "movnti %[word], (%[to])\n\t"
+                 "movnti %[word], 8(%[to])\n\t"
+                 "movnti %[word], 16(%[to])\n\t"
+                 "movnti %[word], 24(%[to])\n\t"
+                 "movnti %[word], 32(%[to])\n\t"
+                 "movnti %[word], 40(%[to])\n\t"
+                 "movnti %[word], 48(%[to])\n\t"
+                 "movnti %[word], 56(%[to])\n\t"
+                 "addq $64, %[to]\n\t"
+                 "subq $1, %[lines]\n\t"
+                 "jnz 1b\n\t"
+                 "sfence"
+                 : [to] "+r"(target), [lines] "+r"(lines)
+                 : [word] "r"(word)
+                 : "memory", "cc");
+}
+
 /// Fills `size` bytes, a multiple of 8, with `word`. `has_clzero`: of the running processor.
 /// O(size).
 inline void fill_bulk(void* target, u64 word, Bytes size, bool has_clzero) {
     CHECK(is_aligned(size.value, sizeof(u64)));
     u64 const head = to_line(target);
-    bool const clears = has_clzero && word == 0 && size >= stream_size && head % sizeof(u64) == 0;
-    if (!clears) {
+    bool const past = size >= stream_size && head % sizeof(u64) == 0 && !(has_clzero && word != 0);
+    if (!past) {
         fill_string(target, word, size.value / sizeof(u64));
         return;
     }
     fill_string(target, word, head / sizeof(u64));
     u64 const rest = size.value - head;
-    clear_lines(target, rest / line_size.value);
+    u64 const lines = rest / line_size.value;
+    if (has_clzero) {
+        clear_lines(target, lines);
+    } else {
+        fill_lines(target, word, lines);
+    }
     fill_string(target, word, rest % line_size.value / sizeof(u64));
 }
 

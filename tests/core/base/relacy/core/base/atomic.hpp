@@ -92,6 +92,9 @@ public:
 
     T load(MemoryOrder order) const { return model().load(order, RL_INFO); }
     void store(T value, MemoryOrder order) { model().store(value, order, RL_INFO); }
+    T exchange(T value, MemoryOrder order) {
+        return model().rmw(rl::rmw_type_t<rl::rmw_type_swap>(), value, order, RL_INFO);
+    }
     T fetch_add(T value, MemoryOrder order) {
         return model().rmw(rl::rmw_type_t<rl::rmw_type_add>(), value, order, RL_INFO);
     }

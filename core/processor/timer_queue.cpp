@@ -1,0 +1,116 @@
+// See timer_queue.hpp.
+#include "core/processor/timer_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace twofold::processor {
+
+void TimerQueue::start(Timer& timer, Nanos deadline) {
+    CHECK(is_open());
+    Nanos const now = m_alarm->now(m_alarm->object);
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    timer.m_due = std::max(deadline, now);
+    timer.m_queue.store(this, release);
+    m_heap.add(timer, deadline);
+    ++m_statistics.started;
+    if (m_heap.first() == &timer) {
+        m_alarm->arm(m_alarm->object, deadline);
+    }
+}
+
+bool TimerQueue::cancel(Timer& timer) {
+    TimerQueue* const queue = timer.m_queue.load(acquire);
+    if (queue == nullptr) {
+        return false;
+    }
+    sync::SpinLockGuard const guard(queue->m_lock, sync::save_interrupts);
+    if (!timer.is_queued()) {
+        return false;
+    }
+    // The alarm may come for nothing now: another processor's cannot be set from here, and that of
+    // one's own is not worth setting twice.
+    queue->m_heap.remove(timer);
+    ++queue->m_statistics.cancelled;
+    return true;
+}
+
+bool TimerQueue::cancel_and_wait(Timer& timer) {
+    bool const withdrawn = cancel(timer);
+    TimerQueue const* const queue = timer.m_queue.load(acquire);
+    while (queue != nullptr && queue->m_running.load(acquire) == &timer) {
+        sync::relax(); // for as long as the function runs
+    }
+    return withdrawn;
+}
+
+Timer* TimerQueue::take_due(Nanos now) {
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
+    TimerNode* const first = m_heap.first();
+    if (first == nullptr || first->deadline() > now) {
+        return nullptr;
+    }
+    m_heap.remove(*first);
+    ++m_statistics.expired;
+    auto* const timer = static_cast<Timer*>(first);
+    m_running.store(timer, relaxed); // before the lock is given back, so before `cancel` can fail
+    return timer;
+}
+
+u32 TimerQueue::expire() {
+    CHECK(is_open() && hal::Interrupt::state() == hal::InterruptState::disabled);
+    Nanos const now = m_alarm->now(m_alarm->object);
+    u32 count = 0;
+    while (count < batch_max) {
+        Timer* const timer = take_due(now);
+        if (timer == nullptr) {
+            break;
+        }
+        CHECK(timer->m_due <= now);
+        m_lateness.add(static_cast<u64>((now - timer->m_due).value));
+        timer->m_function(timer->m_argument); // and with that the timer may be gone
+        m_running.store(nullptr, release);
+        ++count;
+    }
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
+    ++m_statistics.alarms;
+    arm_earliest(pause_after(count, now));
+    return count;
+}
+
+/// The earliest time of the next alarm, after a batch of `count`.
+Nanos TimerQueue::pause_after(u32 count, Nanos now) {
+    constexpr Nanos at_once{INT64_MIN};
+    m_full_batches = count == batch_max ? m_full_batches + 1 : 0;
+    if (m_full_batches < full_batches_max) {
+        return at_once;
+    }
+    m_full_batches = 0;
+    ++m_statistics.overruns;
+    return now + overrun_pause;
+}
+
+void TimerQueue::arm_earliest(Nanos not_before) {
+    if (TimerNode const* const first = m_heap.first()) {
+        m_alarm->arm(m_alarm->object, std::max(first->deadline(), not_before));
+    }
+}
+
+usize TimerQueue::pending() {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    return m_heap.size();
+}
+
+bool TimerQueue::earliest(Nanos& deadline) {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    TimerNode const* const first = m_heap.first();
+    deadline = first != nullptr ? first->deadline() : Nanos{};
+    return first != nullptr;
+}
+
+TimerStatistics TimerQueue::statistics() {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    return m_statistics;
+}
+
+} // namespace twofold::processor

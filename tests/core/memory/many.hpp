@@ -1,0 +1,80 @@
+// One piece of work on every processor of the machine at once; on a machine with one processor, on
+// that. The others run it as a call: in context irq, with interrupts off, on the stack of the call.
+#pragma once
+
+#include "core/boot/boot.hpp"
+#include "tests/support/test.hpp"
+
+namespace twofold::test {
+
+/// A meeting of all: nobody goes on before everybody has come. Whoever waits serves the others.
+class Meeting {
+public:
+    explicit Meeting(u32 count) : m_count(count) {}
+    void meet() {
+        u32 const round = m_round.load(acquire);
+        if (m_here.fetch_add(1, acquire_release) + 1 == m_count) {
+            m_here.store(0, relaxed);
+            m_round.store(round + 1, release);
+            return;
+        }
+        while (m_round.load(acquire) == round) {
+            sync::relax();
+        }
+    }
+
+private:
+    u32 m_count;
+    Atomic<u32> m_here{0};
+    Atomic<u32> m_round{0};
+};
+
+/// How many processors run.
+inline u32 running_cpus() {
+    return std::max(boot::current_kernel().cpus.online(), 1u);
+}
+
+/// Calls body(index) on every processor at once, with a different index from 0 on each, and returns
+/// when all have returned.
+template<class Body>
+void on_every_cpu(Body const& body) {
+    struct Job {
+        explicit Job(Body const& what) : work(what), meeting(running_cpus()) {}
+        static void run(void* argument) {
+            auto& job = *static_cast<Job*>(argument);
+            u32 const index = job.taken.fetch_add(1, relaxed);
+            job.meeting.meet();
+            job.work(index);
+            job.done.fetch_add(1, release);
+        }
+        Body const& work;
+        Meeting meeting;
+        Atomic<u32> taken{0};
+        Atomic<u32> done{0};
+    } job(body);
+    boot::Kernel& kernel = boot::current_kernel();
+    for (u32 cpu = 0; cpu < kernel.cpus.known(); ++cpu) {
+        if (CpuId{cpu} != hal::Cpu::id() && kernel.cpus.is_online({cpu})) {
+            kernel.cpus.post({cpu}, Job::run, &job).value();
+        }
+    }
+    Job::run(&job);
+    while (job.done.load(acquire) != running_cpus()) {
+        sync::relax();
+    }
+}
+
+/// Values on their way from one processor to another; 0 is none.
+class Mailbox {
+public:
+    /// Leaves `value` there and takes what was there before.
+    u64 exchange(u64 slot, u64 value) {
+        return m_slots[slot % slots].exchange(value, acquire_release);
+    }
+    static constexpr u64 slots = 16;
+
+private:
+    Atomic<u64> m_slots[slots]{};
+};
+
+} // namespace twofold::test

@@ -1,0 +1,8 @@
+// A computation that keeps every register busy.
+#pragma once
+
+#include "core/base/base.hpp"
+
+/// Fills the general registers and, from `pattern` (512 bytes), the vector registers, and looks for
+/// `rounds` rounds whether they stay what they are. 0 if so. The processor has AVX2.
+extern "C" twofold::u64 register_loop(twofold::u64 rounds, void const* pattern);

@@ -58,6 +58,7 @@ struct CpuLocal : sync::CpuState {
     WorkState work;
     TimerQueue timers;
     sync::CallQueue calls;       ///< of other processors; those of CpuState::urgent go before
+    sync::CallQueue jobs;        ///< for its idle loop; see CpuSet::delegate
     sync::Call posts[posts_max]; ///< that this processor made and does not wait for
     sync::Call stop_call;        ///< that ends it
     CallCounts call_counts;

@@ -106,7 +106,7 @@ void record_orders(Recorder& record, std::span<Handler> all, Journal& journal) {
     all[0].raise();
     take("second halves do not nest");
     {
-        NoPreempt const here;
+        sync::NoPreemptGuard const here;
         all[0].raise();
         all[0].settle();
         all[2].raise();

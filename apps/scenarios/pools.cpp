@@ -18,7 +18,7 @@ struct Node {
     u64 value;
     u64 rest[5] = {};
 };
-using Nodes = LazyPool<Node, PoolWindow, AnyContext>;
+using Nodes = LazyPool<Node, PoolWindow, ManyContexts>;
 constexpr u64 nodes_max = 200;
 
 std::byte* bytes_of(void* object) {

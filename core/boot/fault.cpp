@@ -38,8 +38,10 @@ RecoveryScope* scope_of(PerCpu const& cpu) {
 /// Whether the kernel's space has made the access possible. Only what the kernel itself may touch:
 /// it reaches other spaces through their copy operations.
 bool resolve_page_fault(Kernel& kernel, hal::Fault const& fault) {
-    if (this_cpu().in_panic || this_cpu().context == sync::ExecutionContext::nmi) {
-        return false; // whoever holds the lock of the space may never go on
+    // Whoever holds the lock of the space may never go on, or be the one that a handler has come
+    // over.
+    if (this_cpu().in_panic || !sync::may(this_cpu().context, sync::Ability::share)) {
+        return false;
     }
     bool const is_ours = fault.kind == hal::FaultKind::page && !fault.cause.reserved &&
                          !fault.cause.user && kernel.space.has_value();

@@ -91,7 +91,7 @@ std::string_view percent(std::span<char> storage, u64 ppm) {
 
 FrameStatistics statistics_of(BuddyZone const& zone) {
     FrameStatistics statistics;
-    sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
     zone.add_statistics(statistics);
     return statistics;
 }

@@ -76,7 +76,7 @@ processor::Handling take_call(void*, hal::Interruption const&) {
     return processor::Handling::handled;
 }
 
-/// In context irq: the log is lock-free.
+/// In context work.
 void report_storm(void* kernel, processor::StormReport const& report) {
     auto& self = *static_cast<Kernel*>(kernel);
     if (report.line) {
@@ -102,6 +102,7 @@ Result<void> begin_interrupts(Kernel& kernel, InterruptDescription const& descri
     auto const calls = TRY(kernel.interrupts.bind_any(
         {.handler = take_call, .name = "calls", .may_come_often = true}));
     kernel.cpus.use_vector(calls);
+    TRY(kernel.interrupts.tell_of_storms());
     return open_worker(kernel, this_cpu());
 }
 

@@ -118,6 +118,86 @@ void measure_raising(CommandContext& context, Raised& raised, u32 rounds) {
     row("raise, handle, go on", whole_trip, trip_cycles);
 }
 
+/// A turn of a tight loop: a chain of multiplications, about a hundred nanoseconds.
+u64 compute(u64 value) {
+    for (u32 step = 0; step < 64; ++step) {
+        value = value * 6'364'136'223'846'793'005u + 1;
+    }
+    return value;
+}
+
+/// The same loop without and with a safe point in each turn.
+void measure_polling(CommandContext& context, u32 rounds) {
+    u64 value = rounds;
+    measure_whole(context.out, "compute", rounds, [&value] { value = compute(value); });
+    measure_whole(context.out, "compute and poll", rounds, [&value] {
+        value = compute(value);
+        hal::Interrupt::poll();
+    });
+    Atomic<u64>(0).store(value, relaxed); // it was wanted
+}
+
+/// A processor that computes in a second half, without a safe point, while others interrupt it.
+struct Computing {
+    Atomic<u32> has_begun{0};
+    Atomic<u32> ends{0};
+    Atomic<u32> has_ended{0};
+
+    static processor::Handling begin(void*, hal::Interruption const&) {
+        return processor::Handling::wake;
+    }
+    static void work(void* argument) {
+        auto& self = *static_cast<Computing*>(argument);
+        self.has_begun.store(1, release);
+        while (self.ends.load(relaxed) == 0) {
+        }
+        self.has_ended.store(1, release);
+    }
+};
+
+/// From raising a vector on a processor that computes to its handler there.
+void measure_other(CommandContext& context, Raised& raised, CpuId other, u32 rounds) {
+    processor::Interrupts& interrupts = context.kernel.interrupts;
+    Computing computing;
+    auto const vector = interrupts.bind_any(
+        {.handler = Computing::begin,
+         .argument = &computing,
+         .name = "irq-bench load",
+         .second_half = Computing::work});
+    if (!vector) {
+        context.out.line("irq-bench: no vector can be bound: {}", vector.error());
+        return;
+    }
+    hal::Controller::send(other, vector.value());
+    while (computing.has_begun.load(acquire) == 0) {
+        sync::relax();
+    }
+    Histogram to_handler; // in cycles
+    u64 cycles = 0;
+    Nanos const began = hal::Clock::now();
+    u64 const began_cycles = hal::Cpu::cycle_counter();
+    for (u32 round = 0; round < rounds; ++round) {
+        raised.taken.store(0, relaxed);
+        u64 const before = hal::Cpu::cycle_counter();
+        hal::Controller::send(other, raised.vector);
+        while (raised.taken.load(acquire) == 0) {
+            sync::relax();
+        }
+        to_handler.add(raised.at_cycles - before);
+        cycles += raised.at_cycles - before;
+    }
+    CycleScale const scale(hal::Cpu::cycle_counter() - began_cycles, hal::Clock::now() - began);
+    computing.ends.store(1, relaxed);
+    while (computing.has_ended.load(acquire) == 0) {
+        sync::relax();
+    }
+    interrupts.unbind(vector.value()).value(); // it was bound above
+    context.out.row(
+        {"raise on one that computes", rounds, scale.nanos_of(cycles * 1000 / rounds),
+         Bytes{scale.nanos_of(to_handler.percentile(500))},
+         Bytes{scale.nanos_of(to_handler.max())}});
+}
+
 } // namespace
 
 u8 measure_interrupts(CommandContext& context) {
@@ -142,10 +222,13 @@ u8 measure_interrupts(CommandContext& context) {
     raised.vector = vector.value();
     context.out.table(operation_columns);
     measure_raising(context, raised, *rounds);
+    if (CpuId const other{1}; context.kernel.cpus.is_online(other) && this_cpu().id != other) {
+        measure_other(context, raised, other, *rounds);
+    }
     measure_whole(context.out, "disable and restore", *rounds, [] {
         hal::Interrupt::restore(hal::Interrupt::disable());
     });
-    measure_whole(context.out, "poll", *rounds, [] { hal::Interrupt::poll(); });
+    measure_polling(context, *rounds);
     measure_whole(
         context.out, "read the clock", *rounds, [] { static_cast<void>(hal::Clock::now()); });
     interrupts.unbind(vector.value()).value(); // it was bound above

@@ -164,7 +164,13 @@ Result<void> start_processors(Kernel& kernel) {
 void run_idle(PerCpu& cpu) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
     while (true) { // for as long as the processor runs
-        processor::idle(cpu);
+        if (!cpu.jobs.has_calls()) {
+            processor::idle(cpu); // a job that comes from here on ends the sleep
+            continue;
+        }
+        sync::enable_interrupts();
+        cpu.jobs.run();
+        sync::disable_interrupts();
     }
 }
 

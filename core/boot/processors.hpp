@@ -11,8 +11,8 @@ struct PerCpu;
 /// kernel goes on with the others. A step of the start-up.
 Result<void> start_processors(Kernel& kernel);
 
-/// The loop of a processor without work: sleeps until an interrupt has been taken, again and again.
-/// Interrupts are off, but for the sleep.
+/// The loop of a processor without work: runs the jobs that others delegate to it, and sleeps until
+/// an interrupt has been taken, again and again. Interrupts are off, but for jobs and the sleep.
 [[noreturn]] void run_idle(PerCpu& cpu);
 
 } // namespace twofold::boot

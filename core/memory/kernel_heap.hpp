@@ -10,14 +10,14 @@
 
 namespace twofold::memory {
 
-/// Interrupts are off inside an operation, so the caller stays on its processor, whose cache is its
-/// own; the back end has a ranked lock.
+/// Inside an operation the caller stays on its processor, whose cache is its own, with interrupts
+/// on: handlers allocate nothing. The back end has a ranked lock.
 class KernelHeapEnvironment {
 public:
     static constexpr usize caches_max = 1024;
     struct Scope {
         explicit Scope(KernelHeapEnvironment&) {}
-        sync::InterruptGuard guard;
+        sync::NoPreemptGuard guard;
     };
 
     /// Slots for `cpus` processors, at most caches_max, in `storage`. Error::no_space.

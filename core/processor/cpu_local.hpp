@@ -38,7 +38,6 @@ struct FlushCounts {
 /// Second halves of interrupt handlers, by vector, and the stack that they run on (work.hpp).
 struct WorkState {
     u64 vectors[InterruptTable::vectors_max / 64]{};
-    bool is_pending = false;
     bool is_running = false;
     InterruptTable::Entry const* running = nullptr; ///< whose second half runs
     bool is_open = false;                           ///< there is a stack
@@ -48,7 +47,7 @@ struct WorkState {
 };
 
 struct CpuLocal : sync::CpuState {
-    static constexpr usize posts_max = 16;
+    static constexpr usize posts_max = 8;
 
     CpuId id;
     Atomic<u32> is_online{0}; ///< it runs kernel code and answers calls
@@ -59,6 +58,7 @@ struct CpuLocal : sync::CpuState {
     WorkState work;
     TimerQueue timers;
     sync::CallQueue calls;       ///< of other processors; those of CpuState::urgent go before
+    sync::CallQueue jobs;        ///< for its idle loop; see CpuSet::delegate
     sync::Call posts[posts_max]; ///< that this processor made and does not wait for
     sync::Call stop_call;        ///< that ends it
     CallCounts call_counts;

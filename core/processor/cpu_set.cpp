@@ -168,4 +168,17 @@ Result<void> CpuSet::post(CpuId cpu, sync::Call::Function function, void* argume
     return {};
 }
 
+Result<void> CpuSet::delegate(CpuId cpu, sync::Call& job) {
+    if (cpu.value == 0 || cpu.value >= m_known) {
+        return Error::out_of_range;
+    }
+    if (!is_online(cpu)) {
+        return Error::invalid_state;
+    }
+    if (of(cpu).jobs.add(job)) {
+        hal::Controller::send(cpu, m_vector); // it ends the sleep, and no call waits for it
+    }
+    return {};
+}
+
 } // namespace twofold::processor

@@ -62,6 +62,13 @@ public:
     /// under way; try again). Any context but nmi.
     Result<void> post(CpuId cpu, sync::Call::Function function, void* argument);
 
+    /// Has the idle loop of another processor run the call, in context thread with interrupts on,
+    /// and does not wait for it: `job` lies in its owner's memory until it is no longer pending.
+    /// Jobs of one processor run one after the other. Until there are threads this is the only
+    /// thread that runs there; the boot processor has no such loop. Errors: out_of_range (no such
+    /// processor, or the boot processor), invalid_state (it does not run). Any context but nmi.
+    Result<void> delegate(CpuId cpu, sync::Call& job);
+
     /// Runs what others have called this processor for. Interrupts are off.
     static void serve(CpuLocal& cpu);
     /// The urgent ones of these: what CpuState::serve leads to.

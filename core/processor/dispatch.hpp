@@ -29,7 +29,7 @@ inline void dispatch(CpuLocal& cpu, hal::Interruption const& interruption) {
         hal::Controller::acknowledge(vector);
     }
     cpu.context = outer;
-    if (cpu.work.is_pending) [[unlikely]] {
+    if (cpu.work_waits) [[unlikely]] {
         run_pending(cpu);
     }
 }

@@ -1,10 +1,13 @@
 // See interrupts.hpp.
 #include "core/processor/interrupts.hpp"
 
+#include "core/processor/work.hpp"
+
 #include "core/processor/dispatch.hpp"
 #include "hal/clock.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace twofold::processor {
 
@@ -36,6 +39,15 @@ void Interrupts::open(CpuSet& cpus, Reporter reporter, void* object) {
     m_reporter = reporter;
     m_reporter_object = object;
     m_table.open(hal::Controller::vectors(), hal::Controller::spurious());
+}
+
+Result<void> Interrupts::tell_of_storms() {
+    m_teller = TRY(m_table.bind_any(
+        {.handler = [](void*, hal::Interruption const&) { return Handling::not_mine; },
+         .argument = this,
+         .name = "storms",
+         .second_half = tell}));
+    return {};
 }
 
 Interrupts::LineRecord* Interrupts::record_of(hal::Line line) {
@@ -214,19 +226,22 @@ void Interrupts::silence_line(LineRecord& record) {
 void Interrupts::silence(CpuLocal& cpu, hal::Vector vector, Storm storm) {
     InterruptTable::Entry const& entry = m_table.entry(vector);
     StormReport report{vector, entry.name, std::nullopt, storm, cpu.id};
-    bool is_first = false;
     {
         sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
         Silenced* const silenced = silenced_for(vector);
         if (silenced != nullptr && silenced->is_silent) {
             return; // what was under way already
         }
-        is_first = silenced == nullptr || silenced->pause == Nanos{};
         if (LineRecord* const record = record_of(vector)) {
             report.line = record->line;
             silence_line(*record);
         } else if (entry.is_bound) {
             m_table.mute(vector);
+        }
+        if (silenced == nullptr) {
+            m_last_report = report;
+        } else if (silenced->pause == Nanos{}) {
+            silenced->report = report;
         }
         // Without a clock, or with more storms than can be kept, it stays silent for good.
         if (silenced != nullptr && cpu.timers.is_open()) {
@@ -236,9 +251,27 @@ void Interrupts::silence(CpuLocal& cpu, hal::Vector vector, Storm storm) {
         }
     }
     m_storms_seen.fetch_add(1, relaxed);
-    if (is_first) {
-        m_reporter(m_reporter_object, report);
-    }
+    request_work(cpu, m_teller);
+}
+
+/// Tells of the storms that nobody has been told of. A second half: telling takes its time.
+void Interrupts::tell(void* argument) {
+    auto& self = *static_cast<Interrupts*>(argument);
+    std::optional<StormReport> report;
+    do {
+        report.reset();
+        {
+            sync::SpinLockGuard const guard(self.m_lock, sync::save_interrupts);
+            std::optional<StormReport>* untold = &self.m_last_report;
+            for (Silenced& silenced : self.m_silenced) {
+                untold = silenced.report ? &silenced.report : untold;
+            }
+            std::swap(report, *untold);
+        }
+        if (report) {
+            self.m_reporter(self.m_reporter_object, *report);
+        }
+    } while (report);
 }
 
 void Interrupts::resume(void* argument) {

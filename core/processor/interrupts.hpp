@@ -53,8 +53,11 @@ public:
     Interrupts(Interrupts const&) = delete;
     Interrupts& operator=(Interrupts const&) = delete;
 
-    /// The machine's controllers have been adopted. `reporter` is called in context irq. Once.
+    /// The machine's controllers have been adopted. `reporter` is called in context work. Once.
     void open(CpuSet& cpus, Reporter reporter, void* object);
+    /// Takes a vector for what tells of storms; once the kernel's fixed ones are bound, before
+    /// interrupts come. Errors: those of bind_any.
+    Result<void> tell_of_storms();
     bool is_open() const { return m_table.is_open(); }
 
     /// Binding of vectors; see InterruptTable.
@@ -109,8 +112,10 @@ private:
         Nanos pause{};
         bool is_used = false;
         bool is_silent = false;
+        std::optional<StormReport> report; ///< that has not been told yet
     };
 
+    static void tell(void* self);
     static void resume(void* silenced);
     Silenced* silenced_for(hal::Vector vector) REQUIRES(m_lock);
     LineRecord* record_of(hal::Line line) REQUIRES(m_lock);
@@ -122,11 +127,13 @@ private:
     InterruptTable m_table;
     CpuSet* m_cpus = nullptr;
     Reporter m_reporter = nullptr;
+    hal::Vector m_teller; ///< whose second half tells of storms; nobody raises it
     void* m_reporter_object = nullptr;
     sync::SpinLock m_lock{sync::LockRank::interrupt_lines};
     FixedVector<LineRecord, lines_max> m_lines GUARDED_BY(m_lock);
     FixedVector<hal::Line, hal::InterruptPlan::local_inputs_max> m_reserved;
     Silenced m_silenced[storms_max] GUARDED_BY(m_lock);
+    std::optional<StormReport> m_last_report GUARDED_BY(m_lock); ///< of more storms than are kept
     Atomic<u64> m_storms_seen{0};
 };
 

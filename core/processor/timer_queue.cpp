@@ -74,9 +74,20 @@ u32 TimerQueue::expire() {
     }
     sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
     ++m_statistics.alarms;
-    m_statistics.overruns += count == batch_max ? 1 : 0;
-    arm_earliest(count == batch_max ? now + overrun_pause : Nanos{INT64_MIN});
+    arm_earliest(pause_after(count, now));
     return count;
+}
+
+/// The earliest time of the next alarm, after a batch of `count`.
+Nanos TimerQueue::pause_after(u32 count, Nanos now) {
+    constexpr Nanos at_once{INT64_MIN};
+    m_full_batches = count == batch_max ? m_full_batches + 1 : 0;
+    if (m_full_batches < full_batches_max) {
+        return at_once;
+    }
+    m_full_batches = 0;
+    ++m_statistics.overruns;
+    return now + overrun_pause;
 }
 
 void TimerQueue::arm_earliest(Nanos not_before) {

@@ -46,14 +46,17 @@ struct TimerStatistics {
     u64 cancelled = 0;
     u64 expired = 0;
     u64 alarms = 0;   ///< calls of `expire`
-    u64 overruns = 0; ///< of these, with more due than one may run
+    u64 overruns = 0; ///< pauses, because deadlines came faster than they were run
 };
 
 class TimerQueue {
 public:
-    /// The most functions that one alarm runs, and how long the rest then waits: deadlines that
-    /// come faster than they are run leave the processor some time.
-    static constexpr u32 batch_max = 64;
+    /// The most functions that one alarm runs, with interrupts off; what is due beside comes with
+    /// the next alarm, which is set to go off at once.
+    static constexpr u32 batch_max = 4;
+    /// So many full batches may follow each other before the rest has to wait: deadlines that come
+    /// faster than they are run leave the processor some time.
+    static constexpr u32 full_batches_max = 16;
     static constexpr Nanos overrun_pause{50'000};
 
     TimerQueue() = default;
@@ -89,13 +92,15 @@ public:
 
 private:
     Timer* take_due(Nanos now);
+    Nanos pause_after(u32 count, Nanos now) REQUIRES(m_lock);
     void arm_earliest(Nanos not_before) REQUIRES(m_lock);
 
     Alarm const* m_alarm = nullptr;
     sync::SpinLock m_lock{sync::LockRank::timers};
     TimerHeap m_heap GUARDED_BY(m_lock);
     TimerStatistics m_statistics GUARDED_BY(m_lock);
-    Atomic<Timer*> m_running{nullptr}; ///< whose function runs
+    u32 m_full_batches GUARDED_BY(m_lock) = 0; ///< in a row
+    Atomic<Timer*> m_running{nullptr};         ///< whose function runs
     Histogram m_lateness;
 };
 

@@ -20,7 +20,7 @@ bool take_request(CpuLocal& cpu, hal::Vector& vector) {
             return true;
         }
     }
-    cpu.work.is_pending = false;
+    cpu.work_waits = false;
     return false;
 }
 
@@ -51,12 +51,13 @@ void open_work(CpuLocal& cpu, std::span<std::byte> stack) {
     CHECK(!cpu.work.is_open);
     cpu.work.worker.create(stack, run_worker, &cpu);
     cpu.work.is_open = true;
+    cpu.run_work = [](sync::CpuState& state) { run_pending(static_cast<CpuLocal&>(state)); };
 }
 
 void request_work(CpuLocal& cpu, hal::Vector vector) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
     cpu.work.vectors[vector.value / 64] |= u64{1} << vector.value % 64;
-    cpu.work.is_pending = true;
+    cpu.work_waits = true;
 }
 
 bool is_work_underway(CpuLocal const& cpu, hal::Vector vector) {
@@ -67,7 +68,7 @@ bool is_work_underway(CpuLocal const& cpu, hal::Vector vector) {
 
 void run_pending(CpuLocal& cpu) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
-    if (!cpu.work.is_pending || !cpu.work.is_open || cpu.context != ExecutionContext::thread) {
+    if (!cpu.work_waits || !cpu.work.is_open || cpu.context != ExecutionContext::thread) {
         return;
     }
     CHECK(!cpu.work.is_running && cpu.held_count == 0);
@@ -76,25 +77,6 @@ void run_pending(CpuLocal& cpu) {
     hal::Context::switch_between(cpu.work.interrupted, cpu.work.worker);
     cpu.work.is_running = false;
     cpu.context = ExecutionContext::thread;
-}
-
-NoPreempt::NoPreempt() {
-    sync::InterruptGuard const guard;
-    sync::CpuState& cpu = *sync::cpu_state();
-    CHECK(sync::may_enter(cpu.context, ExecutionContext::no_preempt));
-    m_outer = cpu.context;
-    cpu.context = ExecutionContext::no_preempt;
-}
-
-NoPreempt::~NoPreempt() {
-    bool const was_enabled = hal::Interrupt::state() == hal::InterruptState::enabled;
-    sync::InterruptGuard const guard;
-    auto& cpu = *static_cast<CpuLocal*>(sync::cpu_state());
-    CHECK(cpu.context == ExecutionContext::no_preempt);
-    cpu.context = m_outer;
-    if (was_enabled) {
-        run_pending(cpu);
-    }
 }
 
 } // namespace twofold::processor

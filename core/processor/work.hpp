@@ -28,17 +28,4 @@ bool is_work_underway(CpuLocal const& cpu, hal::Vector vector);
 /// preempted. Interrupts are off, before and after; on meanwhile.
 void run_pending(CpuLocal& cpu);
 
-/// The running code stays on its processor while one lives, and second halves wait until the
-/// outermost has ended. Interrupts come. Context thread or work.
-class [[nodiscard]] NoPreempt {
-public:
-    NoPreempt();
-    ~NoPreempt();
-    NoPreempt(NoPreempt const&) = delete;
-    NoPreempt& operator=(NoPreempt const&) = delete;
-
-private:
-    sync::ExecutionContext m_outer;
-};
-
 } // namespace twofold::processor

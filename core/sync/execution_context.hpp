@@ -33,9 +33,10 @@ constexpr std::string_view execution_context_name(ExecutionContext context) {
 enum class Ability : u8 {
     wait,     ///< until another context has done something: sleep, a call that is waited for
     allocate, ///< from an allocator that may take pages
+    share,    ///< use what threads share with interrupts on
     lock,     ///< take a spin lock
 };
-inline constexpr usize ability_count = 3;
+inline constexpr usize ability_count = 4;
 
 /// Whether code in `context` may do it. An allocator that is meant for interrupts does not ask.
 constexpr bool may(ExecutionContext context, Ability ability) {
@@ -43,6 +44,7 @@ constexpr bool may(ExecutionContext context, Ability ability) {
     case Ability::wait:
         return context <= ExecutionContext::work;
     case Ability::allocate:
+    case Ability::share:
         return context <= ExecutionContext::no_preempt;
     case Ability::lock:
         return context <= ExecutionContext::irq;

@@ -42,11 +42,15 @@ struct NoAllocScope {
 struct CpuState {
     static constexpr usize locks_max = 8;
 
-    LockRank held[locks_max]{}; ///< in the order they were taken, so ascending
+    LockRank held[locks_max]{}; ///< in the order they were taken, so ascending in each context
+    bool held_in_handler[locks_max]{};
     u32 held_count = 0;
     ExecutionContext context = ExecutionContext::thread;
-    CallQueue urgent;                         ///< of other processors, which wait; see relax
-    void (*serve)(CpuState& state) = nullptr; ///< runs them; set before one can come
+    /// Work waits until this processor may be preempted; then `run_work` runs it, interrupts off.
+    bool work_waits = false;
+    void (*run_work)(CpuState& state) = nullptr; ///< set before any can wait
+    CallQueue urgent;                            ///< of other processors, which wait; see relax
+    void (*serve)(CpuState& state) = nullptr;    ///< runs them; set before one can come
     NoAllocScope const* no_alloc =
         nullptr;              ///< the innermost; only builds with heap checks have one
     trace::FlightRing flight; ///< the rare paths that it took last
@@ -64,8 +68,16 @@ inline void note_acquire(LockRank rank) {
         if (CpuState* const state = cpu_state()) {
             CHECK(may(state->context, Ability::lock));
             CHECK(state->held_count < CpuState::locks_max);
-            CHECK(state->held_count == 0 || state->held[state->held_count - 1] < rank);
-            state->held[state->held_count++] = rank;
+            // What a handler takes is never held with interrupts on: no order with what it has
+            // interrupted.
+            bool const in_handler = state->context >= ExecutionContext::irq;
+            u32 const count = state->held_count;
+            CHECK(
+                count == 0 || state->held[count - 1] < rank ||
+                state->held_in_handler[count - 1] != in_handler);
+            state->held[count] = rank;
+            state->held_in_handler[count] = in_handler;
+            state->held_count = count + 1;
         }
     }
 }

@@ -1,6 +1,7 @@
-// A ticket lock: first come, first served. Held for a few hundred instructions at most, always with
-// interrupts off on the holder's processor. Taken by guards only; each says with a tag what becomes
-// of interrupts.
+// A ticket lock: first come, first served. Taken by guards only; each says with a tag what becomes
+// of interrupts. A lock that handlers take too is held with interrupts off, for a few hundred
+// instructions at most. One that threads and work share alone is held with interrupts on; its
+// holder is not preempted. No lock is taken in both ways, which builds with checks see to.
 //
 // Source: J. Mellor-Crummey and M. Scott, "Algorithms for scalable synchronization on
 // shared-memory multiprocessors", ACM TOCS 9(1), 1991, section 2.2. The numbered memory orders are
@@ -11,7 +12,10 @@
 #include "core/sync/annotations.hpp"
 #include "core/sync/interrupt_guard.hpp"
 #include "core/sync/lock_rank.hpp"
+#include "core/sync/no_preempt.hpp"
 #include "core/sync/relax.hpp"
+
+#include <optional>
 
 namespace twofold::sync {
 
@@ -21,6 +25,9 @@ inline constexpr SaveInterrupts save_interrupts;
 /// The caller has interrupts off already, which is checked.
 struct InterruptsAreOff {};
 inline constexpr InterruptsAreOff interrupts_are_off;
+/// Interrupts stay as they are: the lock is none that a handler takes.
+struct InterruptsStayOn {};
+inline constexpr InterruptsStayOn interrupts_stay_on;
 
 class CAPABILITY("spin lock") SpinLock {
 public:
@@ -38,15 +45,37 @@ private:
     friend class SpinLockGuard;
     friend class LockableSpinLock;
 
+    enum class Use : u8 { none, in_handlers, with_interrupts_on };
+
     void acquire() ACQUIRE() { wait_for_turn(); }
     void release() RELEASE() { end_turn(); }
 
     void wait_for_turn() {
         note_acquire(m_rank);
+        note_use();
         // The ticket orders nothing: it is the wait for its turn that does.
         u32 const ticket = m_next.fetch_add(1, relaxed);
         while (m_serving.load(numbered(OrderSite::spin_lock_acquire, twofold::acquire)) != ticket) {
             relax();
+        }
+    }
+
+    /// A handler that takes a lock which somebody holds with interrupts on would wait for ever for
+    /// the one that it interrupted: found by the first use of either kind after one of the other.
+    void note_use() {
+        if constexpr (checks_enabled) {
+            CpuState const* const state = cpu_state();
+            if (state == nullptr) {
+                return;
+            }
+            bool const in_handler = state->context >= ExecutionContext::irq;
+            if (in_handler || hal::Interrupt::state() == hal::InterruptState::enabled) {
+                Use const use = in_handler ? Use::in_handlers : Use::with_interrupts_on;
+                if (Use const before = m_use.load(relaxed); before != use) [[unlikely]] {
+                    CHECK(before == Use::none);
+                    m_use.store(use, relaxed);
+                }
+            }
         }
     }
 
@@ -60,10 +89,11 @@ private:
     Atomic<u32> m_next{0};    ///< the next ticket to be drawn
     Atomic<u32> m_serving{0}; ///< the ticket whose turn it is
     LockRank m_rank;
+    Atomic<Use> m_use{Use::none};
 };
 
-/// Holds a lock for a scope. Any context but a fault inside a holder; waits at most for the holders
-/// before it.
+/// Holds a lock for a scope. Any context but a fault inside a holder, and with interrupts_stay_on
+/// none above no_preempt; waits at most for the holders before it.
 class SCOPED_CAPABILITY [[nodiscard]] SpinLockGuard {
 public:
     SpinLockGuard(SpinLock& lock, SaveInterrupts) ACQUIRE(lock)
@@ -73,6 +103,11 @@ public:
     SpinLockGuard(SpinLock& lock, InterruptsAreOff) ACQUIRE(lock)
         : m_lock(lock), m_before(hal::InterruptState::disabled) {
         CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
+        m_lock.acquire();
+    }
+    SpinLockGuard(SpinLock& lock, InterruptsStayOn) ACQUIRE(lock)
+        : m_lock(lock), m_before(hal::InterruptState::disabled) {
+        m_no_preempt.emplace();
         m_lock.acquire();
     }
     ~SpinLockGuard() RELEASE() {
@@ -87,16 +122,20 @@ public:
 private:
     SpinLock& m_lock;
     hal::InterruptState m_before;
+    std::optional<NoPreemptGuard> m_no_preempt; ///< its end comes after the lock's
 };
 
 /// A spin lock for a template that brings a guard of its own and asks for lock() and unlock()
-/// ([thread.req.lockable.basic]), with interrupts off throughout. The analysis does not follow it.
+/// ([thread.req.lockable.basic]), inside an InterruptGuard or a NoPreemptGuard. The analysis does
+/// not follow it.
 class LockableSpinLock {
 public:
     explicit LockableSpinLock(LockRank rank) : m_lock(rank) {}
 
     void lock() {
-        CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
+        CHECK(
+            cpu_state() == nullptr || current_context() >= ExecutionContext::no_preempt ||
+            hal::Interrupt::state() == hal::InterruptState::disabled);
         m_lock.wait_for_turn();
     }
     void unlock() { m_lock.end_turn(); }

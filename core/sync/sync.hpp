@@ -9,6 +9,7 @@
 #include "core/sync/execution_context.hpp"
 #include "core/sync/interrupt_guard.hpp"
 #include "core/sync/lock_rank.hpp"
+#include "core/sync/no_preempt.hpp"
 #include "core/sync/note_edge.hpp"
 #include "core/sync/per_cpu.hpp"
 #include "core/sync/relax.hpp"

@@ -16,9 +16,10 @@ TEST_P(TraceFrames, AreUsedWellAndStayUsable) {
     ASSERT_TRUE(schedule.has_value()) << problem.what;
     TraceFigures const figures = replay_trace(schedule.value());
     EXPECT_TRUE(figures.sound);
-    // What is reached, so that it gets no worse; the goals are 1 and 90 (docs/memory.md).
-    EXPECT_LE(figures.fragmentation, 1.5);
-    EXPECT_GE(figures.utilisation, 83.0);
+    // The goal of the first, 1, is met; of the second, 90 (docs/memory.md), what is reached, so
+    // that it gets no worse.
+    EXPECT_LE(figures.fragmentation, 1.0);
+    EXPECT_GE(figures.utilisation, 84.0);
     EXPECT_LE(figures.utilisation, 100.0);
 }
 INSTANTIATE_TEST_SUITE_P(

@@ -30,11 +30,6 @@ struct Run {
 
 constinit Run* active_run = nullptr; // tests run one at a time
 
-std::span<TestCase const* const> all_tests() {
-    return {
-        __start_twofold_tests, static_cast<usize>(__stop_twofold_tests - __start_twofold_tests)};
-}
-
 bool is_selected(std::string_view name, std::string_view wanted) {
     return name.starts_with(wanted);
 }
@@ -45,11 +40,8 @@ void report_end(Run& run, std::string_view outcome, u64 cycles, std::string_view
     run.kernel.send(record.number(cycles).text(reason));
 }
 
-/// Runs one test; true if it passed.
-bool run_test(Run& run, u64 index) {
-    Record begin(RecordType::test_begin);
-    run.kernel.send(begin.text(run.name.view()));
-    run.kernel.event(EventKind::test_begin, index);
+/// Runs the body of `run.test`; its failures are counted in `run`. Returns the cycles it took.
+u64 run_guarded(Run& run) {
     run.failed_expectations = 0;
     u64 const blocks = boot::blocks_in_use(run.kernel);
     u64 const before = hal::Cpu::cycle_counter();
@@ -69,10 +61,27 @@ bool run_test(Run& run, u64 index) {
             run.test->file, run.test->line, "every block of the kernel's heap given back",
             format_to(std::span(text), "{} are not; 'heap leaks' lists them", left - blocks));
     }
+    return cycles;
+}
+
+/// Runs one test; true if it passed.
+bool run_test(Run& run, u64 index) {
+    Record begin(RecordType::test_begin);
+    run.kernel.send(begin.text(run.name.view()));
+    run.kernel.event(EventKind::test_begin, index);
+    u64 const cycles = run_guarded(run);
     bool const passed = run.failed_expectations == 0;
     run.kernel.event(EventKind::test_end, index, run.failed_expectations);
     report_end(run, passed ? "passed" : "failed", cycles, "");
     return passed;
+}
+
+void name_test(Run& run, TestCase const& test) {
+    run.test = &test;
+    run.name.clear();
+    run.name.append(test.suite).value();
+    run.name.append(".").value();
+    run.name.append(test.name).value();
 }
 
 u8 run_tests(boot::CommandContext& context) {
@@ -83,11 +92,7 @@ u8 run_tests(boot::CommandContext& context) {
     u64 skipped = 0;
     active_run = &run;
     for (usize i = 0; i < all_tests().size(); ++i) {
-        run.test = all_tests()[i];
-        run.name.clear();
-        run.name.append(run.test->suite).value();
-        run.name.append(".").value();
-        run.name.append(run.test->name).value();
+        name_test(run, *all_tests()[i]);
         if (!is_selected(run.name.view(), wanted)) {
             continue;
         }
@@ -128,6 +133,20 @@ constexpr boot::Command test_commands[] = {
 
 std::span<boot::Command const> commands() {
     return test_commands;
+}
+
+std::span<TestCase const* const> all_tests() {
+    return {
+        __start_twofold_tests, static_cast<usize>(__stop_twofold_tests - __start_twofold_tests)};
+}
+
+u64 run_body(boot::CommandContext& context, TestCase const& test) {
+    Run run{context.kernel, context.out, nullptr, {}, 0};
+    name_test(run, test);
+    active_run = &run;
+    run_guarded(run);
+    active_run = nullptr;
+    return run.failed_expectations;
 }
 
 void fail(char const* file, u32 line, std::string_view expectation, std::string_view detail) {

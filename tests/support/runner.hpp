@@ -3,6 +3,8 @@
 
 #include "core/boot/boot.hpp"
 
+#include "tests/support/test.hpp"
+
 #include <span>
 
 namespace twofold::test {
@@ -10,5 +12,12 @@ namespace twofold::test {
 /// `test [NAME]`: runs the tests whose "suite.name" is NAME or starts with it, all without; `tests`
 /// lists them.
 std::span<boot::Command const> commands();
+
+/// Every test of the image.
+std::span<TestCase const* const> all_tests();
+
+/// Runs a test's body; returns how many of its expectations failed, a fault and blocks of the heap
+/// that it left behind among them. Failures are told as those of `test` are.
+u64 run_body(boot::CommandContext& context, TestCase const& test);
 
 } // namespace twofold::test

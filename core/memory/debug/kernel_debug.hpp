@@ -1,4 +1,4 @@
-// The debugging layer in the kernel: interrupts off and a ranked lock inside an operation, call
+// The debugging layer in the kernel: no preemption and a ranked lock inside an operation, call
 // stacks from frame pointers, reports to whoever opened the heap.
 #pragma once
 
@@ -29,7 +29,7 @@ public:
         Scope& operator=(Scope const&) = delete;
 
     private:
-        sync::InterruptGuard m_guard;
+        sync::NoPreemptGuard m_guard;
         sync::LockableSpinLock& m_lock;
     };
 

@@ -70,7 +70,7 @@ Result<BitmapFrames*> BitmapFrames::create(FrameConfig const& config) {
     StorageCursor storage({hal::Memory::linear(address_of(*own)), size.value});
     auto const place = TRY(storage.take_bytes(sizeof(BitmapFrames), alignof(BitmapFrames)));
     auto* const frames = new (place.data()) BitmapFrames(first, end);
-    sync::SpinLockGuard const guard(frames->m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(frames->m_lock, sync::interrupts_stay_on);
     for (Bits* const bits : {&frames->m_managed, &frames->m_free, &frames->m_starts}) {
         bits->adopt(TRY(storage.take<u64>(words)));
     }
@@ -103,7 +103,7 @@ Result<PhysAddr> BitmapFrames::allocate(FrameRequest const& request) {
     }
     PhysAddr address{0};
     {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         Result<FrameNumber> const taken = request.at ? take_there(request) : take(request);
         if (!taken) {
             ++m_counts.failures;
@@ -178,7 +178,7 @@ Result<void> BitmapFrames::free_pages(PhysAddr address, u64 pages) {
 }
 
 Result<void> BitmapFrames::give_back(PhysAddr address, u64 pages, Bytes alignment) {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     FrameMisuse misuse = FrameMisuse::none;
     if (pages == 0 || pages > MemoryMap::address_end / page_size.value) {
         misuse = FrameMisuse::bad_order;
@@ -228,12 +228,12 @@ FrameMisuse BitmapFrames::misuse_of(FrameNumber begin, u64 pages) const {
 FrameStatistics BitmapFrames::statistics() const {
     FrameStatistics total;
     {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         total = m_counts;
     }
     u64 const span = m_end - m_first;
     for (u64 from = 0; from < span;) {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         u64 const begin = m_free.find(from, span, true);
         u64 const end = m_free.find(begin, span, false);
         for (Block const block : Blocks(m_first + begin, m_first + end)) {
@@ -269,16 +269,16 @@ FrameDefect BitmapFrames::validate_part(FrameNumber begin, FrameNumber end, Seen
 }
 
 FrameDefect BitmapFrames::validate() const {
-    constexpr u64 at_once = 16; // interrupts are off meanwhile
+    constexpr u64 at_once = 16; // the lock is held meanwhile
     Seen seen;
     for (FrameNumber frame = m_first; frame < m_end; frame += at_once) {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         FrameNumber const end = std::min(m_end, frame + at_once);
         if (FrameDefect const defect = validate_part(frame, end, seen); defect.found()) {
             return defect;
         }
     }
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     if (seen.managed != m_counts.frames || seen.free != m_counts.free_frames) {
         return {"other frames are counted than there are", address_of(m_first)};
     }

@@ -27,7 +27,7 @@ constexpr u32 runs_at_once = 8;
 Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
     note_allocation("frames", order <= max_order ? page_size * (u64{1} << order) : Bytes{});
     if (order == 0) [[likely]] {
-        sync::InterruptGuard const guard;
+        sync::NoPreemptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
         if (!magazine.empty() || refill(magazine)) [[likely]] {
             FrameNumber const frame = magazine.pop();
@@ -49,7 +49,7 @@ Result<void> BuddyFrames::free(PhysAddr address, unsigned order) {
         bool drains_all = false;
         bool keep = false;
         {
-            sync::InterruptGuard const guard;
+            sync::NoPreemptGuard const guard;
             Magazine& magazine = m_magazines.local(guard);
             keep = zone != nullptr && zone->is_cached_by(magazine.node()) &&
                    zone->change_state(frame, single, FrameState::cached());
@@ -134,7 +134,7 @@ Result<void> BuddyFrames::split(PhysAddr address, unsigned order) {
     for (FrameNumber frame = first; frame < first + pages; ++frame) {
         zone.set_state(frame, FrameState::allocated(0));
     }
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     m_magazines.local(guard).allocations.add(pages - 1); // one was counted
     return {};
 }
@@ -149,7 +149,7 @@ Result<PhysAddr> BuddyFrames::allocate_slowly(FrameRequest const& request) {
         drain();
         taken = take(request);
     }
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     Magazine& magazine = m_magazines.local(guard);
     (taken ? magazine.allocations : magazine.failures).add_one();
     return address_of(TRY(taken));
@@ -177,7 +177,7 @@ template<class Attempt>
 Result<FrameNumber> BuddyFrames::from_zones(std::optional<u32> only, Attempt&& attempt) {
     u32 home;
     {
-        sync::InterruptGuard const guard;
+        sync::NoPreemptGuard const guard;
         home = m_magazines.local(guard).node();
     }
     constexpr int passes = 3;
@@ -200,7 +200,7 @@ Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request) {
     unsigned const order = order_for(request.pages, request.alignment);
     FrameNumber const limit = frame_of(request.limit);
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
-        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
         FrameNumber const block = TRY(zone.take(order, limit));
         zone.put_range(block + request.pages, block + (u64{1} << order));
         zone.mark_allocated(block, block + request.pages);
@@ -218,7 +218,7 @@ BuddyFrames::find_run(BuddyZone& zone, BuddyZone::RunShape const& run, RunSearch
     std::optional<FrameNumber> lowest;
     BuddyZone::RunSearch state = BuddyZone::start_search(run);
     while (!BuddyZone::is_over(state)) {
-        sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
         auto const begin =
             zone.look_around_next(run, state, any ? BuddyZone::candidates_max : low_candidates);
         if (begin && (!lowest || begin.value() < *lowest)) {
@@ -238,7 +238,7 @@ Result<FrameNumber> BuddyFrames::take_run(FrameRequest const& request, RunSearch
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
         for (int attempt = 0; attempt < attempts; ++attempt) {
             FrameNumber const begin = TRY(find_run(zone, run, search));
-            sync::SpinLockGuard const guard(zone.lock(), sync::save_interrupts);
+            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
             if (zone.take_at(begin, begin + run.pages)) {
                 zone.mark_allocated(begin, begin + run.pages);
                 return begin;
@@ -254,7 +254,7 @@ Result<FrameNumber> BuddyFrames::take_there(FrameRequest const& request) {
     if (zone == nullptr || (request.node && zone->node() != *request.node)) {
         return Error::out_of_range;
     }
-    sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
     TRY(zone->take_at(begin, begin + request.pages));
     zone->mark_allocated(begin, begin + request.pages);
     return begin;
@@ -269,7 +269,7 @@ bool BuddyFrames::refill(Magazine& magazine) {
         BuddyZone::Run taken[runs_at_once];
         u32 runs = 0;
         {
-            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_are_off);
+            sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
             for (u32 count = 0; count < magazine.batch() && runs < runs_at_once; ++runs) {
                 taken[runs] = zone.take_singles(magazine.batch() - count, FrameState::cached());
                 if (taken[runs].count == 0) {
@@ -298,7 +298,7 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
     while (!rest.empty()) {
         BuddyZone* const zone = zone_of(rest.front());
         CHECK(zone != nullptr);
-        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_are_off);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         while (!rest.empty() && rest.front() >= zone->first() && rest.front() < zone->end()) {
             FrameNumber const frame = rest.front();
             CHECK(zone->state(frame) == FrameState::cached());
@@ -315,8 +315,8 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
 
 void BuddyFrames::drain() {
     bool is_empty = false;
-    while (!is_empty) { // interrupts may come between
-        sync::InterruptGuard const guard;
+    while (!is_empty) { // others may come between
+        sync::NoPreemptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
         drain_oldest(magazine, Magazine::drained_at_once);
         magazine.drain_done();
@@ -343,7 +343,7 @@ Result<void> BuddyFrames::free_slowly(FrameNumber frame, u64 pages) {
     }
     FrameMisuse misuse;
     {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         misuse = zone->check_allocated(frame, pages);
         if (misuse == FrameMisuse::none) {
             zone->unmark(frame, frame + pages);
@@ -353,7 +353,7 @@ Result<void> BuddyFrames::free_slowly(FrameNumber frame, u64 pages) {
     if (misuse != FrameMisuse::none) {
         return refuse(misuse);
     }
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     m_magazines.local(guard).frees.add_one();
     return {};
 }
@@ -372,7 +372,7 @@ FrameMisuse BuddyFrames::examine(PhysAddr address, u64 pages) const {
 FrameStatistics BuddyFrames::statistics() const {
     FrameStatistics total;
     for (BuddyZone const* const zone : m_zones) {
-        sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+        sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
         zone->add_statistics(total);
     }
     for (u32 cpu = 0; cpu < m_magazines.count(); ++cpu) {

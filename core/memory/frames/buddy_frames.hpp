@@ -1,10 +1,10 @@
 // The kernel's allocator of physical frames: buddy zones over the real memory map, and a magazine
 // of single frames for each processor before them.
 //
-// A single frame is taken from and given to the running processor's magazine with interrupts off
-// and no lock. Everything else takes the lock of one zone at a time. Memory of the processor's own
-// node comes first, the highest zone first; the first mebibyte last. Tables lie at the start of the
-// zone that they describe.
+// A single frame is taken from and given to the running processor's magazine without preemption
+// and without a lock; interrupts come, and their handlers take no frames. Everything else takes the
+// lock of one zone at a time. Memory of the processor's own node comes first, the highest zone
+// first; the first mebibyte last. Tables lie at the start of the zone that they describe.
 //
 // What is given back wrongly is refused with an error, counted by name and changes nothing: the
 // allocator cannot know which owner is wrong. What breaks an invariant of its own is a panic.

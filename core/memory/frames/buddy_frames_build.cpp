@@ -95,7 +95,7 @@ void BuddyFrames::Builder::add_zone(BuddyFrames& frames, ZonePlan const& plan) {
     auto const made = BuddyZone::create(storage, plan);
     CHECK(made.has_value()); // storage_for said how much it takes
     BuddyZone* const zone = made.value();
-    sync::SpinLockGuard const guard(zone->lock(), sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone->lock(), sync::interrupts_stay_on);
     ZonePlans::for_each_piece(m_free.items(), plan, [&](FrameNumber begin, FrameNumber end) {
         zone->lock().assert_held();
         zone->adopt(begin, end);

@@ -20,7 +20,7 @@ Result<BuddyZone*> BuddyZone::create(StorageCursor& storage, ZonePlan const& pla
     auto const place = TRY(storage.take_bytes(sizeof(BuddyZone), alignof(BuddyZone)));
     auto const states = TRY(storage.take<Atomic<u8>>(plan.end - plan.first));
     auto* const zone = new (place.data()) BuddyZone(plan, states);
-    sync::SpinLockGuard const guard(zone->m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(zone->m_lock, sync::interrupts_stay_on);
     for (unsigned order = 0; order < order_count; ++order) {
         u64 const blocks = zone->block_index(plan.end - 1, order) + 1;
         zone->m_free[order] = TRY(BitTree::create(storage, blocks));
@@ -280,7 +280,7 @@ std::string_view BuddyZone::block_defect(FrameNumber frame, FrameState seen) con
             return "a frame inside a block has a state of its own";
         }
     }
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     if (m_free[order].contains(block_index(frame, order)) != seen.is_free()) {
         return "bitmap and state of a block differ";
     }
@@ -316,7 +316,7 @@ FrameDefect BuddyZone::validate() const {
         frame += size;
     }
     u64 free_frames = 0;
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     for (unsigned order = 0; order < order_count; ++order) {
         bool const offered = (m_orders >> order & 1) != 0;
         if (free[order] != m_free[order].count() || offered != (free[order] != 0)) {

@@ -110,7 +110,8 @@ struct FrameDefect {
     bool found() const { return !problem.empty(); }
 };
 
-/// An allocator of frames. Any context but a fault inside it; safe on all processors at once.
+/// An allocator of frames. Contexts up to no_preempt, and no fault inside it; safe on all
+/// processors at once.
 template<class F>
 concept FrameAllocator = requires(
     F& frames, F const& seen, unsigned order, PhysAddr address, u64 pages, FrameRequest request) {

@@ -13,8 +13,8 @@
 
 namespace twofold::memory {
 
-/// Owned by one processor, with its interrupts off. Others may read the counts, and ask it to be
-/// emptied.
+/// Owned by one processor, in a scope without preemption. Others may read the counts, and ask it to
+/// be emptied.
 class Magazine {
 public:
     static constexpr u32 capacity_max = 64;
@@ -33,7 +33,7 @@ public:
     bool empty() const { return count() == 0; }
     /// How many frames it is filled up to with those of the zones.
     u32 batch() const { return m_capacity / 2; }
-    /// How many go back to the zones at once: so few that interrupts are not off for long.
+    /// How many go back to the zones at once: so few that the lock is not held for long.
     static constexpr u32 drained_at_once = 8;
 
     /// The frame that was pushed last, out of at least one. O(1).

@@ -13,8 +13,9 @@ AllocatorStatistics Heap<Backing, Environment>::statistics() const {
     usize const caches = m_caches.load(acquire);
     for (usize i = 0; i < caches; ++i) {
         Cache const& cache = cache_at(i);
-        found.cached += Bytes{cache.bytes()};
+        found.cached += Bytes{cache.bytes() + cache.quick.bytes()};
         found.requested_ever += Bytes{cache.requested()};
+        found.reserved_ever += Bytes{cache.medium_reserved()};
         for (u32 code = 1; code < heap::code_count; ++code) {
             found.reserved_ever += Bytes{cache.taken(code) * heap::code_bytes(code)};
         }
@@ -45,6 +46,16 @@ Result<void> Heap<Backing, Environment>::verify() {
     u64 covered = 0;
     u64 resting = 0;
     while ((at = m_space.first_taken(at)) != m_space.none) {
+        if (m_map.is_resting_medium(at)) {
+            u64 const length = m_map.medium_granules(at);
+            if (m_space.free_from(at, length)) {
+                return Error::corrupted;
+            }
+            resting += length << heap::granule_shift;
+            covered += length;
+            at += length;
+            continue;
+        }
         u32 code = m_map.live_code(at);
         if (code >= heap::code_count) {
             code = m_map.resting_code(at);
@@ -63,7 +74,7 @@ Result<void> Heap<Backing, Environment>::verify() {
     }
     u64 cached = m_depot_bytes.load(relaxed);
     for (usize i = 0; i < m_caches.load(relaxed); ++i) {
-        cached += cache_at(i).bytes();
+        cached += cache_at(i).bytes() + cache_at(i).quick.bytes();
     }
     bool const good = covered == m_space.used_granules() && resting == cached;
     return good ? Result<void>() : Result<void>(Error::corrupted);

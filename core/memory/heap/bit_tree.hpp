@@ -61,15 +61,18 @@ public:
     }
 
     /// Clears the bits [first, first + count), which are all set.
-    void clear(u64 first, u64 count) {
-        for_each_word(first, count, [this](u64 index, u64 mask) {
-            u64& target = m_levels[0][index];
+    [[gnu::always_inline]] void clear(u64 first, u64 count) {
+        u64 const shift = first % 64;
+        if (shift + count <= 64 && count != 0) [[likely]] {
+            u64 const mask = ~u64{0} >> (64 - count) << shift;
+            u64& target = m_levels[0][first / 64];
             CHECK((target & mask) == mask);
-            target &= ~mask;
-            if (target == 0) {
-                summarise_clear(index);
+            if (target != mask) [[likely]] {
+                target &= ~mask;
+                return;
             }
-        });
+        }
+        clear_all(first, count);
     }
 
     /// The lowest set bit at or after `from`; `none` if there is none.
@@ -119,20 +122,31 @@ public:
     }
 
 private:
+    [[gnu::noinline]] void clear_all(u64 first, u64 count) {
+        for_each_word(first, count, [this](u64 index, u64 mask) {
+            u64& target = m_levels[0][index];
+            CHECK((target & mask) == mask);
+            u64 const left = target & ~mask;
+            target = left;
+            if (left == 0) {
+                summarise_clear(index);
+            }
+        });
+    }
     template<class Visitor>
-    static void for_each_word(u64 first, u64 count, Visitor const& visit) {
+    [[gnu::always_inline]] static void for_each_word(u64 first, u64 count, Visitor const& visit) {
         CHECK(count > 0);
-        u64 const last = first + count - 1;
-        for (u64 index = first / 64; index <= last / 64; ++index) {
-            u64 mask = ~u64{0};
-            if (index == first / 64) {
-                mask &= ~u64{0} << (first % 64);
-            }
-            if (index == last / 64) {
-                mask &= ~u64{0} >> (63 - last % 64);
-            }
-            visit(index, mask);
+        if (u64 const shift = first % 64; shift + count <= 64) [[likely]] {
+            visit(first / 64, ~u64{0} >> (64 - count) << shift);
+            return;
         }
+        u64 const last = first + count - 1;
+        u64 mask = ~u64{0} << (first % 64);
+        for (u64 index = first / 64; index < last / 64; ++index) {
+            visit(index, mask);
+            mask = ~u64{0};
+        }
+        visit(last / 64, mask & ~u64{0} >> (63 - last % 64));
     }
 
     void summarise_set(u64 index) {

@@ -10,6 +10,10 @@
 // allocated). Caches are indexed by it, so that no free needs a check of its own. The bytes behind
 // a large block's first hold its length in seven bits each, so none of them looks like a live
 // block. Bytes are atomic, since blocks of several caches share a line.
+//
+// A medium block is entered as a large one. While it rests its second byte is `shelved` and the two
+// behind hold its length in six bits each and bit 6. Elsewhere a byte with that value says that the
+// byte behind is 0, unless both are the length of a live block.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -43,6 +47,11 @@ public:
     /// Whether a small block begins at `granule` that rests in a cache.
     bool is_resting(u64 granule) const { return resting_code(granule) - 1 < code_count - 1; }
 
+    /// As above, of `code`.
+    bool is_resting(u64 granule, u32 code) const {
+        return raw(granule) == ((kind_of(code) & ~live) | odd_bit(granule));
+    }
+
     void set_live(u64 granule, u32 code) { put(granule, kind_of(code) | odd_bit(granule)); }
     void set_resting(u64 granule, u32 code) {
         put(granule, (kind_of(code) & ~live) | odd_bit(granule));
@@ -70,11 +79,33 @@ public:
         u64 const window = granule / window_granules;
         for (u64 back = 1; back <= length_bytes && back <= window; ++back) {
             u32 const first = m_windows[window - back].load(relaxed);
-            if ((first & ~odd) == live) {
+            u64 const begin = (window - back) * window_granules + (first & odd) / odd;
+            if ((first & ~odd) == live || (back <= 3 && is_resting_medium(begin))) {
                 return true;
             }
         }
         return false;
+    }
+
+    /// Enters a medium block of `count` granules that rests in a cache.
+    void set_resting_medium(u64 granule, u64 count) {
+        u64 const window = granule / window_granules;
+        m_windows[window].store(static_cast<u8>(odd_bit(granule)), relaxed);
+        m_windows[window + 1].store(shelved, relaxed);
+        m_windows[window + 2].store(static_cast<u8>(length_mark | (count & 0x3f)), relaxed);
+        m_windows[window + 3].store(static_cast<u8>(length_mark | count >> 6), relaxed);
+    }
+    /// Whether a medium block rests at `granule`, if `granule` is not part of a length.
+    bool is_resting_medium(u64 granule) const {
+        u64 const window = granule / window_granules;
+        return raw(granule) == odd_bit(granule) && window + length_bytes < m_windows.size() &&
+               m_windows[window + 1].load(relaxed) == shelved && is_marked(window + 2) &&
+               is_marked(window + 3);
+    }
+    u64 medium_granules(u64 granule) const {
+        u64 const window = granule / window_granules;
+        return (m_windows[window + 2].load(relaxed) & 0x3fu) |
+               (m_windows[window + 3].load(relaxed) & 0x3fu) << 6;
     }
     void erase_large(u64 granule) {
         for (unsigned i = 0; i <= length_bytes; ++i) {
@@ -97,6 +128,12 @@ public:
     static constexpr unsigned length_bytes = 5;
 
 private:
+    static constexpr u8 shelved = 0x7f;
+    static constexpr u32 length_mark = 0x40;
+
+    bool is_marked(u64 window) const {
+        return (m_windows[window].load(relaxed) & (live | length_mark)) == length_mark;
+    }
     static u32 odd_bit(u64 granule) { return static_cast<u32>(granule & 1) * odd; }
     static u32 code_of(u32 bits) {
         return (bits & (live | odd)) != 0 ? no_block : (bits & 0x0f) | (bits >> 1 & 0x30);
@@ -110,6 +147,7 @@ private:
 };
 
 static_assert(small_granules_max / window_granules > BlockMap::length_bytes + 1);
+static_assert(medium_granules_max >> 6 < 0x40);
 static_assert(BlockMap::odd == 0x10); // bit 4 of an address and of a byte
 
 } // namespace twofold::memory::heap

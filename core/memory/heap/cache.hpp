@@ -1,7 +1,8 @@
 // The front end of one processor or thread: for each small length two magazines of blocks that rest
-// here. Blocks are taken from one and put on the other; when the first is empty they change places.
-// So an allocation never waits for what the free before it stored, and a processor runs both at
-// once. Only the owner touches a cache; others read the counts.
+// here, and quick lists of medium ones. Blocks are taken from one and put on the other; when the
+// first is empty they change places. So an allocation never waits for what the free before it
+// stored, and a processor runs both at once. Only the owner touches a cache; others read the
+// counts.
 //
 // Everything that a fast path reads lies here, so that it needs one pointer.
 //
@@ -14,6 +15,7 @@
 #include "core/memory/heap/block_map.hpp"
 #include "core/memory/heap/geometry.hpp"
 #include "core/memory/heap/magazine.hpp"
+#include "core/memory/heap/quick_lists.hpp"
 
 #include <algorithm>
 #include <array>
@@ -90,6 +92,13 @@ public:
     u32 count(u32 code) const { return out_count(code) + in_count(code); }
     /// How many blocks of this code were ever taken.
     u64 taken(u32 code) const { return m_loaded[code].load(relaxed) - out_count(code); }
+    /// A medium block was taken.
+    void note_medium(u64 requested_bytes, u64 reserved_bytes) {
+        m_requested.store(m_requested.load(relaxed) + requested_bytes, relaxed);
+        m_medium_reserved.store(m_medium_reserved.load(relaxed) + reserved_bytes, relaxed);
+    }
+    /// Bytes of the medium blocks that were ever taken.
+    u64 medium_reserved() const { return m_medium_reserved.load(relaxed); }
     /// Bytes for which blocks were taken, ever. O(codes).
     u64 requested() const {
         u64 total = m_requested.load(relaxed);
@@ -98,7 +107,7 @@ public:
         }
         return total;
     }
-    /// Bytes at rest. O(codes).
+    /// Bytes at rest in magazines. O(codes).
     u64 bytes() const {
         u64 total = 0;
         for (u32 code = 1; code < code_count; ++code) {
@@ -175,8 +184,12 @@ private:
     std::array<In, BlockMap::kinds> m_in; ///< by kind; zero, so full, for what is none
     std::array<Atomic<u64>, code_count> m_loaded; ///< blocks that ever came to be taken from
     Atomic<u64> m_requested;
+    Atomic<u64> m_medium_reserved;
     Atomic<bool> m_attached;
     u32 m_hand;
+
+public:
+    QuickLists quick; ///< medium blocks that rest here
 };
 
 } // namespace twofold::memory::heap

@@ -18,6 +18,9 @@ inline constexpr u64 page_windows = page_granules / window_granules;
 /// Blocks up to here are small: they pass through the caches.
 inline constexpr u64 small_granules_max = 64;
 inline constexpr u64 small_bytes_max = small_granules_max * granule_bytes;
+/// Blocks up to here are medium: they rest in quick lists.
+inline constexpr u64 medium_granules_max = 2048;
+inline constexpr u64 medium_bytes_max = medium_granules_max * granule_bytes;
 /// The code of a small block is its number of granules less one, so 1 to 63; 0 says "large".
 inline constexpr u32 code_count = 64;
 /// Granule numbers fit in 32 bits, and one is left for "none".

@@ -5,6 +5,8 @@
 //     allocate    the caller's stack of that length  ->  a batch of holes from the space
 //     free        the caller's stack of that length  ->  its older half back to the space
 //
+// From 1 KiB on, quick lists take the place of stacks, and from 32 KiB on nothing does.
+//
 // A block belongs to nobody: whoever frees it keeps it in the own cache, so a block that was
 // allocated elsewhere costs no more than any other. Every free is checked against the block map:
 // double frees, interior, misaligned and foreign pointers are errors in every build.
@@ -14,4 +16,6 @@
 
 #include "core/memory/heap/audit.hpp"
 #include "core/memory/heap/heap_object.hpp"
+#include "core/memory/heap/medium_paths.hpp"
+#include "core/memory/heap/resize_paths.hpp"
 #include "core/memory/heap/slow_paths.hpp"

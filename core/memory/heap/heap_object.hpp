@@ -9,6 +9,7 @@
 #include "core/memory/heap/depot.hpp"
 #include "core/memory/heap/environment.hpp"
 #include "core/memory/heap/space.hpp"
+#include "core/memory/heap/space_pages.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -154,11 +155,19 @@ private:
     static constexpr u64 budget_least = u64{64} << 10;
     static constexpr u64 budget_most = u64{8} << 20;
     static constexpr u64 budget_share = 8;
+    static constexpr u64 quick_most = u64{64} << 10;
+
+    /// Budgets follow what is in use by steps of 64 KiB.
+    static constexpr unsigned publish_shift = 16;
 
     /// How many magazines the depot keeps of each length, and what of the memory in use.
     static constexpr u32 depot_slots = 16;
     static constexpr u64 depot_share = 32;
-    static constexpr u64 depot_least = u64{256} << 10;
+    static constexpr u64 depot_least = u64{64} << 10;
+    /// What may rest on one stack when more memory is needed.
+    static constexpr u64 gather_least = u64{3} << 10;
+    /// How many blocks go back in one piece then.
+    static constexpr u32 gather_batch = 8;
     /// Two for each length in each cache, and those in the depot.
     static constexpr u64 magazines_max = u64{heap::code_count} * (2 * caches_max + depot_slots);
 
@@ -190,14 +199,43 @@ private:
         Error error;
     };
     [[gnu::noinline]] Outcome allocate_slowly(u64 size) {
-        typename Environment::Scope const scope(m_environment);
-        Result<std::byte*> const block = allocate_by_refill(size);
-        return block ? Outcome{block.value(), {}} : Outcome{nullptr, block.error()};
+        Outcome outcome{};
+        {
+            typename Environment::Scope const scope(m_environment);
+            Result<std::byte*> const block = allocate_by_refill(size);
+            outcome = block ? Outcome{block.value(), {}} : Outcome{nullptr, block.error()};
+        }
+        gather_if_due();
+        return outcome;
     }
     Result<std::byte*> allocate_by_refill(u64 size);
     [[gnu::noinline]] Result<std::byte*> allocate_aligned(Bytes size, Bytes alignment);
     Result<std::byte*> allocate_from_space(u64 size, u64 alignment);
-    Result<std::byte*> take_from_space(u64 size, u64 alignment, bool& grew);
+    Result<std::byte*> take_from_space(u64 size, u64 alignment);
+    /// With the lock held: whether more pages are committed than after `commits` of them.
+    void note_growth(u64 commits) {
+        if (m_space.commits() != commits) {
+            m_gather_due.store(true, relaxed);
+        }
+    }
+    Result<std::byte*> allocate_medium(u64 size);
+    u32 take_several(Cache& cache, u32 length, u32 wanted);
+    bool shelve(u64 granule, u64 length);
+    void spill_quick(Cache& cache, u32 list);
+    void empty_quick(Cache& cache);
+    void give_depot_magazine_back(u32 magazine, u64 bytes);
+    /// Whoever finds that more rests than shall leaves it to `gather`, which works in short pieces.
+    void gather_if_due() {
+        if (m_gather_due.load(relaxed)) [[unlikely]] {
+            m_gather_due.store(false, relaxed);
+            gather();
+        }
+    }
+    void gather();
+    bool gather_from_cache(u32 code);
+    Result<void> free_past_the_cache(std::byte* block);
+    /// How much may rest in the quick lists of one cache.
+    u64 quick_budget() const { return std::min(m_budget.load(relaxed) / 4, quick_most); }
     [[gnu::noinline]] Result<void> free_slowly(std::byte* block);
     Result<void> free_to_space(u64 granule);
     Error misuse(u64 granule);
@@ -231,7 +269,12 @@ private:
                 cache_at(i).set_extent(m_space.top());
             }
         }
-        u64 const used = m_space.used_granules() << heap::granule_shift;
+        u64 const steps = m_space.used_granules() << heap::granule_shift >> publish_shift;
+        if (steps == m_published) {
+            return;
+        }
+        m_published = steps;
+        u64 const used = steps << publish_shift;
         u64 const share = used / budget_share / (m_attached == 0 ? 1 : m_attached);
         m_budget.store(std::clamp(share, budget_least, budget_most), relaxed);
         m_depot_budget.store(std::clamp(used / depot_share, depot_least, budget_most), relaxed);
@@ -259,7 +302,9 @@ private:
     u64 m_magazines = 0;      ///< how many were made, so are committed
     u64 m_spares = 0;         ///< how many of them nobody owns
     u32 m_spare = 0;          ///< a magazine that nobody owns; its header names the next
+    Atomic<bool> m_gather_due{};
     usize m_attached = 0;
+    u64 m_published = ~u64{0};  ///< how much was in use when the budgets were last published
     u64 m_direct_requested = 0; ///< bytes asked for past the caches, ever
     u64 m_direct_reserved = 0;
 };

@@ -21,7 +21,8 @@ namespace twofold::memory::heap {
 struct PageEntry {
     u32 key;           ///< granules of the longest hole that begins here, or 0: in no bin
     u32 next;          ///< page number + 1 of the next page in the bin, or 0
-    u32 previous : 30; ///< likewise
+    u32 previous : 29; ///< likewise
+    u32 stale : 1;     ///< runs were given back of which the index does not know yet
     u32 committed : 1; ///< accessible
     u32 idle : 1;      ///< committed, and no block lies on it
 };

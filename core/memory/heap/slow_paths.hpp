@@ -4,7 +4,6 @@
 
 #include "core/memory/heap/heap_object.hpp"
 
-#include <cstring>
 #include <utility>
 
 namespace twofold::memory {
@@ -30,6 +29,7 @@ heap::Cache* Heap<Backing, Environment>::attach() {
         --m_attached; // given up without the lock, so still counted
     }
     ++m_attached;
+    m_published = ~u64{0};
     Cache& cache = cache_at(index);
     cache.attach({base(), m_blocks, m_map.windows()}, m_extent.load(relaxed));
     m_environment.set_slot(&cache);
@@ -91,7 +91,8 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_by_refill(u64 size) {
         return Error::invalid_argument;
     }
     if (size > heap::small_bytes_max) {
-        return allocate_from_space(size, 1);
+        return size <= heap::medium_bytes_max ? allocate_medium(size)
+                                              : allocate_from_space(size, 1);
     }
     u32 const code = static_cast<u32>(heap::granules_for(size) - 1);
     Cache* cache = current();
@@ -123,35 +124,33 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_by_refill(u64 size) {
 
 template<HeapBacking Backing, HeapEnvironment Environment>
 Result<std::byte*> Heap<Backing, Environment>::allocate_aligned(Bytes size, Bytes alignment) {
-    typename Environment::Scope const scope(m_environment);
     if (size.value == 0 || !is_power_of_two(alignment.value)) {
         return Error::invalid_argument;
     }
-    return allocate_from_space(size.value, alignment.value >> heap::granule_shift);
+    Result<std::byte*> const block = [&] {
+        typename Environment::Scope const scope(m_environment);
+        return allocate_from_space(size.value, alignment.value >> heap::granule_shift);
+    }();
+    gather_if_due();
+    return block;
 }
 
 /// Past the caches; `alignment` in granules.
 template<HeapBacking Backing, HeapEnvironment Environment>
 Result<std::byte*> Heap<Backing, Environment>::allocate_from_space(u64 size, u64 alignment) {
-    bool grew = false;
-    Result<std::byte*> block = take_from_space(size, alignment, grew);
-    if (!block) { // what rests may be what is missing
-        if (Cache* const cache = current()) {
-            empty(*cache);
-        }
-        empty_depot();
-        return take_from_space(size, alignment, grew);
+    Result<std::byte*> const block = take_from_space(size, alignment);
+    if (block) {
+        return block;
     }
-    if (grew) {
-        empty_depot();
+    if (Cache* const cache = current()) { // what rests may be what is missing
+        empty(*cache);
     }
-    return block;
+    empty_depot();
+    return take_from_space(size, alignment);
 }
 
-/// `grew` says whether the space had to commit pages.
 template<HeapBacking Backing, HeapEnvironment Environment>
-Result<std::byte*>
-Heap<Backing, Environment>::take_from_space(u64 size, u64 alignment, bool& grew) {
+Result<std::byte*> Heap<Backing, Environment>::take_from_space(u64 size, u64 alignment) {
     u64 const count = heap::granules_for(size);
     Locked const locked(*this);
     u64 const before = m_space.commits();
@@ -163,7 +162,7 @@ Heap<Backing, Environment>::take_from_space(u64 size, u64 alignment, bool& grew)
     }
     m_direct_requested += size;
     m_direct_reserved += count << heap::granule_shift;
-    grew = m_space.commits() != before;
+    note_growth(before);
     return block_at(granule);
 }
 
@@ -195,7 +194,6 @@ bool Heap<Backing, Environment>::fill(Cache& cache, u32 code) {
     }
     std::span<u32> const slots = heap::items_at(base(), magazine, 0, batch_of(code));
     usize got = 0;
-    bool grew = false;
     {
         Locked const locked(*this);
         u64 const before = m_space.commits();
@@ -204,7 +202,7 @@ bool Heap<Backing, Environment>::fill(Cache& cache, u32 code) {
             return false;
         }
         got = taken.value();
-        grew = m_space.commits() != before;
+        note_growth(before);
     }
     std::span<u32> const filled = slots.first(got);
     for (u32 const granule : filled) {
@@ -212,9 +210,6 @@ bool Heap<Backing, Environment>::fill(Cache& cache, u32 code) {
     }
     std::ranges::reverse(filled); // the lowest address goes first
     cache.set_out(code, magazine, static_cast<u32>(got));
-    if (grew) { // what rests in the depot is of other lengths: it shall serve before more grows
-        empty_depot();
-    }
     return true;
 }
 
@@ -226,7 +221,7 @@ bool Heap<Backing, Environment>::deposit(Cache& cache, u32 code) {
     u64 const budget = m_depot_budget.load(relaxed);
     if (held + bytes > budget) {
         if (held > 2 * budget) { // less is in use than when it was filled
-            empty_depot();
+            m_gather_due.store(true, relaxed);
         }
         return false;
     }
@@ -258,15 +253,21 @@ bool Heap<Backing, Environment>::withdraw(Cache& cache, u32 code) {
 /// Gives what rests in the depot back to the space.
 template<HeapBacking Backing, HeapEnvironment Environment>
 void Heap<Backing, Environment>::empty_depot() {
-    for (u32 code = 1; code < heap::code_count; ++code) {
+    for (u32 code = 1; code < heap::code_count && m_depot_bytes.load(relaxed) != 0; ++code) {
         while (u32 const magazine = m_depot.take(code, 0)) {
             u32 const items = heap::item_at(base(), magazine);
-            m_depot_bytes.fetch_sub(items * heap::code_bytes(code), relaxed);
             spill(code, heap::items_at(base(), magazine, 0, items));
-            Locked const locked(*this);
-            give_magazine_back(magazine);
+            give_depot_magazine_back(magazine, items * heap::code_bytes(code));
         }
     }
+}
+
+/// The magazine came from the depot, and the blocks that it held are back in the space.
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::give_depot_magazine_back(u32 magazine, u64 bytes) {
+    m_depot_bytes.fetch_sub(bytes, relaxed);
+    Locked const locked(*this);
+    give_magazine_back(magazine);
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
@@ -275,6 +276,47 @@ void Heap<Backing, Environment>::empty(Cache& cache) {
         spill_oldest(cache, code, cache.in_count(code));
         spill_out(cache, code);
     }
+    empty_quick(cache);
+}
+
+/// After growth: what rests in the depot, in quick lists and on long stacks is of other lengths and
+/// shall serve before more grows. Outside every scope, so that each piece has its own.
+template<HeapBacking Backing, HeapEnvironment Environment>
+void Heap<Backing, Environment>::gather() {
+    for (u32 code = 1; code < heap::code_count && m_depot_bytes.load(relaxed) != 0; ++code) {
+        while (u32 const magazine = m_depot.take(code, 0)) { // no other has it now
+            u32 const items = heap::item_at(base(), magazine);
+            for (u32 at = 0; at < items; at += gather_batch) {
+                u32 const count = std::min(gather_batch, items - at);
+                typename Environment::Scope const scope(m_environment);
+                spill(code, heap::items_at(base(), magazine, at, count));
+            }
+            typename Environment::Scope const scope(m_environment);
+            give_depot_magazine_back(magazine, items * heap::code_bytes(code));
+        }
+    }
+    for (u32 list = 0; list < heap::QuickLists::list_count; ++list) {
+        typename Environment::Scope const scope(m_environment);
+        if (Cache* const cache = current()) {
+            spill_quick(*cache, list);
+        }
+    }
+    for (u32 code = 1; code < heap::code_count; ++code) {
+        while (gather_from_cache(code)) {
+        }
+    }
+}
+
+/// Gives the oldest blocks of a long stack back to the space; false if it is short.
+template<HeapBacking Backing, HeapEnvironment Environment>
+bool Heap<Backing, Environment>::gather_from_cache(u32 code) {
+    typename Environment::Scope const scope(m_environment);
+    Cache* const cache = current(); // perhaps another processor's than before
+    if (cache == nullptr || cache->in_count(code) * heap::code_bytes(code) <= gather_least) {
+        return false;
+    }
+    spill_oldest(*cache, code, std::min(gather_batch, cache->in_count(code)));
+    return true;
 }
 
 /// Gives blocks that rested in a cache back to the space.
@@ -283,20 +325,12 @@ void Heap<Backing, Environment>::spill(u32 code, std::span<u32 const> blocks) {
     if (blocks.empty()) {
         return;
     }
-    u64 const length = heap::code_granules(code);
     Locked const locked(*this);
-    heap::Run run{blocks[0], 0}; // what was allocated in a row often comes back in a row
     for (u32 const granule : blocks) {
-        CHECK(m_map.resting_code(granule) == code); // else it was handed out twice
+        CHECK(m_map.is_resting(granule, code)); // else it was handed out twice
         m_map.erase(granule);
-        if (granule == run.first + run.count) {
-            run.count += length;
-        } else {
-            m_space.give(run);
-            run = {granule, length};
-        }
     }
-    m_space.give(run);
+    m_space.give_many(heap::code_granules(code), blocks);
 }
 
 template<HeapBacking Backing, HeapEnvironment Environment>
@@ -370,6 +404,13 @@ u64 Heap<Backing, Environment>::reduce(Cache& cache, u32 victim) {
 
 template<HeapBacking Backing, HeapEnvironment Environment>
 Result<void> Heap<Backing, Environment>::free_slowly(std::byte* block) {
+    Result<void> const done = free_past_the_cache(block);
+    gather_if_due();
+    return done;
+}
+
+template<HeapBacking Backing, HeapEnvironment Environment>
+Result<void> Heap<Backing, Environment>::free_past_the_cache(std::byte* block) {
     typename Environment::Scope const scope(m_environment);
     u64 const granule = granule_of(block);
     if (granule >= m_extent.load(relaxed)) {
@@ -383,7 +424,8 @@ Result<void> Heap<Backing, Environment>::free_slowly(std::byte* block) {
         return misuse(granule);
     }
     if (code == heap::BlockMap::large) {
-        return free_to_space(granule);
+        bool const rests = shelve(granule, m_map.large_granules(granule));
+        return rests ? Result<void>() : free_to_space(granule);
     }
     Cache* cache = current();
     if (cache == nullptr) {
@@ -423,58 +465,10 @@ Result<void> Heap<Backing, Environment>::free_to_space(u64 granule) {
 template<HeapBacking Backing, HeapEnvironment Environment>
 Error Heap<Backing, Environment>::misuse(u64 granule) {
     Locked const locked(*this);
-    bool const resting = m_map.is_resting(granule) && !m_map.is_length(granule);
+    bool const rests = m_map.is_resting(granule) || m_map.is_resting_medium(granule);
+    bool const resting = rests && !m_map.is_length(granule);
     bool const interior = m_space.is_taken(granule) && !resting;
     return interior ? Error::invalid_argument : Error::invalid_state;
-}
-
-template<HeapBacking Backing, HeapEnvironment Environment>
-Result<Bytes> Heap<Backing, Environment>::usable_size(std::byte* block) {
-    typename Environment::Scope const scope(m_environment);
-    u64 const granule = granule_of(block);
-    if (granule >= m_extent.load(relaxed)) {
-        return contains(block) ? Error::invalid_argument : Error::out_of_range;
-    }
-    u32 const code = m_map.live_code(granule);
-    if (code >= heap::code_count) {
-        return misuse(granule);
-    }
-    return Bytes{block_granules(granule, code) << heap::granule_shift};
-}
-
-template<HeapBacking Backing, HeapEnvironment Environment>
-Result<std::byte*>
-Heap<Backing, Environment>::resize(std::byte* block, Bytes size, Bytes alignment) {
-    if (size.value == 0 || !is_power_of_two(alignment.value)) {
-        return Error::invalid_argument;
-    }
-    Bytes const usable = TRY(usable_size(block));
-    u64 const have = usable.value >> heap::granule_shift;
-    u64 const want = heap::granules_for(size.value);
-    if (is_aligned(heap::address_of(block), alignment.value)) {
-        if (want == have) {
-            return block;
-        }
-        if (have > heap::small_granules_max && want > heap::small_granules_max) {
-            typename Environment::Scope const scope(m_environment);
-            Locked const locked(*this);
-            u64 const granule = granule_of(block);
-            if (want < have) {
-                m_map.set_large(granule, want);
-                m_space.give({granule + want, have - want});
-                return block;
-            }
-            if (want <= m_layout.granules && m_space.take_at(granule + have, want - have)) {
-                m_map.set_large(granule, want);
-                return block;
-            }
-        }
-    }
-    std::byte* const moved = TRY(allocate(size, alignment));
-    std::memcpy(moved, block, std::min(size, usable).value);
-    Result<void> const freed = free(block);
-    CHECK(freed.has_value());
-    return moved;
 }
 
 } // namespace twofold::memory

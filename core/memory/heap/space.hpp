@@ -54,9 +54,10 @@ public:
                 page = find(length);
                 CHECK(page != none);
             }
-            Run const hole = tightest(page, length);
+            Fit const fit = tightest(page, length);
+            Run const hole = fit.hole;
             u64 const count = std::min<u64>(starts.size() - got, hole.count / length);
-            if (!occupy(hole, {hole.first, count * length})) {
+            if (!occupy(fit, {hole.first, count * length})) {
                 break;
             }
             for (u64 i = 0; i < count; ++i) {
@@ -85,10 +86,13 @@ public:
             page = find(room);
             CHECK(page != none);
         }
-        Run const hole = tightest(page, room);
-        u64 const phase = blocks_phase(alignment);
-        u64 const first = align_up(hole.first + phase, alignment) - phase;
-        if (Result<void> const done = occupy(hole, {first, length}); !done) {
+        Fit const fit = tightest(page, room);
+        u64 first = fit.hole.first;
+        if (alignment != 1) {
+            u64 const phase = blocks_phase(alignment);
+            first = align_up(first + phase, alignment) - phase;
+        }
+        if (Result<void> const done = occupy(fit, {first, length}); !done) {
             trim(0); // a part of the pages may be there already
             recede();
             return done.error();
@@ -102,32 +106,56 @@ public:
         if (end - first < count) {
             return Error::out_of_memory;
         }
-        u64 const before = m_taken.previous_set(first);
-        u64 const start = before == none ? 0 : before + 1;
-        return occupy({start, end - start}, {first, count});
+        flush_stale();
+        u64 const start = hole_start(first);
+        return occupy(fit_of({start, end - start}), {first, count});
     }
 
     /// Gives back a run that was taken, or a part of one.
     void give(Run run) {
         m_peak = std::max(m_peak, m_used);
-        m_taken.clear(run.first, run.count);
         m_used -= run.count;
         m_traffic += run.count;
-        u64 const before = m_taken.previous_set(run.first);
-        u64 const start = before == none ? 0 : before + 1;
+        m_taken.clear(run.first, run.count);
         u64 const end = run.first + run.count;
-        u64 const hole_end = next_taken(end);
-        note_hole({start, hole_end - start});
-        if (hole_end != end && page_of(end) != page_of(start)) {
-            touch(page_of(end)); // a hole that began here now begins at `start`
+        Run const hole = hole_around(run);
+        raise(page_of(hole.first), hole.count);
+        u64 const hole_end = hole.first + hole.count;
+        if (hole_end != end && page_of(end) != page_of(hole.first)) {
+            lower(page_of(end), {end, hole_end - end}); // began here, now begins before
         }
-        note_idle(page_of(run.first), page_of(end - 1));
+        u64 const first = std::max(page_of(run.first), page_of(hole.first + page_granules - 1));
+        u64 const last = std::min(page_of(end - 1) + 1, page_of(hole_end));
+        for (u64 page = first; page < last; ++page) {
+            note_idle(page);
+        }
+    }
+
+    /// Gives back runs of `length` granules each. What the index says of their pages is brought up
+    /// to date once for all of them, before the next request or with `settle`.
+    void give_many(u64 length, std::span<u32 const> starts) {
+        m_peak = std::max(m_peak, m_used);
+        m_used -= length * starts.size();
+        m_traffic += length * starts.size();
+        for (usize i = 0; i < starts.size();) {
+            Run run{starts[i], length}; // what was taken in a row often comes back in a row
+            while (++i < starts.size() && starts[i] == run.first + run.count) {
+                run.count += length;
+            }
+            m_taken.clear(run.first, run.count);
+            u64 const last = page_of(run.first + run.count - 1);
+            for (u64 page = page_of(run.first); page <= last; ++page) {
+                if (m_holes[page].stale == 0) {
+                    note_stale(page);
+                }
+            }
+        }
     }
 
     /// Brings the index up to date and gives idle pages back beyond what the demand of late asks
     /// for. Before the lock is released, after any of the above.
     void settle() {
-        flush_pending();
+        flush_stale();
         u64 const keep = std::max(idle_floor, m_used / page_granules / idle_share);
         if (m_idle_pages > 2 * keep && m_committed_pages > retained_pages()) {
             trim(keep);
@@ -176,6 +204,13 @@ private:
     static constexpr u64 idle_share = 128;
     static constexpr u64 growth_granules = 16 * page_granules;
     static constexpr u64 ahead_pages = 8;
+    static constexpr u32 stale_max = 16;
+
+    /// A hole, and the longest of the others that begin in its page.
+    struct Fit {
+        Run hole;
+        u64 other;
+    };
 
     template<class T>
     std::span<T> table(std::byte* base, usize index) const {
@@ -203,32 +238,63 @@ private:
 
     Result<void> grow(u64 wanted, u64 least);
     Result<void> commit_tables(u64 end);
-    Result<void> occupy(Run hole, Run run);
+    Result<void> occupy(Fit const& fit, Run run);
     Result<void> make_accessible(u64 first, u64 last);
     Result<void> commit_pages(u64 first, u64 last);
-    void note_idle(u64 first, u64 last);
-    /// The longest hole of `page` may have changed. Put off, since the next change is often there.
-    void touch(u64 page) {
-        if (page != m_pending) {
-            flush_pending();
-            m_pending = page;
+    void refresh(u64 page);
+
+    void note_stale(u64 page) {
+        if (m_stale_count == stale_max) {
+            flush_stale();
+        }
+        m_holes[page].stale = 1;
+        m_stale[m_stale_count++] = static_cast<u32>(page);
+    }
+    void note_idle(u64 page) {
+        CHECK(m_holes[page].committed != 0);
+        if (m_holes[page].idle == 0) {
+            m_holes[page].idle = 1;
+            m_idle.set(page, 1);
+            ++m_idle_pages;
         }
     }
-    /// A hole grew or came to be: it is the longest of its page or changes nothing there.
-    void note_hole(Run hole) {
-        u64 const page = page_of(hole.first);
-        if (page != m_pending && hole.count > m_holes[page].key) {
-            m_holes.set_key(page, hole.count);
+    /// Where the hole begins that reaches `granule` from below; `granule` if none does.
+    u64 hole_start(u64 granule) const {
+        if (granule == 0 || m_taken.test(granule - 1)) {
+            return granule;
+        }
+        u64 const before = m_taken.previous_set(granule);
+        return before == none ? 0 : before + 1;
+    }
+    /// The hole of which the free run `run` is a part.
+    Run hole_around(Run run) const {
+        u64 const start = hole_start(run.first);
+        return {start, next_taken(run.first + run.count) - start};
+    }
+    /// A hole of `count` granules begins in `page`: it is the longest there or changes nothing.
+    void raise(u64 page, u64 count) {
+        if (count > m_holes[page].key) {
+            m_holes.set_key(page, count);
         }
     }
-    void flush_pending() {
-        if (m_pending != none) {
-            rekey(m_pending);
-            m_pending = none;
+    /// What begins in `page` no longer does: `hole`, before which nothing is taken in the page.
+    void lower(u64 page, Run hole) {
+        if (m_holes[page].key > hole.count) {
+            return; // another is longer
+        }
+        if (page_of(hole.first + hole.count) > page) {
+            m_holes.set_key(page, 0);
+        } else {
+            rekey(page);
+        }
+    }
+    void flush_stale() {
+        while (m_stale_count != 0) {
+            refresh(m_stale[--m_stale_count]);
         }
     }
     u64 find(u64 length) {
-        flush_pending();
+        flush_stale();
         return m_holes.find(length);
     }
     void rekey(u64 page) { m_holes.set_key(page, longest(page)); }
@@ -243,16 +309,34 @@ private:
         });
         return length;
     }
-    Run tightest(u64 page, u64 length) const {
-        Run best{0, none};
-        for_each_hole(page, [&best, length](Run hole) {
-            if (hole.count >= length && hole.count < best.count) {
-                best = hole;
+    /// The shortest hole of `page` that has `length` granules.
+    Fit tightest(u64 page, u64 length) const {
+        u64 const key = m_holes[page].key;
+        Fit fit{{0, none}, 0};
+        for_each_hole(page, [&fit, length, key](Run hole) {
+            u64 other = hole.count;
+            if (hole.count >= length && hole.count < fit.hole.count) {
+                other = fit.hole.count == none ? 0 : fit.hole.count;
+                fit.hole = hole;
             }
-            return best.count != length;
+            fit.other = std::max(fit.other, other);
+            return fit.hole.count != length || key == length;
         });
-        CHECK(best.count != none);
-        return best;
+        CHECK(fit.hole.count != none);
+        fit.other = fit.hole.count < key ? key : fit.other;
+        return fit;
+    }
+    Fit fit_of(Run hole) const {
+        u64 const page = page_of(hole.first);
+        Fit fit{hole, m_holes[page].key};
+        if (hole.count == fit.other) {
+            fit.other = 0;
+            for_each_hole(page, [&fit](Run one) {
+                fit.other = std::max(fit.other, one.first == fit.hole.first ? 0 : one.count);
+                return true;
+            });
+        }
+        return fit;
     }
     bool page_is_free(u64 page) const {
         u64 const word = page * (page_granules / 64);
@@ -272,7 +356,8 @@ private:
     u64 m_idle_pages = 0;
     u64 m_commits = 0;
     u64 m_table_bytes = 0;
-    u64 m_pending = none;  ///< a page whose key is out of date
+    std::array<u32, stale_max> m_stale{}; ///< pages of which the index does not know everything
+    u32 m_stale_count = 0;
     u64 m_peak = 0;        ///< most granules in use in this window
     u64 m_peak_before = 0; ///< and in the one before
     u64 m_traffic = 0;     ///< granules given back in this window
@@ -306,69 +391,10 @@ void Space<Backing>::for_each_hole(u64 page, Visitor const& visit) const {
     }
 }
 
-/// Grows the block space so that the last hole has `least` granules at least, `wanted` if there is
-/// room. Errors: out_of_memory.
+/// Marks `run`, a part of the hole of `fit`, as taken. Errors: out_of_memory, if a page cannot be
+/// committed.
 template<HeapBacking Backing>
-Result<void> Space<Backing>::grow(u64 wanted, u64 least) {
-    u64 const before = m_top == 0 ? none : m_taken.previous_set(m_top);
-    u64 const start = before == none ? 0 : before + 1;
-    u64 const room = m_layout.granules - start;
-    if (least > room) {
-        return Error::out_of_memory;
-    }
-    u64 const length = std::min(std::max(wanted, growth_granules), room);
-    u64 const end = std::max(align_up(start + length, page_granules), m_top);
-    TRY(commit_tables(end));
-    m_top = end;
-    rekey(page_of(start));
-    return {};
-}
-
-template<HeapBacking Backing>
-void Space<Backing>::recede() {
-    flush_pending();
-    u64 const before = m_top == 0 ? none : m_taken.previous_set(m_top);
-    u64 const start = before == none ? 0 : before + 1; // of the hole that ends at the top
-    u64 pages = page_of(m_top);
-    while (pages > page_of(align_up(start, page_granules)) && m_holes[pages - 1].committed == 0) {
-        --pages;
-    }
-    u64 const top = pages * page_granules;
-    if (top != m_top) {
-        m_holes.set_key(page_of(start), 0);
-        m_top = top;
-        if (start < top) {
-            rekey(page_of(start));
-        }
-    }
-    for (usize i = 0; i < m_layout.table_count; ++i) {
-        u64 const want = m_top == 0 ? 0 : m_layout.tables[i].bytes_for(m_top);
-        u64 const have = m_table_committed[i];
-        if (want < have) {
-            m_backing.decommit({m_layout.tables[i].offset + want}, {have - want});
-            m_table_bytes -= have - want;
-            m_table_committed[i] = want;
-        }
-    }
-}
-
-template<HeapBacking Backing>
-Result<void> Space<Backing>::commit_tables(u64 end) {
-    for (usize i = 0; i < m_layout.table_count; ++i) {
-        u64 const want = m_layout.tables[i].bytes_for(end);
-        u64 const have = m_table_committed[i];
-        if (want > have) {
-            TRY(m_backing.commit({m_layout.tables[i].offset + have}, {want - have}));
-            m_table_bytes += want - have;
-            m_table_committed[i] = want;
-        }
-    }
-    return {};
-}
-
-/// Marks `run`, a part of `hole`, as taken. Errors: out_of_memory, if a page cannot be committed.
-template<HeapBacking Backing>
-Result<void> Space<Backing>::occupy(Run hole, Run run) {
+Result<void> Space<Backing>::occupy(Fit const& fit, Run run) {
     u64 const end = run.first + run.count;
     u64 const last = page_of(end - 1);
     Result<void> accessible = make_accessible(page_of(run.first), last);
@@ -386,85 +412,35 @@ Result<void> Space<Backing>::occupy(Run hole, Run run) {
     }
     m_taken.set(run.first, run.count);
     m_used += run.count;
-    touch(page_of(hole.first));
-    if (end < hole.first + hole.count) {
-        touch(page_of(end)); // what is left of the hole begins here
+    u64 const page = page_of(fit.hole.first);
+    u64 const right = fit.hole.first + fit.hole.count - end; // is left of the hole
+    u64 key = std::max(fit.other, run.first - fit.hole.first);
+    if (right != 0 && page_of(end) == page) {
+        key = std::max(key, right);
+    } else if (right != 0) {
+        raise(page_of(end), right);
     }
+    m_holes.set_key(page, key);
     return {};
 }
 
-/// Commits what is not committed of the pages from `first` to `last`; on an error some may be, and
-/// are idle.
+/// Runs of `page` were given back: brings the index up to date for all holes that they are part of.
 template<HeapBacking Backing>
-Result<void> Space<Backing>::make_accessible(u64 first, u64 last) {
-    for (u64 page = first; page <= last; ++page) {
-        if (m_holes[page].committed == 0) [[unlikely]] {
-            TRY(commit_pages(page, last));
+void Space<Backing>::refresh(u64 page) {
+    u64 const begin = page * page_granules;
+    u64 const end = begin + page_granules;
+    m_holes[page].stale = 0;
+    rekey(page);
+    if (page_is_free(page)) {
+        note_idle(page);
+    }
+    if (!m_taken.test(begin)) {
+        if (u64 const start = hole_start(begin); start != begin) {
+            raise(page_of(start), next_taken(begin) - start);
         }
     }
-    return {};
-}
-
-/// Commits the page `first` and those up to `last` that follow it without a gap, and a few ahead;
-/// they are idle then. Errors: what the backing answers.
-template<HeapBacking Backing>
-Result<void> Space<Backing>::commit_pages(u64 first, u64 last) {
-    u64 const end = page_of(m_top);
-    u64 needed = 1;
-    while (first + needed <= last && m_holes[first + needed].committed == 0) {
-        ++needed;
-    }
-    u64 count = needed;
-    while (count < ahead_pages && first + count < end && m_holes[first + count].committed == 0) {
-        ++count;
-    }
-    Result<void> done = m_backing.commit(page_offset(first), {count * page_size.value});
-    if (!done && count > needed) {
-        count = needed;
-        done = m_backing.commit(page_offset(first), {count * page_size.value});
-    }
-    TRY(done);
-    ++m_commits;
-    for (u64 page = first; page < first + count; ++page) {
-        m_holes[page].committed = 1;
-        m_holes[page].idle = 1;
-    }
-    m_idle.set(first, count);
-    m_idle_pages += count;
-    m_committed_pages += count;
-    return {};
-}
-
-template<HeapBacking Backing>
-void Space<Backing>::note_idle(u64 first, u64 last) {
-    for (u64 page = first; page <= last; ++page) {
-        if (page_is_free(page)) {
-            CHECK(m_holes[page].committed != 0 && m_holes[page].idle == 0);
-            m_holes[page].idle = 1;
-            m_idle.set(page, 1);
-            ++m_idle_pages;
-        }
-    }
-}
-
-template<HeapBacking Backing>
-void Space<Backing>::trim(u64 keep) {
-    while (m_idle_pages > keep) {
-        u64 const last = m_idle.previous_set(page_of(m_top));
-        CHECK(last != none);
-        u64 first = last;
-        while (first > 0 && m_idle_pages - (last - first + 1) > keep && m_holes[first - 1].idle) {
-            --first;
-        }
-        u64 const count = last - first + 1;
-        m_idle.clear(first, count);
-        m_idle_pages -= count;
-        m_committed_pages -= count;
-        for (u64 page = first; page <= last; ++page) {
-            m_holes[page].committed = 0;
-            m_holes[page].idle = 0;
-        }
-        m_backing.decommit(page_offset(first), {count * page_size.value});
+    if (end < m_top && !m_taken.test(end - 1) && !m_taken.test(end)) {
+        lower(page + 1, {end, next_taken(end) - end});
     }
 }
 
@@ -490,8 +466,8 @@ bool Space<Backing>::is_consistent() const {
         }
     }
     return used == m_used && committed == m_committed_pages && idle == m_idle_pages &&
-           m_pending == none && m_holes.is_consistent(pages) && m_taken.is_consistent(m_top / 64) &&
-           m_idle.is_consistent((pages + 63) / 64);
+           m_stale_count == 0 && m_holes.is_consistent(pages) &&
+           m_taken.is_consistent(m_top / 64) && m_idle.is_consistent((pages + 63) / 64);
 }
 
 } // namespace twofold::memory::heap

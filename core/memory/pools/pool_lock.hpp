@@ -24,24 +24,24 @@ struct SingleContext {
 };
 static_assert(PoolLock<SingleContext>);
 
-/// Any context but a fault inside the pool, on all processors at once. Interrupts are off inside.
-class AnyContext {
+/// Contexts up to no_preempt, on all processors at once; no fault inside the pool.
+class ManyContexts {
 public:
     class Guard {
     public:
-        explicit Guard(AnyContext& owner) : m_owner(owner) { m_owner.m_lock.lock(); }
+        explicit Guard(ManyContexts& owner) : m_owner(owner) { m_owner.m_lock.lock(); }
         ~Guard() { m_owner.m_lock.unlock(); }
         Guard(Guard const&) = delete;
         Guard& operator=(Guard const&) = delete;
 
     private:
-        sync::InterruptGuard m_interrupts; ///< first: off before the lock is taken
-        AnyContext& m_owner;
+        sync::NoPreemptGuard m_no_preempt; ///< first: in force before the lock is taken
+        ManyContexts& m_owner;
     };
 
 private:
     sync::LockableSpinLock m_lock{sync::LockRank::pool};
 };
-static_assert(PoolLock<AnyContext>);
+static_assert(PoolLock<ManyContexts>);
 
 } // namespace twofold::memory

@@ -89,7 +89,7 @@ ScratchBuffers::~ScratchBuffers() {
 }
 
 Result<ScratchLease> ScratchBuffers::take() {
-    sync::InterruptGuard const guard;
+    sync::NoPreemptGuard const guard;
     Slot& slot = m_slots.local(guard);
     if (slot.taken.exchange(1, acquire) != 0) {
         slot.refused.fetch_add(1, relaxed);

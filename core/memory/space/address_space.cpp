@@ -150,31 +150,31 @@ void AddressSpace::end_step(Work& work) {
 /// changed it before anything is cached.
 void AddressSpace::activate() {
     {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         m_was_active = true;
     }
     hal::Mmu::activate(m_root);
 }
 
 SpaceStatistics AddressSpace::statistics() const {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     return m_statistics;
 }
 
 std::optional<Translation> AddressSpace::translate(VirtAddr address) {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     return m_table.translate(address);
 }
 
 std::optional<Range> AddressSpace::find(VirtAddr address) const {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     Range const* const range = m_ranges.find(address);
     return range != nullptr ? std::optional(*range) : std::nullopt;
 }
 
 /// The first range that ends after `from`.
 std::optional<Range> AddressSpace::next_range(VirtAddr from) const {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     Range const* const range = m_ranges.lower_bound(from);
     return range != nullptr ? std::optional(*range) : std::nullopt;
 }
@@ -372,7 +372,7 @@ Result<VirtAddr>
 AddressSpace::find_gap(VirtAddr first, VirtAddr end, Bytes size, Bytes alignment) const {
     GapSearch search{.from = first, .end = end, .size = size, .alignment = alignment};
     while (!search.is_over) {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         if (auto const found = m_ranges.find_gap(search, step_ranges)) {
             return *found;
         }

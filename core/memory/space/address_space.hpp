@@ -9,7 +9,7 @@
 // divided.
 //
 // Several processors may do anything at once. Each space has a lock, and an operation is a row of
-// steps under it, each bounded, so that interrupts are off for a short time only. What a step may
+// steps under it, each bounded, so that nobody waits long. Interrupts come. What a step may
 // need is made before the lock is taken: tables and nodes (frame_stock.hpp), zeroed or copied
 // pages. Then the step looks again, and what has changed meanwhile makes it begin anew. A step ends
 // with the flush of what it has changed, on all processors, before the lock is given back: so
@@ -338,7 +338,7 @@ auto AddressSpace::attempt(Work& work, Step&& step) -> decltype(step()) {
             return prepared.error();
         }
         auto outcome = [&] {
-            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
             begin_step(work);
             auto result = step();
             end_step(work);

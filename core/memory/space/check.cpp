@@ -28,7 +28,7 @@ bool is_sound(
 bool AddressSpace::has_leaf(VirtAddr first, Bytes size) {
     std::optional<Translation> found;
     for (Bytes done{}; done < size && !found;) {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         done += m_table.next_leaf(first + done, size - done, found, step_budget);
     }
     return found.has_value();
@@ -59,7 +59,7 @@ Result<void> AddressSpace::check_range(Range const& range, SpaceCensus& census) 
     for (Bytes done{}; done < range.size;) {
         std::optional<Translation> found;
         {
-            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
             done += m_table.next_leaf(range.base + done, range.size - done, found, step_budget);
         }
         if (!found) {
@@ -106,7 +106,7 @@ Result<SpaceCensus> AddressSpace::check() {
             TRY(check_part(window.base, window.base + window.size, census));
         }
     }
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
     if (census.ranges != m_ranges.size()) {
         return Error::corrupted;
     }

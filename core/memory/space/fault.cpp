@@ -121,7 +121,7 @@ Result<void> AddressSpace::resolve(VirtAddr address, FaultAccess wanted) {
         Result<void> const outcome = next ? fresh.make(next.value()) : Result<void>{next.error()};
         if (!outcome) {
             sync::note_edge(trace::Edge::fault_refused);
-            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
             ++m_statistics.refused;
             return outcome;
         }
@@ -292,7 +292,7 @@ Result<void> AddressSpace::with_page(VirtAddr address, bool write, Touch&& touch
     while (true) {
         Result<void> outcome{};
         {
-            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
             auto const place = reach_page(address, write);
             if (place) {
                 touch(place.value());

@@ -1,7 +1,7 @@
 // Frames that an operation takes before it takes a lock: for page tables and for nodes of ranges.
 //
-// Under the lock nothing is allocated and no table is filled, so that interrupts are off for a
-// short time only. What is missing there is written down as wanted; the operation gives the lock
+// Under the lock nothing is allocated and no table is filled, so that it is held for a short time
+// only. What is missing there is written down as wanted; the operation gives the lock
 // back, refills the stock, and begins the step again. A table that divides a large page is filled
 // outside as well: what it must say follows from the entry that it replaces, and serves only as
 // long as that is the same.

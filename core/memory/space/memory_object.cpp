@@ -37,7 +37,7 @@ Result<PhysAddr> MemoryObject::keep(u64 number, PhysAddr fresh) {
     FrameStock stock(m_frames);
     while (true) {
         TRY(stock.refill());
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         if (auto const present = m_index.get(number)) {
             return *present;
         }

@@ -104,7 +104,7 @@ Result<bool> AddressSpace::collapse(VirtAddr block) {
 /// True: `large` has taken the place of the small pages. Never fails for want of memory.
 bool AddressSpace::copy_and_replace(Promotion& promotion, PhysAddr large, Work& work) {
     {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_stay_on);
         promotion.next = std::exchange(m_promotions, &promotion);
     }
     Bytes const span = Table::span(large_page_level);

@@ -3,9 +3,9 @@
 // is one processor, and nobody to tell.
 //
 // What an implementation may rely on: the page tables say already what they will say. What it must
-// be prepared for: interrupts are off, the lock of a space is held, and those of outer ranks may be
-// (the heap gives pages back under its own); several processors call at once. So it takes no lock,
-// and a processor that waits here, or for a lock, serves the requests of others meanwhile
+// be prepared for: interrupts may be off, the lock of a space is held, and those of outer ranks may
+// be (the heap gives pages back under its own); several processors call at once. So it takes no
+// lock, and a processor that waits here, or for a lock, serves the requests of others meanwhile
 // (sync::relax): then no two of them wait for each other.
 #pragma once
 

@@ -143,6 +143,89 @@ TEST(Heap, AnEmptyStackBorrowsFromALongerOne) {
     expect_empty(test);
 }
 
+TEST(Heap, AMediumBlockRestsWithoutTheLock) {
+    HeapUnderTest test;
+    std::byte* const block = test.heap.allocate({3000}).value();
+    std::byte* const other = test.heap.allocate({3500}).value();
+    u64 const locks = test.environment.locks();
+    for (int i = 0; i < 100; ++i) {
+        EXPECT_TRUE(test.heap.free(block).has_value());
+        EXPECT_TRUE(test.heap.free(other).has_value());
+        EXPECT_EQ(test.heap.allocate({3000}).value(), block);
+        EXPECT_EQ(test.heap.allocate({3500}).value(), other);
+    }
+    EXPECT_EQ(test.environment.locks(), locks);
+    EXPECT_EQ(test.heap.statistics().requested_ever, Bytes{101 * (3000 + 3500)});
+    EXPECT_EQ(test.heap.statistics().reserved_ever, Bytes{101 * (3008 + 3504)});
+    EXPECT_TRUE(test.heap.verify().has_value());
+    EXPECT_TRUE(test.heap.free(block).has_value());
+    EXPECT_TRUE(test.heap.free(other).has_value());
+    EXPECT_EQ(test.heap.statistics().reserved, Bytes{0});
+    EXPECT_TRUE(test.heap.verify().has_value());
+    expect_empty(test);
+}
+
+TEST(Heap, AMediumLengthThatIsMissedAgainComesSeveralAtATime) {
+    HeapUnderTest test;
+    std::byte* blocks[50];
+    u64 const locks = test.environment.locks();
+    for (std::byte*& block : blocks) {
+        block = test.heap.allocate({1032}).value();
+        std::memset(block, 0x5a, 1032);
+        EXPECT_TRUE(test.heap.verify().has_value());
+    }
+    EXPECT_LT(test.environment.locks() - locks - std::size(blocks), std::size(blocks) / 2);
+    for (std::byte* const block : blocks) {
+        EXPECT_TRUE(test.heap.free(block).has_value());
+        EXPECT_EQ(test.heap.free(block).error(), Error::invalid_state);
+        EXPECT_TRUE(test.heap.verify().has_value());
+    }
+    expect_empty(test);
+}
+
+/// Of every length that has a form of its own in the map, at both places of a window.
+TEST(Heap, NothingOfAMediumBlockThatRestsCanBeFreed) {
+    HeapUnderTest test;
+    for (u64 const size : {1040, 1056, 2000, 3008, 4096}) {
+        for (u64 const before : {32, 48}) {
+            std::byte* const first = test.heap.allocate({before}).value();
+            std::byte* const block = test.heap.allocate({size}).value();
+            std::byte* const behind = test.heap.allocate({64}).value();
+            EXPECT_TRUE(test.heap.free(block).has_value());
+            EXPECT_EQ(test.heap.free(block).error(), Error::invalid_state);
+            EXPECT_EQ(test.heap.resize(block, {100}, {16}).error(), Error::invalid_state);
+            for (u64 offset = 1; offset < size; ++offset) {
+                ASSERT_EQ(
+                    test.heap.free(heap::byte_at(block, offset)).error(), Error::invalid_argument);
+            }
+            EXPECT_TRUE(test.heap.verify().has_value());
+            EXPECT_TRUE(test.heap.free(first).has_value());
+            EXPECT_TRUE(test.heap.free(behind).has_value());
+        }
+    }
+    expect_empty(test);
+}
+
+/// A page's longest hole is known after blocks on both sides of it came back in any order.
+TEST(Heap, HolesOfManyBlocksAreIndexedAtOnce) {
+    HeapUnderTest test;
+    Random random(7);
+    std::array<std::byte*, 600> blocks{};
+    for (int round = 0; round < 20; ++round) {
+        for (std::byte*& block : blocks) {
+            block = test.heap.allocate({16 + random.below(1000)}).value();
+        }
+        for (usize i = blocks.size(); i > 1; --i) {
+            std::swap(blocks[i - 1], blocks[random.below(i)]);
+        }
+        for (std::byte* const block : blocks) {
+            EXPECT_TRUE(test.heap.free(block).has_value());
+            ASSERT_TRUE(test.heap.verify().has_value());
+        }
+    }
+    expect_empty(test);
+}
+
 TEST(Heap, AHoleOfOneSizeServesAnother) {
     HeapUnderTest test;
     std::byte* blocks[64];

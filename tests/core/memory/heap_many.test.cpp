@@ -83,7 +83,7 @@ struct PoolObject {
     u64 tag;
     u64 copy;
 };
-using ObjectPool = memory::LazyPool<PoolObject, memory::PoolWindow, memory::AnyContext>;
+using ObjectPool = memory::LazyPool<PoolObject, memory::PoolWindow, memory::ManyContexts>;
 
 } // namespace
 

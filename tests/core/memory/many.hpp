@@ -1,5 +1,5 @@
 // One piece of work on every processor of the machine at once; on a machine with one processor, on
-// that. The others run it as a call: in context irq, with interrupts off, on the stack of the call.
+// that. The others run it as a job of their idle loops: in context thread, with interrupts on.
 #pragma once
 
 #include "core/boot/boot.hpp"
@@ -52,16 +52,23 @@ void on_every_cpu(Body const& body) {
         Atomic<u32> taken{0};
         Atomic<u32> done{0};
     } job(body);
-    boot::Kernel& kernel = boot::current_kernel();
-    for (u32 cpu = 0; cpu < kernel.cpus.known(); ++cpu) {
-        if (CpuId{cpu} != hal::Cpu::id() && kernel.cpus.is_online({cpu})) {
-            kernel.cpus.post({cpu}, Job::run, &job).value();
+    processor::CpuSet& cpus = boot::current_kernel().cpus;
+    constexpr u32 jobs_max = 64;
+    sync::Call jobs[jobs_max];
+    CHECK(cpus.known() <= jobs_max && hal::Cpu::id() == CpuId{0}); // tests run there
+    for (u32 cpu = 1; cpu < cpus.known(); ++cpu) {
+        if (cpus.is_online({cpu})) {
+            jobs[cpu].set(Job::run, &job);
+            cpus.delegate({cpu}, jobs[cpu]).value(); // it runs
         }
     }
     Job::run(&job);
-    while (job.done.load(acquire) != running_cpus()) {
-        sync::relax();
+    for (sync::Call const& each : jobs) {
+        while (each.is_pending()) {
+            sync::relax();
+        }
     }
+    CHECK(job.done.load(acquire) == running_cpus());
 }
 
 /// Values on their way from one processor to another; 0 is none.

@@ -88,6 +88,35 @@ TEST(Calls, PostsArriveWithoutBeingWaitedFor) {
     EXPECT_EQ(seen.wrong.load(relaxed), 0u);
 }
 
+TEST(Calls, JobsRunInThreads) {
+    struct Job {
+        static void run(void* self) {
+            auto& job = *static_cast<Job*>(self);
+            job.context = sync::current_context();
+            job.state = hal::Interrupt::state();
+            job.on = this_cpu().id;
+            processor::sleep_for(Nanos{10'000}).value(); // a thread may wait
+        }
+        ExecutionContext context = ExecutionContext::irq;
+        hal::InterruptState state = hal::InterruptState::disabled;
+        CpuId on{};
+    };
+    sync::Call unused(Job::run, nullptr);
+    EXPECT_EQ(cpus().delegate({0}, unused).error(), Error::out_of_range);
+    EXPECT_EQ(cpus().delegate({cpus().known()}, unused).error(), Error::out_of_range);
+    for (u32 id = 1; id < cpus().known(); ++id) {
+        Job job;
+        sync::Call call(Job::run, &job);
+        ASSERT_TRUE(cpus().delegate({id}, call).has_value());
+        while (call.is_pending()) {
+            sync::relax();
+        }
+        EXPECT_EQ(job.on.value, id);
+        EXPECT_EQ(job.context, ExecutionContext::thread);
+        EXPECT_EQ(job.state, hal::InterruptState::enabled);
+    }
+}
+
 TEST(Calls, ThereIsRoomForAFewPostsOnly) {
     Seen seen;
     sync::InterruptGuard const off; // one's own calls are not served meanwhile

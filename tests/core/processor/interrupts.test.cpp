@@ -152,9 +152,9 @@ TEST(Interrupts, SecondHalvesWaitForTheEndOfNoPreempt) {
     Bound const bound(seen);
     ASSERT_TRUE(bound.holds());
     {
-        NoPreempt const outer;
+        sync::NoPreemptGuard const outer;
         {
-            NoPreempt const inner;
+            sync::NoPreemptGuard const inner;
             bound.raise();
             bound.raise();
             EXPECT_EQ(seen.first_halves.load(acquire), 2u);

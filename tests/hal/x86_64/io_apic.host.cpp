@@ -14,7 +14,7 @@ using metal::encode_redirection;
 using metal::IoApic;
 
 /// The registers behind the index. Every state that an entry passes through is kept.
-struct Model {
+struct IoApicModel {
     std::map<u32, u32> registers;
     std::vector<u64> states; ///< of the entry that was written, both halves
 
@@ -30,8 +30,8 @@ struct Model {
     }
 };
 
-struct Registers {
-    Model* model;
+struct IoApicAccess {
+    IoApicModel* model;
     u32 read(u32 index) { return model->read(index); }
     void write(u32 index, u32 value) { model->write(index, value); }
 };
@@ -42,8 +42,8 @@ class IoApicTest : public testing::Test {
 protected:
     IoApicTest() { model.registers[1] = 0x0017'0020; }
 
-    Model model;
-    IoApic<Registers> io{Registers{&model}};
+    IoApicModel model;
+    IoApic<IoApicAccess> io{IoApicAccess{&model}};
 };
 
 } // namespace

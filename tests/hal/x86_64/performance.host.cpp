@@ -13,7 +13,7 @@ using metal::CounterFacts;
 using metal::decode_counters;
 
 /// Counters that count as often as `tick` says, if they are set up to.
-struct Model {
+struct CounterModel {
     static constexpr u32 select = 0x186, counter = 0xc1, control = 0x38f;
 
     u32 counters;
@@ -49,24 +49,24 @@ private:
     }
 };
 
-struct Registers {
-    Model* model;
+struct CounterAccess {
+    CounterModel* model;
     u64 read(u32 number) { return model->read(number); }
     void write(u32 number, u64 value) { model->write(number, value); }
 };
 
 /// A processor with counters as leaf 0xA says.
-struct Processor {
-    explicit Processor(isa::CpuidLeaf const& leaf)
+struct CountingProcessor {
+    explicit CountingProcessor(isa::CpuidLeaf const& leaf)
         : facts(decode_counters(leaf)), model{facts.counters, facts.version >= 2} {}
 
-    metal::PerformanceMonitor<Registers> monitor() {
-        return {facts, assignments, Registers{&model}};
+    metal::PerformanceMonitor<CounterAccess> monitor() {
+        return {facts, assignments, CounterAccess{&model}};
     }
 
     CounterFacts facts;
     metal::CounterAssignments assignments;
-    Model model;
+    CounterModel model;
 };
 
 // Recorded: Intel Core i7-6700K; Xeon E5-2660; the efficiency core of an i7-1255U.
@@ -101,7 +101,7 @@ TEST(CounterFacts, EventsThatAreMissing) {
 
 TEST(PerformanceMonitor, CountsWhatWasAskedFor) {
     for (isa::CpuidLeaf const& leaf : {skylake, isa::CpuidLeaf{0x0728'0201, 0, 0, 0}}) {
-        Processor processor(leaf);
+        CountingProcessor processor(leaf);
         processor.model.width_bits = processor.facts.width_bits;
         auto monitor = processor.monitor();
         ASSERT_TRUE(monitor.start(CounterEvent::instructions).has_value());
@@ -120,18 +120,18 @@ TEST(PerformanceMonitor, CountsWhatWasAskedFor) {
 }
 
 TEST(PerformanceMonitor, CountsInTheKernelAlone) {
-    Processor processor(skylake);
+    CountingProcessor processor(skylake);
     auto monitor = processor.monitor();
     ASSERT_TRUE(monitor.start(CounterEvent::cycles).has_value());
-    EXPECT_EQ(processor.model.registers[Model::select], 0x42'003cu); // enabled, OS, not user
-    EXPECT_EQ(processor.model.registers[Model::control], 1u);
+    EXPECT_EQ(processor.model.registers[CounterModel::select], 0x42'003cu); // enabled, OS, not user
+    EXPECT_EQ(processor.model.registers[CounterModel::control], 1u);
     ASSERT_TRUE(monitor.stop(CounterEvent::cycles).has_value());
-    EXPECT_EQ(processor.model.registers[Model::select], 0u);
-    EXPECT_EQ(processor.model.registers[Model::control], 0u);
+    EXPECT_EQ(processor.model.registers[CounterModel::select], 0u);
+    EXPECT_EQ(processor.model.registers[CounterModel::control], 0u);
 }
 
 TEST(PerformanceMonitor, RefusesWhatCannotBe) {
-    Processor processor({.eax = 0x0730'0204, .ebx = 0x10});
+    CountingProcessor processor({.eax = 0x0730'0204, .ebx = 0x10});
     auto monitor = processor.monitor();
     EXPECT_EQ(monitor.start(CounterEvent::cache_misses).error(), Error::not_supported);
     EXPECT_EQ(monitor.stop(CounterEvent::cycles).error(), Error::not_found);
@@ -141,7 +141,7 @@ TEST(PerformanceMonitor, RefusesWhatCannotBe) {
     EXPECT_EQ(monitor.start(CounterEvent::instructions).error(), Error::no_space);
     EXPECT_EQ(monitor.read(CounterEvent::instructions).error(), Error::not_found);
 
-    Processor without({});
+    CountingProcessor without({});
     EXPECT_FALSE(without.monitor().has(CounterEvent::cycles));
     EXPECT_EQ(without.monitor().start(CounterEvent::cycles).error(), Error::not_supported);
     EXPECT_EQ(without.monitor().read(CounterEvent::cycles).error(), Error::not_found);

@@ -298,7 +298,7 @@ TEST(LazyPool, HoldsObjectsOfEverySizeAndAlignment) {
 
 TEST(LazyPool, ManyContextsMayUseOneThatIsLocked) {
     NothingIsLost const lost;
-    using Locked = LazyPool<u64, FailingWindow, AnyContext>;
+    using Locked = LazyPool<u64, FailingWindow, ManyContexts>;
     FailingWindow window(Locked::range_for(1000));
     Locked& pool = *Locked::create(window, 1000).value();
     u64* const number = pool.make(u64{42}).value();

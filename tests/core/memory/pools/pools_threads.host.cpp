@@ -23,7 +23,7 @@ struct Object {
     u64 tag;
     u64 copy;
 };
-using Pool = LazyPool<Object, testing::HostBacking, AnyContext>;
+using Pool = LazyPool<Object, testing::HostBacking, ManyContexts>;
 
 /// Objects on their way to the other thread.
 class Mailbox {

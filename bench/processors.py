@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Measures interrupts and time: the hosted machine beside signals, the metal one in counted instructions.
+
+    bench/processors.py BUILD [--benchmark_out=FILE] [--benchmark_repetitions=N]
+
+Takes Google Benchmark's options (the others are accepted and mean nothing here) and writes its JSON. Times are what
+the kernel's commands irq-bench and jitter print; the peer of a hosted interrupt is a signal (processors/peers.cpp),
+measured in turns with it. Instructions are counted by the emulator's plugin (tools/interrupt_windows), exactly; the
+peer of an interrupt there and back is the shortest tick of a Linux guest (linux_guest.py).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from typing import Any
+
+import linux_guest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from tools.interrupt_windows import measure as windows  # noqa: E402
+
+HANDLER = "twofold::boot::Raised::take"
+GUEST_TIMEOUT_S = 300
+QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]
+
+
+class Failed(Exception):
+    """A measurement could not be made; the text is for a person."""
+
+
+def output(command: list[Any]) -> str:
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=GUEST_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(str(word) for word in command)}: {(done.stdout + done.stderr).strip()[-300:]}")
+    return done.stdout
+
+
+def rows(program: pathlib.Path, *options: str) -> list[dict[str, Any]]:
+    """The rows that the last command of a kernel printed."""
+    text = output([program, "--json", *options]).strip().splitlines()[-1]
+    return [row for row in json.loads(text)["output"] if "text" not in row]
+
+
+def hosted(build: pathlib.Path) -> dict[str, float]:
+    """Nanoseconds of the hosted machine, and how much a safe point costs in a loop."""
+    seen = {
+        row["operation"]: row
+        for row in rows(build / "apps/host/twofold-host", "--cpus", "2", "--command", "irq-bench 20000")
+    }
+
+    def mean(name: str) -> float:
+        return float(seen[name]["mean ps"]) / 1000
+
+    return {
+        "raise_to_handler/ours": mean("raise to handler"),
+        "raise_to_handler_p50/ours": float(seen["raise to handler"]["p50 ns"]),
+        "raise_on_other/ours": float(seen["raise on one that computes"]["p50 ns"]),
+        "disable_and_restore/ours": mean("disable and restore"),
+        "safe_point/ours": max(0.0, 100 * (mean("compute and poll") / mean("compute") - 1)),
+    }
+
+
+def signals(build: pathlib.Path) -> dict[str, float]:
+    """Nanoseconds of the host's signals."""
+    seen = json.loads(output([build / "bench" / "processors-peers", "20000"]))
+    return {
+        "raise_to_handler/signal": seen["signal_to_self"],
+        "raise_on_other/signal": seen["signal_to_other"],
+    }
+
+
+def lateness(name: str, program: pathlib.Path) -> dict[str, float]:
+    """How late deadlines are on one processor, in nanoseconds."""
+    seen = rows(program, "--command", "jitter 1000")[0]
+    return {
+        f"lateness_{name}_median/ours": float(seen["p50 ns"]),
+        f"lateness_{name}_p99.9/ours": float(seen["p99.9 ns"]),
+    }
+
+
+def counted(build: pathlib.Path) -> dict[str, float]:
+    """Instructions of the metal machine."""
+    report, _ = windows.measure(build, "full", "irq-bench 100", [HANDLER])
+    trips = [trip for trip in report["trips"] if trip.get("marks", 0) >= 100]
+    if not trips:
+        raise Failed("no interrupt of irq-bench was seen")
+    return {
+        "interrupt_entry/ours": float(min(trip["to_mark"] for trip in trips)),
+        "interrupt_trip/ours": float(min(trip["to_return"] for trip in trips)),
+    }
+
+
+def longest_window(build: pathlib.Path) -> dict[str, float]:
+    """The longest stretch without interrupts while the kernel's tests run."""
+    report, _ = windows.measure(build, "test", "test", [])
+    return {"interrupts_off_longest/ours": float(max(window["instructions"] for window in report["windows"]))}
+
+
+def linux_tick() -> dict[str, float]:
+    """Instructions of the shortest tick of a Linux guest."""
+    folder = ROOT / "build" / "bench" / "linux"
+    kernel, initramfs = linux_guest.prepare(folder, linux_guest.TICK_INIT_SOURCE)
+    said = output(linux_guest.command(kernel, initramfs, QEMU_MICROVM))
+    found = re.search(r"shortest tick (\d+)", said)
+    if found is None:
+        raise Failed(f"the Linux guest said nothing of its ticks: {said[-200:]}")
+    return {"interrupt_trip/linux": float(found.group(1))}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench/processors.py")
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--benchmark_out", type=pathlib.Path)
+    parser.add_argument("--benchmark_repetitions", type=int, default=3)
+    options, _ = parser.parse_known_args()
+    build = options.build.resolve()
+    repeated = [
+        lambda: hosted(build),
+        lambda: signals(build),
+        lambda: lateness("host", build / "apps/host/twofold-host"),
+        lambda: lateness("metal", build / "apps/launch/twofold-boot"),
+    ]
+    once = [lambda: counted(build), lambda: longest_window(build), linux_tick]
+    entries: list[dict[str, Any]] = []
+    failed = False
+
+    def take(measure: Any, repeat: int) -> None:
+        nonlocal failed
+        try:
+            found = measure()
+        except linux_guest.Unavailable as error:
+            print(f"processors: without the peer Linux: {error}", file=sys.stderr)
+            return
+        except (Failed, windows.Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            print(f"processors: {error}", file=sys.stderr)
+            failed = True
+            return
+        for name, figure in found.items():
+            entries.append(
+                {
+                    "name": name,
+                    "run_name": name,
+                    "run_type": "iteration",
+                    "repetition_index": repeat,
+                    "repetitions": options.benchmark_repetitions,
+                    "threads": 1,
+                    "iterations": 1,
+                    "real_time": figure,
+                    "cpu_time": figure,
+                    "time_unit": "ns",
+                }
+            )
+
+    for measure in once:  # counted: every repeat would say the same
+        take(measure, 0)
+    for repeat in range(options.benchmark_repetitions):
+        for measure in repeated:
+            take(measure, repeat)
+    context = {"executable": "bench/processors.py", "num_cpus": os.cpu_count(), "library_build_type": "release"}
+    text = json.dumps({"context": context, "benchmarks": entries}, indent=1)
+    if options.benchmark_out:
+        options.benchmark_out.write_text(text)
+    else:
+        print(text)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

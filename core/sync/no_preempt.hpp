@@ -1,0 +1,49 @@
+// Staying on this processor for a scope, with interrupts on: what is guarded belongs to threads and
+// work alone, so a handler that comes in between touches none of it. The scope for what lasts
+// longer than a few hundred instructions. Second halves of handlers wait for its end.
+#pragma once
+
+#include "core/sync/context_scope.hpp"
+
+namespace twofold::sync {
+
+/// The caller stays on its processor while it lives, and is not preempted; interrupts are as they
+/// were. Not in an interrupt handler, which might have come over such a scope. Scopes nest. Before
+/// there is a kernel it does nothing. O(1).
+class [[nodiscard]] NoPreemptGuard {
+public:
+    NoPreemptGuard() : m_state(cpu_state()) {
+        if (m_state != nullptr) {
+            m_outer = m_state->context;
+            require(Ability::share);
+            m_state->context = ExecutionContext::no_preempt;
+        }
+    }
+    ~NoPreemptGuard() {
+        if (m_state != nullptr) {
+            m_state->context = m_outer;
+            if (m_state->work_waits) [[unlikely]] {
+                run_work();
+            }
+        }
+    }
+    NoPreemptGuard(NoPreemptGuard const&) = delete;
+    NoPreemptGuard& operator=(NoPreemptGuard const&) = delete;
+
+private:
+    /// At the end of the outermost scope of a thread. Where interrupts are off it is not over yet.
+    [[gnu::noinline]] void run_work() const {
+        if (m_outer == ExecutionContext::thread &&
+            hal::Interrupt::state() == hal::InterruptState::enabled) {
+            InterruptGuard const guard;
+            if (m_state->work_waits && m_state->run_work != nullptr) {
+                m_state->run_work(*m_state);
+            }
+        }
+    }
+
+    CpuState* m_state;
+    ExecutionContext m_outer = ExecutionContext::thread;
+};
+
+} // namespace twofold::sync

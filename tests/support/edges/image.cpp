@@ -1,0 +1,18 @@
+// The image `test` with the command that raises an interrupt at every edge.
+#include "apps/scenarios/scenarios.hpp"
+#include "core/boot/boot.hpp"
+#include "tests/support/edges/edges.hpp"
+#include "tests/support/runner.hpp"
+
+namespace twofold::boot {
+
+Composition composition() {
+    return {
+        .image = "edges",
+        .steps = basic_steps(),
+        .commands =
+            {basic_commands(), scenario_commands(), test::commands(), test::edge_commands()},
+        .scenarios = scenarios::all()};
+}
+
+} // namespace twofold::boot

@@ -65,6 +65,12 @@ i64 machine_now_ns(GuestCpu const& cpu) {
                                : cpu.scale.nanoseconds(read_counter()));
 }
 
+void note_pending(GuestCpu& cpu) {
+    if (cpu.interrupts.pending.any()) {
+        cpu.attention = true; // never false: a signal may have come since the look
+    }
+}
+
 void set_run_state(SignalTarget& target, RunState state) {
     __atomic_store_n(futex_word(target), static_cast<u32>(state), __ATOMIC_SEQ_CST);
 }
@@ -138,7 +144,7 @@ void sleep_until_notified(SignalTarget& target) {
             nullptr, nullptr, 0);
     }
     set_run_state(target, RunState::running);
-    target.cpu.attention = target.cpu.interrupts.pending.any();
+    note_pending(target.cpu);
 }
 
 void handle_interrupt(SignalTarget& target, siginfo_t const& info, ucontext_t& context) {
@@ -149,7 +155,7 @@ void handle_interrupt(SignalTarget& target, siginfo_t const& info, ucontext_t& c
     if (target.stop_requested) {
         stop_kernel(target, info, context);
     } else {
-        cpu.attention = cpu.attention || cpu.interrupts.pending.any();
+        note_pending(cpu);
         if (is_computing(cpu) && !cpu.fault.busy && cpu.interrupts.take_non_maskable()) {
             raise_non_maskable(target, context, info);
         } else if (is_computing(cpu) && cpu.interrupts_enabled && cpu.interrupts.next()) {

@@ -23,6 +23,10 @@ inline constexpr int interrupt_signal = SIGURG;
 /// The machine's time, as its kernel sees it. Signal-safe.
 i64 machine_now_ns(GuestCpu const& cpu);
 
+/// Leaves a mark for the kernel's next safe point if something is pending. On the processor's
+/// thread. Signal-safe.
+void note_pending(GuestCpu& cpu);
+
 /// What the processor does from now on; what was raised before is seen by who looks after this.
 void set_run_state(SignalTarget& target, RunState state);
 

@@ -49,7 +49,7 @@ void Processor::arrive() {
     // Before the first deadline: any signal may find that it has to be set.
     CHECK(m_signals.timer.bind(m_signals.thread));
     check_deadline(m_signals, true);
-    cpu().attention = words.pending.any();
+    note_pending(cpu());
 }
 
 void Processor::leave() {

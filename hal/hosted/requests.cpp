@@ -226,7 +226,7 @@ void Machine::answer_clock(Processor& processor) {
         break;
     case Request::clock_set:
         check_deadline(processor.signals(), true);
-        cpu.attention = cpu.interrupts.pending.any();
+        note_pending(cpu);
         break;
     default:
         CHECK(cpu.request == Request::clock_wall);

@@ -14,14 +14,15 @@ namespace {
 /// Takes what may be taken, one after the other, each through the kernel's upcall. Interrupts are
 /// disabled. The kernel may continue other contexts meanwhile, and this one on another processor.
 void take_pending(hal::StackFrame frame) {
-    cpu_block().attention = false; // before the look, so that a signal meanwhile is not forgotten
+    // Before each look, so that a signal meanwhile is not forgotten.
+    set_flag<attention_flag>(false);
     while (auto const vector = guest_cpu().interrupts.next()) {
         InterruptWords& words = guest_cpu().interrupts;
         words.in_service.set_own(*vector);
         words.pending.take(*vector);
         kernel_interrupt({*vector, frame});
         CHECK(!read_flag<enabled_flag>());
-        cpu_block().attention = false;
+        set_flag<attention_flag>(false);
     }
 }
 

@@ -21,7 +21,6 @@
 #include <unistd.h>
 #include <vector>
 
-using twofold::u32;
 using twofold::u64;
 using twofold::usize;
 
@@ -34,9 +33,7 @@ constexpr usize signal_stack_bytes = usize{64} << 10;
 std::atomic<u64> handled_at{0};
 
 u64 counter() {
-    u32 low, high;
-    asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
-    return static_cast<u64>(high) << 32 | low;
+    return __builtin_ia32_rdtsc();
 }
 
 double nanoseconds_per_tick() {

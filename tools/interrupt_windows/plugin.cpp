@@ -17,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <map>
 #include <string>
 #include <string_view>
@@ -68,6 +69,7 @@ struct State {
     u64 window_first = 0;
     u64 window_began = 0;
     std::vector<Entered> entered;
+    std::deque<u64> addresses; ///< of instructions, where the emulator's callbacks find them
     std::map<u64, Window> windows;
     std::map<u64, Trip> trips;
     std::vector<Entries> entries;
@@ -98,7 +100,7 @@ void end_window(u64 address) {
 }
 
 u64 address_of(void* data) {
-    return reinterpret_cast<u64>(data);
+    return *static_cast<u64 const*>(data);
 }
 
 void on_cli(unsigned, void* data) {
@@ -177,7 +179,7 @@ void on_translation(u64, qemu_plugin_tb* block) {
     for (usize index = 0; index < qemu_plugin_tb_n_insns(block); ++index) {
         qemu_plugin_insn* const instruction = qemu_plugin_tb_get_insn(block, index);
         u64 const address = qemu_plugin_insn_vaddr(instruction);
-        void* const data = reinterpret_cast<void*>(address);
+        void* const data = &state.addresses.emplace_back(address);
         if (Callback const callback = callback_of(instruction)) {
             qemu_plugin_register_vcpu_insn_exec_cb(
                 instruction, callback, QEMU_PLUGIN_CB_NO_REGS, data);

@@ -8,7 +8,7 @@ Composition composition() {
     return {
         .image = "full",
         .steps = basic_steps(),
-        .commands = {basic_commands(), scenario_commands()},
+        .commands = {basic_commands(), measuring_commands(), scenario_commands()},
         .scenarios = scenarios::all()};
 }
 

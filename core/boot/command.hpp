@@ -119,4 +119,7 @@ u8 run_line(Kernel& kernel, Output const& sink, std::string_view line, u8 previo
 /// The commands that every image offers.
 std::span<Command const> basic_commands();
 
+/// The commands that measure interrupts, calls and deadlines.
+std::span<Command const> measuring_commands();
+
 } // namespace twofold::boot

@@ -409,4 +409,13 @@ u8 measure_jitter(CommandContext& context) {
     return status::success;
 }
 
+std::span<Command const> measuring_commands() {
+    static constexpr Command table[] = {
+        {"irq-bench", "[ROUNDS]", "times interrupts of this processor", 1, measure_interrupts},
+        {"ipi-bench", "[ROUNDS]", "times calls between each two processors", 1, measure_calls},
+        {"jitter", "[MS]", "measures how late deadlines are under load", 1, measure_jitter},
+    };
+    return table;
+}
+
 } // namespace twofold::boot

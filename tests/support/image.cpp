@@ -9,7 +9,7 @@ Composition composition() {
     return {
         .image = "test",
         .steps = basic_steps(),
-        .commands = {basic_commands(), scenario_commands(), test::commands()},
+        .commands = {basic_commands(), measuring_commands(), scenario_commands(), test::commands()},
         .scenarios = scenarios::all()};
 }
 

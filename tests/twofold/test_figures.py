@@ -12,6 +12,7 @@ BUILD = pathlib.Path(os.environ.get("TWOFOLD_BUILD", ROOT / "build" / "release")
 IMAGE = BUILD / "images" / "twofold-base.elf"
 IMAGE_BYTES_MAX = 256 << 10
 INSTRUCTIONS_MAX = 3_000_000
+INTERRUPTS_OFF_MAX = 2_000
 
 
 class Figures(unittest.TestCase):
@@ -37,6 +38,13 @@ class Figures(unittest.TestCase):
         first, second = (self.instructions() for _ in range(2))
         self.assertEqual(first, second, "the count must be exact")
         self.assertLessEqual(first, INSTRUCTIONS_MAX)
+
+    def test_interrupts_are_never_off_for_long(self) -> None:
+        command = [ROOT / "tools/interrupt_windows/measure.py", BUILD, "--limit", str(INTERRUPTS_OFF_MAX)]
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=400, check=False
+        )
+        self.assertEqual(done.returncode, 0, done.stderr + done.stdout[:400])
 
     def instructions(self) -> int:
         _, records = self.boot("--icount")

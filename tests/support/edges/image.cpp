@@ -11,7 +11,8 @@ Composition composition() {
         .image = "edges",
         .steps = basic_steps(),
         .commands =
-            {basic_commands(), scenario_commands(), test::commands(), test::edge_commands()},
+            {basic_commands(), measuring_commands(), scenario_commands(), test::commands(),
+             test::edge_commands()},
         .scenarios = scenarios::all()};
 }
 

@@ -45,7 +45,8 @@ private:
     friend class SpinLockGuard;
     friend class LockableSpinLock;
 
-    enum class Use : u8 { none, in_handlers, with_interrupts_on };
+    // How it has been taken so far; numbers, which the model checker can print.
+    static constexpr u32 unused = 0, in_handlers = 1, with_interrupts_on = 2;
 
     void acquire() ACQUIRE() { wait_for_turn(); }
     void release() RELEASE() { end_turn(); }
@@ -70,9 +71,9 @@ private:
             }
             bool const in_handler = state->context >= ExecutionContext::irq;
             if (in_handler || hal::Interrupt::state() == hal::InterruptState::enabled) {
-                Use const use = in_handler ? Use::in_handlers : Use::with_interrupts_on;
-                if (Use const before = m_use.load(relaxed); before != use) [[unlikely]] {
-                    CHECK(before == Use::none);
+                u32 const use = in_handler ? in_handlers : with_interrupts_on;
+                if (u32 const before = m_use.load(relaxed); before != use) [[unlikely]] {
+                    CHECK(before == unused);
                     m_use.store(use, relaxed);
                 }
             }
@@ -89,7 +90,7 @@ private:
     Atomic<u32> m_next{0};    ///< the next ticket to be drawn
     Atomic<u32> m_serving{0}; ///< the ticket whose turn it is
     LockRank m_rank;
-    Atomic<Use> m_use{Use::none};
+    Atomic<u32> m_use{unused};
 };
 
 /// Holds a lock for a scope. Any context but a fault inside a holder, and with interrupts_stay_on

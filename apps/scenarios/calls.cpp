@@ -68,6 +68,12 @@ void calls(Recorder& record, Kernel& kernel) {
     record.text("in their order", seen.order.view());
     record.truth("not pending", !first.is_pending() && !second.is_pending());
     record.number("run again", queue.run());
+    for (u32 round = 0; round < 10; ++round) {
+        static_cast<void>(queue.add(first));
+        static_cast<void>(round % 2 == 0 ? queue.add(second) : false);
+        char name[24];
+        record.number(format_to(std::span(name), "run in round {}", round).text, queue.run());
+    }
 }
 
 } // namespace twofold::scenarios

@@ -124,6 +124,12 @@ void record_refusals(Recorder& record, Interrupts& interrupts, Handler& bound) {
     record.result("not one that is given out", interrupts.bind(below, binding));
     record.result("the spurious one", interrupts.bind(interrupts.table().spurious(), binding));
     record.result("no handler", interrupts.bind_any({}));
+    for (u8 exception = 0; exception < 8; ++exception) {
+        char name[24];
+        record.result(
+            format_to(std::span(name), "exception {}", u32{exception}).text,
+            interrupts.bind({exception}, binding));
+    }
     record.result("never bound", interrupts.unbind(below));
     hal::Line const beyond{hal::Controller::lines()};
     record.result("no such line", interrupts.bind_line({.line = beyond, .target = {}}, binding));

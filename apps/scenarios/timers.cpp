@@ -81,6 +81,23 @@ public:
         record.number("order at the edges", m_order);
     }
 
+    /// Deadlines that are started in another order than they are due, step by step.
+    void meet_steps(Recorder& record) {
+        constexpr usize steps = 24;
+        Clock const before = m_clock;
+        for (usize i = 0; i < steps; ++i) {
+            usize const number = i * 7 % steps;
+            m_queue.start(m_entries[number].timer, {before.now.value - 100 + i64(number)});
+        }
+        for (usize step = 0; step < steps; ++step) {
+            m_order = 0;
+            m_queue.expire();
+            char name[24];
+            record.number(format_to(std::span(name), "order in batch {}", step).text, m_order);
+        }
+        advance(m_clock.now + Nanos{1000}); // those that have started themselves again
+    }
+
 private:
     struct Entry {
         Bench* bench = nullptr;
@@ -126,6 +143,7 @@ void timers(Recorder& record, Kernel&) {
     Bench bench;
     Random random(20260401);
     bench.run(record, random);
+    bench.meet_steps(record);
     bench.meet_edges(record);
 }
 

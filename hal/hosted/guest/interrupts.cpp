@@ -149,7 +149,10 @@ void Controller::send(CpuId cpu, Vector vector) {
 bool Controller::send_non_maskable(CpuId cpu) {
     Undisturbed const self;
     GuestCpu* const target = processor(self.cpu(), cpu);
-    CHECK(target != nullptr && target != &self.cpu());
+    if (target == nullptr) {
+        return false; // no such processor, as on metal
+    }
+    CHECK(target != &self.cpu());
     __atomic_store_n(&target->interrupts.non_maskable, 1u, __ATOMIC_SEQ_CST);
     exit_to_machine(self.cpu(), Request::notify, target->slot);
     return true;

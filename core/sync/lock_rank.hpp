@@ -9,6 +9,7 @@
 #include "core/sync/execution_context.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/cpu.hpp"
+#include "hal/interrupt.hpp"
 
 #include <source_location>
 
@@ -65,6 +66,8 @@ inline CpuState* cpu_state() {
 /// held. Nothing in builds without checks. O(1).
 inline void note_acquire(LockRank rank) {
     if constexpr (checks_enabled) {
+        // A handler that comes between entry and count would leave its own rank in the entry.
+        hal::InterruptState const before = hal::Interrupt::disable();
         if (CpuState* const state = cpu_state()) {
             CHECK(may(state->context, Ability::lock));
             CHECK(state->held_count < CpuState::locks_max);
@@ -79,6 +82,7 @@ inline void note_acquire(LockRank rank) {
             state->held_in_handler[count] = in_handler;
             state->held_count = count + 1;
         }
+        hal::Interrupt::restore(before);
     }
 }
 

@@ -174,7 +174,8 @@ TEST(HostedInterrupt, AComputationKeepsItsRegisters) {
         it.arm();
         Interrupt::restore(before);
         while (__atomic_load_n(&it.fired, __ATOMIC_RELAXED) < Alarms::wanted) {
-            it.wrong_registers += register_loop(20'000, it.pattern); // no safe point in there
+            it.wrong_registers +=
+                register_loop(20'000, it.pattern, it.pattern); // no safe point in there
         }
     };
     ASSERT_EQ(run_probe(alarms).kind, Stop::Kind::exited);

@@ -21,6 +21,7 @@ register_loop:
     subq    $24, %rsp
     movq    %rdi, (%rsp)        // rounds
     movq    %rsi, 8(%rsp)       // 512 bytes of pattern
+    movq    %rdx, 16(%rsp)      // what is read each round
     .irp    n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     vmovdqu \n * 32(%rsi), %ymm\n
     .endr
@@ -55,6 +56,9 @@ register_loop:
     check_general r13, 0x1ddd
     check_general r14, 0x1eee
     check_general r15, 0x1fff
+    movq    16(%rsp), %r15
+    movq    (%r15), %r15
+    movq    $0x1fff, %r15
     stc                         // flags, too
     nop
     nop
@@ -82,5 +86,23 @@ register_loop:
     popq    %rbp
     retq
     .size   register_loop, . - register_loop
+
+    .globl  red_zone_loop
+    .type   red_zone_loop, @function
+    .p2align 4
+red_zone_loop:
+    endbr64
+    xorl    %eax, %eax
+1:  .irp    n, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128
+    movq    $\n, -\n(%rsp)
+    .endr
+    .irp    n, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120, 128
+    xorq    $\n, -\n(%rsp)
+    orq     -\n(%rsp), %rax
+    .endr
+    decq    %rdi
+    jnz     1b
+    retq
+    .size   red_zone_loop, . - red_zone_loop
 
     .section .note.GNU-stack, "", @progbits

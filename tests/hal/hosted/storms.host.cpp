@@ -137,7 +137,8 @@ TEST_P(HostedStorms, AComputationKeepsItsRegistersAndNoInterruptIsLostOrDoubled)
         hal::Clock::arm({hal::Clock::now().value + 30'000});
         Interrupt::restore(before);
         while (load(it.finished) + 1 < hal::Cpu::count()) {
-            it.wrong_registers += register_loop(20'000, it.pattern); // no safe point in there
+            it.wrong_registers +=
+                register_loop(20'000, it.pattern, it.pattern); // no safe point in there
             ++it.loops;
         }
     };

@@ -22,6 +22,8 @@ IMAGE_BASE = 0xFFFF_FFFF_8000_0000
 GATE_BYTES = 16
 # Where interrupt gates lead: a function, the vector of its first gate, and how many gates lie there.
 GATES = [("metal_exception_entries", 0, 32), ("metal_interrupt_entries", 32, 224)]
+# Tests that step through gates, with interrupts off for as long as that takes, and the gate that they use for it.
+STEPPING_TESTS, STEPPING_GATE = "GateSteps", "metal_step_entry"
 OWN_GATES = ["metal_deadline_entry", "metal_console_entry", "metal_broadcast_entry", "metal_error_entry"]
 
 
@@ -78,7 +80,8 @@ def measure(
             raise Failed(f"{needed} is not built")
     symbols = Symbols(packed.with_suffix(".debug.elf"))
     gates = [(symbols.address(name), count) for name, _, count in GATES]
-    gates += [(symbols.address(name), 1) for name in OWN_GATES]
+    own_gates = [*OWN_GATES, STEPPING_GATE] if STEPPING_GATE in symbols.names else OWN_GATES
+    gates += [(symbols.address(name), 1) for name in own_gates]
     with tempfile.TemporaryDirectory(prefix="twofold-windows-") as folder:
         report = pathlib.Path(folder) / "report"
         arguments = [f"out={report}"]
@@ -95,7 +98,10 @@ def measure(
         )
         if done.returncode != 0 or not report.exists():
             raise Failed(f"'{command}' ended with status {done.returncode}: {(done.stdout + done.stderr)[-400:]}")
-        return json.loads(report.read_text()), symbols
+        measured = json.loads(report.read_text())
+    windows = measured["windows"]
+    measured["windows"] = [each for each in windows if STEPPING_TESTS not in symbols.describe(each["first"])]
+    return measured, symbols
 
 
 def main() -> int:

@@ -80,6 +80,13 @@ Machine::create(MachineConfig config, ConsoleEndpoint& console) {
         return std::unexpected(fmt::format(
             "a machine has 1 to {} NUMA nodes, not {}", numa_nodes_max, config.numa_nodes));
     }
+    for (u32 const dead : config.dead_processors) {
+        if (dead == 0 || dead >= config.cpus) {
+            return std::unexpected(fmt::format(
+                "processor {} cannot be dead: processor 0 starts the others, and there are {}",
+                dead, config.cpus));
+        }
+    }
     auto memory = PhysicalMemory::create(config.memory_bytes, config.window);
     if (!memory) {
         return std::unexpected(memory.error());

@@ -5,7 +5,7 @@
 // again, and turns the records of the result channel into failures and skips. The machine lives
 // from case to case; after a panic or a crash the next case boots a fresh one. With --results FILE
 // the records are written there, too, one JSON object a line; with --cpus N the machine has so many
-// processors.
+// processors, of which that with the number that --dead-processor names never answers.
 #include "apps/launch/records.hpp"
 #include "apps/launch/results_file.hpp"
 #include "hal/hosted/machine.hpp"
@@ -70,6 +70,7 @@ private:
 };
 
 u32 cpus = 1; ///< of the machines that are made
+std::vector<u32> dead_processors;
 
 /// A machine whose kernel waits for a command.
 class Bench {
@@ -78,6 +79,7 @@ public:
         hosted::MachineConfig config;
         config.command_line = "console=pipe";
         config.cpus = cpus;
+        config.dead_processors = dead_processors;
         auto machine = Machine::create(std::move(config), m_console);
         if (!machine) {
             throw std::runtime_error(machine.error());
@@ -206,6 +208,10 @@ void register_tests() {
 
 /// Takes the options that GoogleTest has left; false if one is none.
 bool take_options(std::span<char* const> options) {
+    // What is no number is 0, which the machine refuses, whatever it is for.
+    auto const number_of = [](std::string const& value) {
+        return static_cast<u32>(std::strtoul(value.c_str(), nullptr, 10));
+    };
     for (usize i = 0; i < options.size(); i += 2) {
         std::string_view const name(options[i]);
         if (i + 1 == options.size()) {
@@ -215,8 +221,9 @@ bool take_options(std::span<char* const> options) {
         if (name == "--results") {
             results = std::make_unique<launch::ResultsFile>(value);
         } else if (name == "--cpus") {
-            cpus =
-                static_cast<u32>(std::strtoul(value.c_str(), nullptr, 10)); // the machine refuses
+            cpus = number_of(value);
+        } else if (name == "--dead-processor") {
+            dead_processors = {number_of(value)};
         } else {
             return false;
         }
@@ -228,7 +235,8 @@ int run_all(int count, char** arguments) {
     testing::InitGoogleTest(&count, arguments);
     if (!take_options(std::span(arguments, static_cast<usize>(count)).subspan(1))) {
         fmt::print(
-            stderr, "twofold-test-host: only --results FILE, --cpus N and --gtest_... are known\n");
+            stderr, "twofold-test-host: only --results FILE, --cpus N, --dead-processor N and "
+                    "--gtest_... are known\n");
         return 64;
     }
     register_tests();

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import resource
 import select
 import signal
@@ -137,6 +138,39 @@ class Endings(HostTest):
             self.assertIn(text, done.stdout)
 
 
+class Processors(HostTest):
+    """Processors that do not come, and how many are asked for."""
+
+    def test_dead_processors_are_named_and_nobody_waits_for_them(self) -> None:
+        done = host(
+            "--cpus", "4", "--dead-processors", "2", "--timeout", "50", "--command", "ipi-bench 5; cpus; log",
+        )  # fmt: skip
+        self.expect(done, 0)
+        pairs = re.findall(r"^ *(\d) +(\d) +5 ", done.stdout, re.MULTILINE)
+        self.assertEqual(pairs, [(a, b) for a in "013" for b in "013"], done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^ +2 +2  uniform +0  timed_out +0 +0 ")
+        self.assertIn("3 of 4 processors run", done.stdout)
+        self.assertIn("processor 2 (hardware id 2) does not run: timed_out", done.stdout)
+
+    def test_the_boot_processor_alone_answers(self) -> None:
+        done = host("--cpus", "3", "--dead-processors", "1,2", "--timeout", "50", "--command", "cpus; vm")
+        self.expect(done, 0)
+        self.assertIn("1 of 3 processors run", done.stdout)
+
+    def test_as_many_as_the_kernel_is_told(self) -> None:
+        for option, processors, complaint in (
+            ("cpus=2", "2 of 2", ""),
+            ("cpus=1000", "4 of 4", ""),
+            ("cpus=0", "4 of 4", "kernel command line: 'cpus': a number of processors, 1 at least"),
+            ("cpus=x", "4 of 4", "kernel command line: 'cpus': a number of processors, 1 at least"),
+        ):  # fmt: skip
+            with self.subTest(option=option):
+                done = host("--cpus", "4", "--append", option, "--command", "cpus; log")
+                self.expect(done, 0)
+                self.assertIn(f"{processors} processors run", done.stdout)
+                self.assertIn(complaint, done.stdout)
+
+
 class BadInput(HostTest):
     """One clear line that names what is wrong, and a status that is not zero."""
 
@@ -152,6 +186,11 @@ class BadInput(HostTest):
             (["--core-classes", "P,X"], "list of core classes"),
             (["--dead-processors", "0"], "list of processors"),
             (["--cpus", "0"], "number of processors"),
+            (["--cpus", "x"], "'x' is not a number of processors"),
+            (["--cpus", "-1"], "'-1' is not a number of processors"),
+            (["--cpus", "65"], "1 to 64 processors"),
+            (["--dead-processors", "64"], "list of processors"),
+            (["--dead-processors", "4", "--cpus", "4"], "processor 4 cannot be dead: .* there are 4"),
             (["--window", "99"], "window"),
             # A build that flips nothing has no such option, and one that does knows its operations.
             (["--mutant", "no_such_operation"], "mutant"),

@@ -287,6 +287,9 @@ class BadInput(BootTest):
 
     def test_options(self) -> None:
         self.expect_line(boot("--memory", "0"), 64, "--memory: a machine needs some memory")
+        for cpus in ("0", "x", "-1", "1025"):
+            line = f"--cpus: '{cpus}' is not a number of processors from 1 to 1024"
+            self.expect_line(boot("--cpus", cpus, "--command", "x"), 64, line)
         self.expect_line(boot("--colour"), 64, ".*--colour")
         self.expect_line(boot("--uefi"), 64, "--uefi needs --iso")
         self.expect_line(boot("--command", "a\nb"), 64, "--command: byte 1 is the control char")

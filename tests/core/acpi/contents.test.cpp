@@ -2,6 +2,8 @@
 #include "tests/core/acpi/memory.hpp"
 #include "tests/support/test.hpp"
 
+#include <algorithm>
+
 namespace twofold::acpi {
 namespace {
 
@@ -60,6 +62,33 @@ TEST(AcpiMadt, EveryRecord) {
     u32 processors = 0;
     madt.value().visit([&](Processor const&) { ++processors; });
     EXPECT_EQ(processors, 3u);
+}
+
+/// Reserved types are to be skipped, and so are those that only other architectures have (ACPI 6.5,
+/// section 5.2.12, table 5.21).
+TEST(AcpiMadt, EveryTypeThatIsNotUnderstoodIsPassedOver) {
+    constexpr u32 understood[] = {0, 1, 2, 3, 4, 5, 9, 10};
+    for (u32 type = 0; type <= 0xFF; ++type) {
+        if (std::ranges::find(understood, type) != std::end(understood)) {
+            continue;
+        }
+        for (u8 const length : {u8{2}, u8{3}, u8{8}, u8{255}}) {
+            PhysicalMemory memory;
+            PhysAddr const start = memory.begin("APIC");
+            memory.put<u64>(0);
+            memory.put<u8>(static_cast<u8>(type)).put<u8>(length).put_zeros(length - 2u);
+            memory.put<u8>(0).put<u8>(8).put<u8>(1).put<u8>(4).put<u32>(1);
+            Result<Madt> const madt = parse_madt(memory.end(start));
+            ASSERT_TRUE(madt.has_value());
+            MadtLog log;
+            madt.value().visit(log);
+            ASSERT_EQ(log.text.view(), "cpu 1 apic 4 on; ");
+        }
+        PhysicalMemory endless; // a walk by this length would never end
+        PhysAddr const start = endless.begin("APIC");
+        endless.put<u64>(0).put<u8>(static_cast<u8>(type)).put<u8>(0).put_zeros(6);
+        ASSERT_EQ(parse_madt(endless.end(start)).error(), Error::corrupted);
+    }
 }
 
 TEST(AcpiMadt, MalformedRecords) {

@@ -29,6 +29,7 @@ TEST(Topology, EnabledProcessorsInTheirOrder) {
     Topology const topology = read_topology(make_madt(memory, [](PhysicalMemory& madt) {
         put_processor(madt, 1, 6, 1);
         put_processor(madt, 2, 4, 0); // not enabled
+        put_processor(madt, 5, 5, 2); // that, but may be while the system runs: none asks for it
         put_processor(madt, 3, 2, 1);
         put_processor(madt, 4, 2, 1);                                                // said twice
         madt.put<u8>(9).put<u8>(16).put<u16>(0).put<u32>(2).put<u32>(1).put<u32>(3); // and again

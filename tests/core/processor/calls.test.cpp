@@ -12,6 +12,16 @@ CpuSet& cpus() {
     return boot::current_kernel().cpus;
 }
 
+/// Calls visit(CpuId) for every processor that runs.
+template<class Visit>
+void for_each_running(Visit visit) {
+    for (u32 id = 0; id < cpus().known(); ++id) {
+        if (cpus().is_online({id})) {
+            visit(CpuId{id});
+        }
+    }
+}
+
 /// What a called function saw.
 struct Seen {
     Atomic<u64> mask{0}; ///< the processors that it ran on
@@ -47,12 +57,29 @@ TEST(Calls, WhatDoesNotExistIsRefused) {
 }
 
 TEST(Calls, EveryProcessorAnswers) {
-    for (u32 id = 0; id < cpus().known(); ++id) {
+    for_each_running([](CpuId cpu) {
         Seen seen;
-        ASSERT_TRUE(cpus().call({id}, look, &seen).has_value());
-        EXPECT_EQ(seen.mask.load(relaxed), u64{1} << id);
+        ASSERT_TRUE(cpus().call(cpu, look, &seen).has_value());
+        EXPECT_EQ(seen.mask.load(relaxed), u64{1} << cpu.value);
         EXPECT_EQ(seen.wrong.load(relaxed), 0u);
+    });
+}
+
+TEST(Calls, OneThatDoesNotRunIsRefusedAtOnce) {
+    Seen seen;
+    u32 dead = 0;
+    for (u32 id = 0; id < cpus().known(); ++id) {
+        if (cpus().is_online({id})) {
+            continue;
+        }
+        ++dead;
+        sync::Call unused(look, &seen);
+        EXPECT_EQ(cpus().call({id}, look, &seen).error(), Error::invalid_state);
+        EXPECT_EQ(cpus().post({id}, look, &seen).error(), Error::invalid_state);
+        EXPECT_EQ(cpus().delegate({id}, unused).error(), Error::invalid_state);
     }
+    EXPECT_EQ(dead + cpus().online(), cpus().known());
+    EXPECT_EQ(seen.times.load(acquire), 0u);
 }
 
 TEST(Calls, OthersAreCalledOnceEach) {
@@ -74,6 +101,9 @@ TEST(Calls, PostsArriveWithoutBeingWaitedFor) {
     u32 posted = 0;
     for (u32 round = 0; round < 200; ++round) {
         CpuId const to{round % cpus().known()};
+        if (!cpus().is_online(to)) {
+            continue;
+        }
         Result<void> outcome = cpus().post(to, look, &seen);
         while (!outcome && outcome.error() == Error::no_space) {
             sync::relax(); // the others have not come to it yet; one's own waits for an interrupt
@@ -104,17 +134,20 @@ TEST(Calls, JobsRunInThreads) {
     sync::Call unused(Job::run, nullptr);
     EXPECT_EQ(cpus().delegate({0}, unused).error(), Error::out_of_range);
     EXPECT_EQ(cpus().delegate({cpus().known()}, unused).error(), Error::out_of_range);
-    for (u32 id = 1; id < cpus().known(); ++id) {
+    for_each_running([](CpuId cpu) {
+        if (cpu == CpuId{0}) {
+            return;
+        }
         Job job;
         sync::Call call(Job::run, &job);
-        ASSERT_TRUE(cpus().delegate({id}, call).has_value());
+        ASSERT_TRUE(cpus().delegate(cpu, call).has_value());
         while (call.is_pending()) {
             sync::relax();
         }
-        EXPECT_EQ(job.on.value, id);
+        EXPECT_EQ(job.on, cpu);
         EXPECT_EQ(job.context, ExecutionContext::thread);
         EXPECT_EQ(job.state, hal::InterruptState::enabled);
-    }
+    });
 }
 
 TEST(Calls, ThereIsRoomForAFewPostsOnly) {
@@ -254,17 +287,17 @@ TEST(Calls, TimersOfOtherProcessorsCanBeCancelled) {
         Atomic<u32> passed{0};
     };
     static constexpr Nanos hour{3'600'000'000'000};
-    for (u32 id = 0; id < cpus().known(); ++id) {
+    for_each_running([](CpuId cpu) {
         Far far;
         auto const start = [](void* argument) {
             start_timer(static_cast<Far*>(argument)->timer, hal::Clock::now() + hour).value();
         };
-        ASSERT_TRUE(cpus().call({id}, start, &far).has_value());
-        EXPECT_EQ(cpus().of({id}).timers.pending(), 1u);
+        ASSERT_TRUE(cpus().call(cpu, start, &far).has_value());
+        EXPECT_EQ(cpus().of(cpu).timers.pending(), 1u);
         EXPECT_TRUE(TimerQueue::cancel_and_wait(far.timer));
-        EXPECT_EQ(cpus().of({id}).timers.pending(), 0u);
+        EXPECT_EQ(cpus().of(cpu).timers.pending(), 0u);
         EXPECT_EQ(far.passed.load(acquire), 0u);
-    }
+    });
 }
 
 TEST(Calls, EachProcessorHasDeadlinesOfItsOwn) {
@@ -282,21 +315,21 @@ TEST(Calls, EachProcessorHasDeadlinesOfItsOwn) {
         Atomic<u32> on{~u32{0}};
         Atomic<u32> passed{0};
     };
-    for (u32 id = 0; id < cpus().known(); ++id) {
+    for_each_running([](CpuId cpu) {
         Near near;
         auto const start = [](void* argument) {
             auto& self = *static_cast<Near*>(argument);
             self.deadline = hal::Clock::now() + Nanos{50'000};
             start_timer(self.timer, self.deadline).value();
         };
-        ASSERT_TRUE(cpus().call({id}, start, &near).has_value());
+        ASSERT_TRUE(cpus().call(cpu, start, &near).has_value());
         while (near.passed.load(acquire) == 0) {
             sync::relax();
         }
-        EXPECT_EQ(near.on.load(relaxed), id);
+        EXPECT_EQ(near.on.load(relaxed), cpu.value);
         EXPECT_GE(near.at, near.deadline);
         TimerQueue::cancel_and_wait(near.timer); // its function has returned
-    }
+    });
 }
 
 TEST(ClockSkewTest, CountsAClockThatLags) {

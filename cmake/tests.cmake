@@ -10,6 +10,7 @@ function(twofold_kernel_tests name)
         endif()
         add_library(tests_${name}_${machine} OBJECT ${tests_SOURCES})
         target_link_libraries(tests_${name}_${machine} PUBLIC machine_${machine})
+        twofold_join(tests_${name}_${machine})
         # Lines for backtraces; nobody steps through the locals of an optimised test.
         target_compile_options(tests_${name}_${machine} PRIVATE $<$<CONFIG:RelWithDebInfo>:-g1>)
         set_property(GLOBAL APPEND PROPERTY twofold_kernel_tests_${machine} tests_${name}_${machine})

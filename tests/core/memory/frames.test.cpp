@@ -396,8 +396,8 @@ TEST(BuddyFrames, TheFramesOfADividedBlockCountOneByOne) {
     ASSERT_TRUE(frames.split(block, 4).has_value());
     EXPECT_EQ(frames.split(block, 4).error(), Error::invalid_argument); // there is no block
     EXPECT_EQ(frames.statistics().allocations, before.allocations + 16);
-    for (u64 page = 0; page < 16; ++page) {
-        ASSERT_TRUE(frames.free(block + page_size * page, 0).has_value());
+    for (u64 index = 0; index < 16; ++index) {
+        ASSERT_TRUE(frames.free(block + page_size * index, 0).has_value());
     }
     FrameStatistics const after = frames.statistics();
     EXPECT_EQ(after.allocations - before.allocations, after.frees - before.frees);

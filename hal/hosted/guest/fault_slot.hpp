@@ -21,7 +21,8 @@ struct FaultFrame {
     u64 instruction, code_segment, flags, stack_pointer, stack_segment;
 };
 static_assert(
-    sizeof(FaultFrame) == 20 * sizeof(u64) && offsetof(FaultFrame, instruction) == 15 * sizeof(u64));
+    sizeof(FaultFrame) == 20 * sizeof(u64) &&
+    offsetof(FaultFrame, instruction) == 15 * sizeof(u64));
 
 struct FaultSlot {
     FaultFrame frame{};

@@ -2,6 +2,7 @@
 // processor and no thread (policy.hpp).
 #pragma once
 
+#include "core/sched/edf.hpp"
 #include "core/sched/eevdf.hpp"
 #include "core/sched/policy.hpp"
 #include "core/sched/realtime.hpp"

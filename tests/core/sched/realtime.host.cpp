@@ -9,6 +9,7 @@
 #include <list>
 #include <map>
 #include <random>
+#include <vector>
 
 namespace {
 
@@ -63,114 +64,151 @@ private:
     std::map<RealtimeEntity const*, Member> m_members;
 };
 
+/// Random events on a queue and on the model.
+template<class Queue>
+class Trial {
+public:
+    Trial() {
+        for (RealtimeEntity& entity : m_entities) {
+            m_model.of(entity).parameters = any_parameters();
+            EXPECT_TRUE(m_queue.admit(entity, m_model.of(entity).parameters, m_now).has_value());
+            m_asleep.push_back(&entity);
+        }
+    }
+    ~Trial() {
+        for (RealtimeEntity* const entity : m_waiting) {
+            m_queue.cancel(*entity, m_now);
+            m_asleep.push_back(entity);
+        }
+        for (RealtimeEntity* const entity : m_asleep) {
+            m_queue.expel(*entity, m_now);
+        }
+    }
+
+    void step() {
+        switch (m_random() % 6) {
+        case 0:
+        case 1:
+            wake();
+            break;
+        case 2:
+            change();
+            break;
+        case 3:
+            if (m_random() % 4 == 0) {
+                cancel();
+            }
+            break;
+        default:
+            decide();
+        }
+    }
+
+private:
+    RealtimeParameters any_parameters() {
+        return {
+            .priority = static_cast<u32>(m_random() % 64),
+            .quantum = Nanos{100'000 + static_cast<i64>(m_random() % 10'000'000)}};
+    }
+    RealtimeEntity* take_any(std::vector<RealtimeEntity*>& list) {
+        if (list.empty()) {
+            return nullptr;
+        }
+        std::swap(list[m_random() % list.size()], list.back());
+        RealtimeEntity* const found = list.back();
+        list.pop_back();
+        return found;
+    }
+
+    void wake() {
+        if (RealtimeEntity* const entity = take_any(m_asleep)) {
+            m_queue.wake(*entity, m_now);
+            m_model.become_ready(*entity);
+            m_waiting.push_back(entity);
+        }
+    }
+    void change() {
+        RealtimeEntity* const entity = take_any(m_waiting);
+        if (entity == nullptr) {
+            return;
+        }
+        auto const parameters = any_parameters();
+        ASSERT_TRUE(m_queue.change(*entity, parameters, m_now).has_value());
+        m_model.level_of(*entity).remove(entity);
+        auto& member = m_model.of(*entity);
+        member.parameters = parameters;
+        member.left = std::min(member.left, parameters.quantum.value);
+        m_model.level_of(*entity).push_back(entity);
+        m_waiting.push_back(entity);
+    }
+    void cancel() {
+        if (RealtimeEntity* const entity = take_any(m_waiting)) {
+            m_queue.cancel(*entity, m_now);
+            m_model.level_of(*entity).remove(entity);
+            m_asleep.push_back(entity);
+        }
+    }
+    void decide() {
+        ASSERT_EQ(m_queue.runnable(), m_waiting.size());
+        auto const [entity, slice] = m_queue.pick(m_now);
+        ASSERT_EQ(entity, m_model.pick());
+        if (entity == nullptr) {
+            return;
+        }
+        ASSERT_EQ(m_queue.current(), entity);
+        Nanos const left{m_model.of(*entity).left};
+        ASSERT_EQ(slice, m_model.has_quanta ? left : never);
+        std::erase(m_waiting, entity);
+        Nanos const part{static_cast<i64>(m_random() % static_cast<u64>(left.value + 1))};
+        charge(*entity, m_random() % 2 == 0 ? part : left);
+        leave(*entity);
+    }
+    void charge(RealtimeEntity& entity, Nanos used) {
+        m_now = m_now + used;
+        m_queue.charge(used, m_now);
+        m_model.charge(entity, used.value);
+        for (RealtimeEntity* const other : m_waiting) {
+            ASSERT_EQ(
+                m_queue.preempts(*other, m_now),
+                m_model.of(*other).parameters.priority > m_model.of(entity).parameters.priority);
+        }
+    }
+    void leave(RealtimeEntity& entity) {
+        switch (m_random() % 4) {
+        case 0:
+            m_queue.sleep(m_now);
+            m_asleep.push_back(&entity);
+            return;
+        case 1:
+            m_queue.yield(m_now);
+            m_model.become_ready(entity);
+            break;
+        default:
+            m_queue.put_back(m_now);
+            m_model.put_back(entity);
+        }
+        m_waiting.push_back(&entity);
+    }
+
+    std::mt19937 m_random{1003};
+    std::deque<RealtimeEntity> m_entities{24};
+    std::vector<RealtimeEntity*> m_asleep;
+    std::vector<RealtimeEntity*> m_waiting;
+    Queue m_queue;
+    Model<Queue> m_model;
+    Nanos m_now{};
+};
+
 template<class Queue>
 class Realtime : public ::testing::Test {};
 using Queues = ::testing::Types<Fifo, RoundRobin>;
 TYPED_TEST_SUITE(Realtime, Queues);
 
 TYPED_TEST(Realtime, EqualsListsForAMillionEvents) {
-    std::mt19937 random(1003);
-    TypeParam queue;
-    Model<TypeParam> model;
-    std::deque<RealtimeEntity> entities(24);
-    std::vector<RealtimeEntity*> asleep;
-    std::vector<RealtimeEntity*> waiting;
-    Nanos now{};
-    auto const any_parameters = [&] {
-        return RealtimeParameters{
-            .priority = static_cast<u32>(random() % 64),
-            .quantum = Nanos{100'000 + static_cast<i64>(random() % 10'000'000)}};
-    };
-    auto const take_any = [&](std::vector<RealtimeEntity*>& list) -> RealtimeEntity* {
-        if (list.empty()) {
-            return nullptr;
-        }
-        std::swap(list[random() % list.size()], list.back());
-        RealtimeEntity* const found = list.back();
-        list.pop_back();
-        return found;
-    };
-    for (RealtimeEntity& entity : entities) {
-        model.of(entity).parameters = any_parameters();
-        ASSERT_TRUE(queue.admit(entity, model.of(entity).parameters, now).has_value());
-        asleep.push_back(&entity);
-    }
+    Trial<TypeParam> trial;
     for (u32 step = 0; step < 1'000'000; ++step) {
-        switch (random() % 6) {
-        case 0:
-        case 1:
-            if (RealtimeEntity* const entity = take_any(asleep)) {
-                queue.wake(*entity, now);
-                model.become_ready(*entity);
-                waiting.push_back(entity);
-            }
-            break;
-        case 2:
-            if (RealtimeEntity* const entity = take_any(waiting)) {
-                auto const parameters = any_parameters();
-                ASSERT_TRUE(queue.change(*entity, parameters, now).has_value());
-                model.level_of(*entity).remove(entity);
-                auto& member = model.of(*entity);
-                member.parameters = parameters;
-                member.left = std::min(member.left, parameters.quantum.value);
-                model.level_of(*entity).push_back(entity);
-                waiting.push_back(entity);
-            }
-            break;
-        case 3:
-            if (RealtimeEntity* const entity = take_any(waiting); entity && random() % 4 == 0) {
-                queue.cancel(*entity, now);
-                model.level_of(*entity).remove(entity);
-                asleep.push_back(entity);
-            } else if (entity != nullptr) {
-                waiting.push_back(entity);
-            }
-            break;
-        default: {
-            ASSERT_EQ(queue.runnable(), waiting.size());
-            auto const [entity, slice] = queue.pick(now);
-            ASSERT_EQ(entity, model.pick()) << step;
-            if (entity == nullptr) {
-                break;
-            }
-            ASSERT_EQ(queue.current(), entity);
-            Nanos const left{model.of(*entity).left};
-            ASSERT_EQ(slice, model.has_quanta ? left : never);
-            Nanos const used{static_cast<i64>(random() % static_cast<u64>(left.value + 1))};
-            Nanos const charged = random() % 2 == 0 ? used : left;
-            now = now + charged;
-            queue.charge(charged, now);
-            model.charge(*entity, charged.value);
-            std::erase(waiting, entity);
-            for (RealtimeEntity* const other : waiting) {
-                ASSERT_EQ(
-                    queue.preempts(*other, now),
-                    model.of(*other).parameters.priority > model.of(*entity).parameters.priority);
-            }
-            switch (random() % 4) {
-            case 0:
-                queue.sleep(now);
-                asleep.push_back(entity);
-                break;
-            case 1:
-                queue.yield(now);
-                model.become_ready(*entity);
-                waiting.push_back(entity);
-                break;
-            default:
-                queue.put_back(now);
-                model.put_back(*entity);
-                waiting.push_back(entity);
-            }
-        }
-        }
-    }
-    for (RealtimeEntity* const entity : waiting) {
-        queue.cancel(*entity, now);
-        asleep.push_back(entity);
-    }
-    for (RealtimeEntity* const entity : asleep) {
-        queue.expel(*entity, now);
+        trial.step();
+        ASSERT_FALSE(this->HasFatalFailure()) << "step " << step;
     }
 }
 

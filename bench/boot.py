@@ -8,7 +8,6 @@ power-on is Linux (linux_guest.py) in the same emulator, run in turns with ours.
 start of the process to the line that is waited for; instructions are exact (the emulator counts them).
 """
 
-import argparse
 import json
 import os
 import pathlib
@@ -19,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import harness
 import linux_guest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -26,8 +26,6 @@ GUEST_TIMEOUT_S = 60
 QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max"]
 PROBE_SOURCE = "core/base/format.cpp"
 PROBE_TEST = "format_oracle"
-
-Entry = dict[str, object]
 
 
 class Failed(Exception):
@@ -131,13 +129,9 @@ def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench/boot.py")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--benchmark_out", type=pathlib.Path)
-    parser.add_argument("--benchmark_repetitions", type=int, default=3)
-    options, _ = parser.parse_known_args()
+    options, _ = harness.parser("boot").parse_known_args()
     measured = subjects(options.build.resolve())
-    entries: list[Entry] = []
+    entries: list[harness.Entry] = []
     failed = False
     duration(["cmake", "--build", str(options.build)])
     for repeat in range(options.benchmark_repetitions):
@@ -148,26 +142,8 @@ def main() -> int:
                 print(f"boot: {name}: {error}", file=sys.stderr)
                 failed = True
                 continue
-            entries.append(
-                {
-                    "name": name,
-                    "run_name": name,
-                    "run_type": "iteration",
-                    "repetition_index": repeat,
-                    "repetitions": options.benchmark_repetitions,
-                    "threads": 1,
-                    "iterations": 1,
-                    "real_time": figure,
-                    "cpu_time": figure,
-                    "time_unit": "ms",
-                }
-            )
-    context = {"executable": "bench/boot.py", "num_cpus": os.cpu_count(), "library_build_type": "release"}
-    text = json.dumps({"context": context, "benchmarks": entries}, indent=1)
-    if options.benchmark_out:
-        options.benchmark_out.write_text(text)
-    else:
-        print(text)
+            entries.append(harness.entry(name, repeat, figure, "ms"))
+    harness.write(entries, options.benchmark_out)
     return 1 if failed else 0
 
 

@@ -9,15 +9,14 @@ measured in turns with it. Instructions are counted by the emulator's plugin (to
 peer of an interrupt there and back is the shortest tick of a Linux guest (linux_guest.py).
 """
 
-import argparse
 import json
-import os
 import pathlib
 import re
 import subprocess
 import sys
 from typing import Any
 
+import harness
 import linux_guest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -121,11 +120,7 @@ def linux_tick() -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="bench/processors.py")
-    parser.add_argument("build", type=pathlib.Path)
-    parser.add_argument("--benchmark_out", type=pathlib.Path)
-    parser.add_argument("--benchmark_repetitions", type=int, default=3)
-    options, _ = parser.parse_known_args()
+    options, _ = harness.parser("processors").parse_known_args()
     build = options.build.resolve()
     repeated = [
         lambda: hosted(build),
@@ -134,7 +129,7 @@ def main() -> int:
         lambda: lateness("metal", build / "apps/launch/twofold-boot"),
     ]
     once = [lambda: counted(build), lambda: longest_window(build), linux_tick]
-    entries: list[dict[str, Any]] = []
+    entries: list[harness.Entry] = []
     failed = False
 
     def take(measure: Any, repeat: int) -> None:
@@ -148,33 +143,14 @@ def main() -> int:
             print(f"processors: {error}", file=sys.stderr)
             failed = True
             return
-        for name, figure in found.items():
-            entries.append(
-                {
-                    "name": name,
-                    "run_name": name,
-                    "run_type": "iteration",
-                    "repetition_index": repeat,
-                    "repetitions": options.benchmark_repetitions,
-                    "threads": 1,
-                    "iterations": 1,
-                    "real_time": figure,
-                    "cpu_time": figure,
-                    "time_unit": "ns",
-                }
-            )
+        entries.extend(harness.entry(name, repeat, figure) for name, figure in found.items())
 
     for measure in once:  # counted: every repeat would say the same
         take(measure, 0)
     for repeat in range(options.benchmark_repetitions):
         for measure in repeated:
             take(measure, repeat)
-    context = {"executable": "bench/processors.py", "num_cpus": os.cpu_count(), "library_build_type": "release"}
-    text = json.dumps({"context": context, "benchmarks": entries}, indent=1)
-    if options.benchmark_out:
-        options.benchmark_out.write_text(text)
-    else:
-        print(text)
+    harness.write(entries, options.benchmark_out)
     return 1 if failed else 0
 
 

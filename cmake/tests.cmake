@@ -10,6 +10,7 @@ function(twofold_kernel_tests name)
         endif()
         add_library(tests_${name}_${machine} OBJECT ${tests_SOURCES})
         target_link_libraries(tests_${name}_${machine} PUBLIC machine_${machine})
+        twofold_join(tests_${name}_${machine})
         # Lines for backtraces; nobody steps through the locals of an optimised test.
         target_compile_options(tests_${name}_${machine} PRIVATE $<$<CONFIG:RelWithDebInfo>:-g1>)
         set_property(GLOBAL APPEND PROPERTY twofold_kernel_tests_${machine} tests_${name}_${machine})
@@ -32,10 +33,11 @@ endfunction()
 # twofold_thread_test(NAME SOURCES file.host.cpp... ROOMS room...)
 #
 # A GoogleTest program under ThreadSanitizer, with the sources of rooms of core/ compiled into it: kernel code on
-# host threads as processors. It has flags of its own, so a build with other sanitizers leaves it out.
+# host threads as processors. It has flags of its own, so a build with other sanitizers leaves it out. Once is
+# enough, with g++; the preset `threads` runs whole kernels under clang's.
 function(twofold_thread_test name)
     cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;ROOMS")
-    if(NOT "host" IN_LIST TWOFOLD_MACHINES OR TWOFOLD_SANITIZE)
+    if(NOT "host" IN_LIST TWOFOLD_MACHINES OR TWOFOLD_SANITIZE OR CMAKE_UNITY_BUILD)
         return()
     endif()
     foreach(room IN LISTS test_ROOMS)
@@ -43,12 +45,13 @@ function(twofold_thread_test name)
         list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/core/${room}/)
         list(APPEND room_sources ${sources})
     endforeach()
-    # An archive of single sources: what the test does not use needs no machine.
+    # An archive, of which what the test does not use goes away: that would need a machine.
     add_library(test_${name}_rooms STATIC ${room_sources} ${CMAKE_SOURCE_DIR}/tools/package/check_failed.cpp)
     add_executable(test_${name} ${test_SOURCES} ${CMAKE_SOURCE_DIR}/tests/support/processor.cpp)
     target_link_libraries(test_${name} PRIVATE test_${name}_rooms GTest::gtest GTest::gtest_main)
-    target_link_options(test_${name} PRIVATE -fsanitize=thread)
-    set_target_properties(test_${name}_rooms PROPERTIES UNITY_BUILD OFF)
+    target_link_options(test_${name} PRIVATE -fsanitize=thread -Wl,--gc-sections)
+    twofold_join(test_${name}_rooms)
+    target_compile_options(test_${name}_rooms PRIVATE -ffunction-sections -fdata-sections)
     foreach(part IN ITEMS test_${name} test_${name}_rooms)
         target_link_libraries(${part} PRIVATE host_program)
         target_include_directories(${part} PRIVATE

@@ -5,7 +5,7 @@ namespace twofold::scenarios {
 
 namespace {
 
-constexpr twofold::boot::Scenario list[] = {
+constexpr twofold::boot::Scenario scenarios_in_order[] = {
     {"base", base},     {"trace", trace},   {"memory", memory},
     {"frames", frames}, {"spaces", spaces}, {"heap", heap},
     {"pools", pools},   {"acpi", acpi},     {"interrupts", interrupts},
@@ -15,7 +15,7 @@ constexpr twofold::boot::Scenario list[] = {
 } // namespace
 
 std::span<twofold::boot::Scenario const> all() {
-    return list;
+    return scenarios_in_order;
 }
 
 } // namespace twofold::scenarios

@@ -16,7 +16,8 @@ import subprocess
 import sys
 from typing import Any
 
-import harness
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import harness  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRACES = ("compiler", "interpreter", "database")
@@ -78,7 +79,7 @@ def entries_of(trace: str, row: str, who: str, figures: dict[str, Any]) -> list[
 
 
 def main() -> int:
-    options, _ = harness.parser("replay").parse_known_args()
+    options, _ = harness.parser("memory/replay").parse_known_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one thread replays
     entries: list[harness.Entry] = []
     try:

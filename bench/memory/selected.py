@@ -14,7 +14,8 @@ import pathlib
 import subprocess
 import sys
 
-import harness
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import harness  # noqa: E402
 
 WORKLOADS = ("churn", "lifo", "bulk", "shift")
 OUT_OF_MEMORY = 3
@@ -33,7 +34,7 @@ def measure(build: pathlib.Path, who: str, workload: str) -> float | None:
 
 
 def main() -> int:
-    parser = harness.parser("selected")
+    parser = harness.parser("memory/selected")
     parser.add_argument("--guide", action="store_true")
     options, _ = parser.parse_known_args()
     entries = []

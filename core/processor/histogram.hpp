@@ -16,7 +16,7 @@ namespace detail {
 inline constexpr u32 step_bits = 4;
 inline constexpr u32 steps = 1u << step_bits; ///< to each power of two
 inline constexpr u32 value_bits = 40;
-inline constexpr usize step_count = (value_bits - step_bits + 1) * steps;
+inline constexpr usize step_count = usize{value_bits - step_bits + 1} * steps;
 
 /// Values below `steps` have a place of their own; above, the highest bits choose one.
 constexpr u32 step_of(u64 value) {

@@ -66,7 +66,7 @@ i64 machine_now_ns(GuestCpu const& cpu) {
 }
 
 void note_pending(GuestCpu& cpu) {
-    if (cpu.interrupts.pending.any()) {
+    if (cpu.interrupts.any_vector()) {
         cpu.attention = true; // never false: a signal may have come since the look
     }
 }
@@ -115,7 +115,7 @@ void notify(SignalTarget& target) {
 }
 
 void raise_interrupt(SignalTarget& target, hal::Vector vector) {
-    target.cpu.interrupts.pending.set(vector);
+    target.cpu.interrupts.raised.set(vector);
     notify(target);
 }
 
@@ -130,7 +130,7 @@ void check_deadline(SignalTarget& target, bool fired) {
     }
     if (now_ns >= deadline.wanted_ns) {
         deadline.wanted_ns = Deadline::never;
-        target.cpu.interrupts.pending.set(deadline_vector);
+        target.cpu.interrupts.raised.set(deadline_vector);
     } else if (deadline.wanted_ns < deadline.set_ns) {
         set_timer(target, now_ns); // the host's clock is ahead of the machine's
     }

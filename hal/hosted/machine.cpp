@@ -188,8 +188,7 @@ Stop Machine::run() {
         return {Stop::Kind::waiting_for_input};
     }
     while (next == Next::halt && !boot().signals().stop_requested && !m_all_halted) {
-        boot().cpu().interrupts.pending = {}; // nobody takes them any more
-        boot().cpu().interrupts.non_maskable = 0;
+        boot().cpu().interrupts.forget_pending(); // nobody takes them any more
         sleep_until_notified(boot().signals());
     }
     boot().leave();

@@ -8,6 +8,9 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+# A source that CMake made of several (UNITY_BUILD), and the lines by which it includes them.
+_JOINED = re.compile(r"/CMakeFiles/[^/]+\.dir/Unity/unity_\d+_\w+\.\w+$")
+_PART = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
 _TARGET = re.compile(r"CMakeFiles/([^/]+)\.dir/")
 
 
@@ -18,8 +21,9 @@ class Compilation:
     source: str  # relative to the repository root; absolute if it lies outside
     directory: Path
     arguments: tuple[str, ...]
-    object: Path
+    object: Path  # of several sources together where they are joined
     target: str
+    is_joined: bool = False
 
     @property
     def is_kernel(self) -> bool:
@@ -48,10 +52,7 @@ def load(root: Path, build: Path) -> list[Compilation]:
     compilations = []
     for entry in json.loads((build / "compile_commands.json").read_text()):
         directory = Path(entry["directory"])
-        source = directory / entry["file"]
-        relative = (
-            source.relative_to(root).as_posix() if source.is_relative_to(root) else str(source)
-        )
+        file = directory / entry["file"]
         arguments = tuple(entry.get("arguments") or shlex.split(entry["command"]))
         if "output" in entry:
             output = entry["output"]
@@ -59,5 +60,22 @@ def load(root: Path, build: Path) -> list[Compilation]:
             output = arguments[arguments.index("-o") + 1]
         match = _TARGET.search(output)
         target = match.group(1) if match else ""
-        compilations.append(Compilation(relative, directory, arguments, directory / output, target))
+        parts = _parts(file)
+        for source in parts:
+            relative = (
+                source.relative_to(root).as_posix() if source.is_relative_to(root) else str(source)
+            )
+            alone = tuple(str(source) if word == str(file) else word for word in arguments)
+            compilations.append(
+                Compilation(
+                    relative, directory, alone, directory / output, target, parts != [file]
+                )
+            )
     return compilations
+
+
+def _parts(file: Path) -> list[Path]:
+    """The sources that `file` joins, or `file` itself."""
+    if not _JOINED.search(str(file)):
+        return [file]
+    return [Path(part) for part in _PART.findall(file.read_text())]

@@ -127,7 +127,7 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_aligned(Bytes size, Byte
     if (size.value == 0 || !is_power_of_two(alignment.value)) {
         return Error::invalid_argument;
     }
-    Result<std::byte*> const block = [&] {
+    Result<std::byte*> block = [&] {
         typename Environment::Scope const scope(m_environment);
         return allocate_from_space(size.value, alignment.value >> heap::granule_shift);
     }();

@@ -139,7 +139,7 @@ public:
         m_traffic += length * starts.size();
         for (usize i = 0; i < starts.size();) {
             Run run{starts[i], length}; // what was taken in a row often comes back in a row
-            while (++i < starts.size() && starts[i] == run.first + run.count) {
+            for (++i; i < starts.size() && starts[i] == run.first + run.count; ++i) {
                 run.count += length;
             }
             m_taken.clear(run.first, run.count);

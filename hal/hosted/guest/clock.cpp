@@ -58,7 +58,7 @@ void Clock::arm(Nanos deadline) {
     GuestCpu& cpu = guest_cpu();
     if (deadline <= now()) {
         disarm();
-        cpu.interrupts.pending.set(deadline_vector);
+        cpu.interrupts.raised_here.set_own(deadline_vector);
         cpu.attention = true;
         return;
     }

@@ -20,7 +20,9 @@ struct FaultFrame {
     u64 r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
     u64 instruction, code_segment, flags, stack_pointer, stack_segment;
 };
-static_assert(sizeof(FaultFrame) == 20 * 8 && offsetof(FaultFrame, instruction) == 15 * 8);
+static_assert(
+    sizeof(FaultFrame) == 20 * sizeof(u64) &&
+    offsetof(FaultFrame, instruction) == 15 * sizeof(u64));
 
 struct FaultSlot {
     FaultFrame frame{};

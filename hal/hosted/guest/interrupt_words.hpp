@@ -1,9 +1,11 @@
 // What is pending for one virtual CPU, and whether it has to be told.
 //
-// Anybody may raise a vector: its bit in `pending` is set first, atomically; then the processor is
-// told (hal/hosted/notice.hpp), by a signal if it runs, by waking it if it sleeps. The processor
-// alone takes bits away. So of one vector at most one is pending, and none is lost: a signal that
-// comes where it cannot interrupt leaves `attention` behind (cpu_block.hpp), on the same thread.
+// Anybody may raise a vector: its bit in `raised` is set first, atomically; then the processor is
+// told (hal/hosted/notice.hpp), by a signal if it runs, by waking it if it sleeps. What a processor
+// raises on itself goes to a set of its own, without an atomic operation. A vector is pending if it
+// is in either. The processor alone takes bits away, from both at once. So of one vector at most
+// one is pending, and none is lost: a signal that comes where it cannot interrupt leaves
+// `attention` behind (cpu_block.hpp), on the same thread.
 //
 // A non-maskable interrupt is a word of its own: it is a fault of the kernel (FaultKind), taken
 // where the processor computes on a stack of its kernel, else on its way back there.
@@ -54,16 +56,6 @@ struct VectorSet {
         }
         return all != 0;
     }
-    /// The highest vector in the set.
-    std::optional<hal::Vector> highest() const {
-        for (u32 index = words; index-- > 0;) {
-            if (u64 const part = __atomic_load_n(&word[index], __ATOMIC_ACQUIRE); part != 0) {
-                auto const top = static_cast<u32>(63 - std::countl_zero(part));
-                return hal::Vector{static_cast<u8>(index * 64 + top)};
-            }
-        }
-        return std::nullopt;
-    }
 };
 
 /// What a processor does, for whoever has something for it.
@@ -77,32 +69,70 @@ enum class RunState : u32 {
 
 struct InterruptWords {
     // What others write, on one cache line.
-    alignas(64) VectorSet pending;
+    alignas(64) VectorSet raised;
     RunState run_state = RunState::off;
     u32 signalled = 0;    ///< a signal is on its way
     u32 non_maskable = 0; ///< a non-maskable interrupt is pending
 
-    alignas(64) VectorSet in_service; ///< taken, not acknowledged; the processor's own
-    VectorSet level;                  ///< pending or in service, and raised by a level
+    // The processor's own.
+    alignas(64) VectorSet raised_here; ///< by itself
+    VectorSet in_service;              ///< taken, not acknowledged
+    VectorSet level; ///< pending or in service, and raised by a level; others set bits
 
+    bool is_pending(hal::Vector vector) const {
+        return raised.test(vector) || raised_here.test(vector);
+    }
+    bool any_vector() const { return raised.any() || raised_here.any(); }
     /// Whether there is something to wake up for.
     bool any() const {
-        return pending.any() || __atomic_load_n(&non_maskable, __ATOMIC_SEQ_CST) != 0;
+        return any_vector() || __atomic_load_n(&non_maskable, __ATOMIC_SEQ_CST) != 0;
+    }
+    /// The vector is no longer pending.
+    void take(hal::Vector vector) {
+        raised_here.take_own(vector);
+        if (raised.test(vector)) {
+            raised.take(vector);
+        }
+    }
+    void forget_pending() {
+        raised = {};
+        raised_here = {};
+        non_maskable = 0;
+    }
+    /// Whether `vector` is the highest in service.
+    bool is_last_served(hal::Vector vector) const {
+        u32 const index = vector.value / 64;
+        u64 const others = in_service.word[index] >> vector.value % 64;
+        bool is_last = others == 1;
+        for (u32 above = index + 1; above < VectorSet::words; ++above) {
+            is_last = is_last && in_service.word[above] == 0;
+        }
+        return is_last;
     }
     bool take_non_maskable() {
         return __atomic_load_n(&non_maskable, __ATOMIC_RELAXED) != 0 &&
                __atomic_exchange_n(&non_maskable, 0u, __ATOMIC_SEQ_CST) != 0;
     }
 
-    /// The vector that may be taken now.
+    /// The vector that may be taken now: the highest that is pending, if no other one of its class
+    /// or a higher one is in service.
     std::optional<hal::Vector> next() const {
-        auto const wanted = pending.highest();
-        if (!wanted) {
-            return std::nullopt;
+        for (u32 index = VectorSet::words; index-- > 0;) {
+            u64 const wanted =
+                __atomic_load_n(&raised.word[index], __ATOMIC_ACQUIRE) | raised_here.word[index];
+            u64 const served = in_service.word[index];
+            if ((wanted | served) == 0) {
+                continue;
+            }
+            // The classes of a word are its four groups of sixteen bits.
+            auto const top_class = [](u64 part) { return (63 - std::countl_zero(part)) / 16; };
+            if (wanted == 0 || (served != 0 && top_class(served) >= top_class(wanted))) {
+                return std::nullopt;
+            }
+            auto const top = static_cast<u32>(63 - std::countl_zero(wanted));
+            return hal::Vector{static_cast<u8>(index * 64 + top)};
         }
-        auto const served = in_service.highest();
-        bool const blocked = served && wanted->value / 16 <= served->value / 16;
-        return blocked ? std::nullopt : wanted;
+        return std::nullopt;
     }
 };
 

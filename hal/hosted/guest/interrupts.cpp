@@ -19,7 +19,7 @@ void take_pending(hal::StackFrame frame) {
     while (auto const vector = guest_cpu().interrupts.next()) {
         InterruptWords& words = guest_cpu().interrupts;
         words.in_service.set_own(*vector);
-        words.pending.take(*vector);
+        words.take(*vector);
         kernel_interrupt({*vector, frame});
         CHECK(!read_flag<enabled_flag>());
         set_flag<attention_flag>(false);
@@ -138,10 +138,11 @@ void Controller::send(CpuId cpu, Vector vector) {
     Undisturbed const self;
     GuestCpu* const target = processor(self.cpu(), cpu);
     CHECK(target != nullptr && self.cpu().machine->has_controller);
-    target->interrupts.pending.set(vector);
     if (target == &self.cpu()) {
+        target->interrupts.raised_here.set_own(vector);
         target->attention = true; // delivered at the end of this scope, if interrupts are enabled
     } else {
+        target->interrupts.raised.set(vector);
         exit_to_machine(self.cpu(), Request::notify, target->slot);
     }
 }
@@ -161,20 +162,19 @@ bool Controller::send_non_maskable(CpuId cpu) {
 void Controller::acknowledge(Vector vector) {
     Undisturbed const self;
     InterruptWords& words = self.cpu().interrupts;
-    auto const served = words.in_service.highest();
-    CHECK(served.has_value() && *served == vector); // once for each interrupt, the last one first
+    CHECK(words.is_last_served(vector)); // once for each interrupt, the last one first
     words.in_service.take_own(vector);
     if (words.level.test(vector) && words.level.take(vector)) {
         exit_to_machine(self.cpu(), Request::line_end, vector.value);
     }
-    if (words.pending.any()) {
+    if (words.any_vector()) {
         self.cpu().attention = true; // what was held back by this one's priority
     }
 }
 
 bool Controller::is_pending(Vector vector) {
     Undisturbed const self;
-    return self.cpu().interrupts.pending.test(vector);
+    return self.cpu().interrupts.is_pending(vector);
 }
 
 } // namespace hal

@@ -70,9 +70,8 @@ FRAME_TEST(TheLargestBlockIsWholeAgain) {
     u64 count = 0;
     PhysAddr last{0};
     while (auto const frame = frames.allocate(0)) {
-        std::span<u64> const words(
-            static_cast<u64*>(static_cast<void*>(hal::Memory::linear(frame.value()))), 1);
-        words[0] = last.value; // a list through the frames themselves
+        // A list through the frames themselves.
+        std::memcpy(hal::Memory::linear(frame.value()), &last.value, sizeof(last.value));
         last = frame.value();
         ++count;
     }
@@ -83,7 +82,7 @@ FRAME_TEST(TheLargestBlockIsWholeAgain) {
     EXPECT_FALSE(frames.validate().found());
     while (last.value != 0) {
         PhysAddr const frame = last;
-        last.value = *static_cast<u64*>(static_cast<void*>(hal::Memory::linear(frame)));
+        std::memcpy(&last.value, hal::Memory::linear(frame), sizeof(last.value));
         ASSERT_TRUE(frames.free(frame, 0).has_value());
     }
     EXPECT_TRUE(is_whole(frames, before.frames));
@@ -396,8 +395,8 @@ TEST(BuddyFrames, TheFramesOfADividedBlockCountOneByOne) {
     ASSERT_TRUE(frames.split(block, 4).has_value());
     EXPECT_EQ(frames.split(block, 4).error(), Error::invalid_argument); // there is no block
     EXPECT_EQ(frames.statistics().allocations, before.allocations + 16);
-    for (u64 page = 0; page < 16; ++page) {
-        ASSERT_TRUE(frames.free(block + page_size * page, 0).has_value());
+    for (u64 index = 0; index < 16; ++index) {
+        ASSERT_TRUE(frames.free(block + page_size * index, 0).has_value());
     }
     FrameStatistics const after = frames.statistics();
     EXPECT_EQ(after.allocations - before.allocations, after.frees - before.frees);

@@ -11,6 +11,10 @@
 #include <gtest/gtest.h>
 
 #include <isa/cpuid.hpp>
+#include <optional>
+#include <random>
+#include <set>
+#include <vector>
 
 namespace {
 
@@ -82,6 +86,71 @@ TEST(HostedInterrupt, PendingOnesArriveByTheirPriority) {
     u8 const expected[] = {239, 200, 130, 61, 60, 49, 48};
     ASSERT_EQ(seen.count, std::size(expected));
     EXPECT_TRUE(std::equal(std::begin(expected), std::end(expected), seen.vectors));
+}
+
+/// The rules of a local APIC, vector by vector.
+struct PlainWords {
+    std::set<u8> raised;
+    std::vector<u8> served; ///< the last one is the highest
+
+    std::optional<u8> next() const {
+        if (raised.empty() || (!served.empty() && *raised.rbegin() / 16 <= served.back() / 16)) {
+            return std::nullopt;
+        }
+        return *raised.rbegin();
+    }
+};
+
+TEST(InterruptWords, AgreeWithTheRulesWhoeverRaises) {
+    InterruptWords words;
+    PlainWords plain;
+    std::mt19937 random(4);
+    u64 taken = 0;
+    u64 held_back = 0;
+    for (u32 step = 0; step < 200'000; ++step) {
+        hal::Vector const vector{static_cast<u8>(random() % 256)};
+        switch (random() % 5) {
+        case 0:
+            words.raised.set(vector); // by others
+            plain.raised.insert(vector.value);
+            break;
+        case 1:
+            words.raised_here.set_own(vector);
+            plain.raised.insert(vector.value);
+            break;
+        case 2: {
+            if (plain.served.empty()) {
+                break;
+            }
+            hal::Vector const last{plain.served.back()};
+            ASSERT_TRUE(words.is_last_served(last));
+            words.in_service.take_own(last);
+            plain.served.pop_back();
+            break;
+        }
+        default: {
+            auto const wanted = words.next();
+            ASSERT_EQ(wanted.has_value(), plain.next().has_value()) << step;
+            if (!wanted) {
+                held_back += plain.raised.empty() ? 0 : 1;
+                break;
+            }
+            ASSERT_EQ(wanted->value, *plain.next()) << step;
+            words.in_service.set_own(*wanted);
+            words.take(*wanted);
+            plain.served.push_back(wanted->value);
+            plain.raised.erase(wanted->value);
+            ++taken;
+        }
+        }
+        ASSERT_EQ(words.is_pending(vector), plain.raised.contains(vector.value));
+        ASSERT_EQ(words.any(), !plain.raised.empty());
+        ASSERT_EQ(
+            words.is_last_served(vector),
+            !plain.served.empty() && plain.served.back() == vector.value);
+    }
+    EXPECT_GT(taken, 10'000u);
+    EXPECT_GT(held_back, 10'000u);
 }
 
 /// A handler that lets interrupts through before it acknowledges: only a higher class may nest.

@@ -131,7 +131,7 @@ void Stepped::disturb(Step const& step) {
     if (disturbance == Disturbance::non_maskable) {
         cpu->interrupts.non_maskable = 1;
     } else {
-        cpu->interrupts.pending.set(second_vector);
+        cpu->interrupts.raised.set(second_vector);
     }
     signal_self(); // it arrives when this handler has returned
 }
@@ -151,7 +151,7 @@ void Stepped::watch(Step const& step) {
     } else if (is_awaited) {
         step.set_trap_flag(false);
         if (subject == Subject::interrupt_entry) { // at the call's first instruction
-            cpu->interrupts.pending.set(first_vector);
+            cpu->interrupts.raised.set(first_vector);
             signal_self();
         }
     } else {

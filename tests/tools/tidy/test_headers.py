@@ -82,6 +82,32 @@ class SelfSufficient(TreeTest):
         self.assertTrue((self.root / "build/tidy/self_sufficient.json").exists())
         self.assert_clean(self_sufficient.check(self.tree()))
 
+    def test_a_header_that_its_source_includes_first_was_shown_by_the_build(self):
+        self.write({"core/base/a.cpp": '#include "core/base/a.hpp"\n', "core/base/a.hpp": "// a\n"})
+        self.compile(["core/base/a.cpp"])
+        self.write({"core/base/a.hpp": "// a\n#pragma once\nstd::uint64_t length();\n"})
+        self.assert_clean(self_sufficient.check(self.tree()))
+
+    def test_a_header_of_joined_sources_was_not(self):
+        joined = "build/release/CMakeFiles/base_host.dir/Unity/unity_0_cxx.cxx"
+        self.write({"core/base/a.cpp": '#include "core/base/a.hpp"\n'})
+        self.write({"core/base/a.hpp": "// a\n#pragma once\nextern int length;\n"})
+        self.write({joined: f'#include <cstdint>\n#include "{self.root}/core/base/a.cpp"\n'})
+        self.compile([joined])
+        self.write({"core/base/a.hpp": "// a\n#pragma once\nstd::uint64_t length();\n"})
+        found = self_sufficient.check(self.tree())
+        self.assert_finding(found, "core/base/a.hpp", "does not compile alone", line=3)
+
+    def test_a_header_of_a_source_that_another_preset_builds(self):
+        self.write({**self.SOURCE, "core/base/a.hpp": "// a\n#pragma once\n#include <cstdint>\n"})
+        self.write({"tests/support/t.cpp": "", "tests/support/far/b.hpp": "// b\nB use();\n"})
+        self.compile(["core/base/a.cpp", "tests/support/t.cpp"])
+        found = self_sufficient.check(self.tree())
+        self.assert_finding(found, "tests/support/far/b.hpp", "nothing includes it")
+        self.write({"tests/support/far/b.cpp": '#include "tests/support/far/b.hpp"\n'})
+        found = self_sufficient.check(self.tree())
+        self.assert_finding(found, "tests/support/far/b.hpp", "does not compile alone", line=2)
+
     def test_without_a_build_it_fails(self):
         with self.assertRaisesRegex(NeedsBuild, "cmake --preset release"):
             self.check(self_sufficient, {"core/base/a.hpp": "// a\n"})

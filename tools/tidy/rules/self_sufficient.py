@@ -2,7 +2,10 @@
 
 The headers of core/ and of the contract are compiled against the exemplar machine, which is
 declarations only; any other header as the first source that includes it is compiled. A machine's
-half of the contract (machine/NAME.hpp) is entered through hal/NAME.hpp, as everybody does."""
+half of the contract (machine/NAME.hpp) is entered through hal/NAME.hpp, as everybody does.
+
+A header that a source, compiled by itself, includes before anything else has been compiled alone by
+the build already."""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ PRESET = "release"
 MACHINE_NEUTRAL = ("core/", "hal/include/", "hal/exemplar/")
 EXEMPLAR = "hal/exemplar/include"
 _ERROR = re.compile(r"^([^:\n]+):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
+_FIRST_INCLUDE = re.compile(r'^#include [<"]([^">]+)[">]', re.MULTILINE)
 _MACHINE = re.compile(r"/hal/(?:hosted|x86_64)/include$")
 
 
@@ -47,10 +51,20 @@ def _user(tree: Tree, header: str, compilations: list[Compilation]) -> Compilati
         if header in tree.include_graph.closure(one.source):
             return one
     folder = header.rpartition("/")[0]
-    for one in compilations:
-        if one.source.startswith(f"{folder}/"):
-            return one
-    return None
+    neighbour = _compiled_in(folder, compilations)
+    if neighbour is None and _is_included(tree, header):
+        # By sources of another preset: the flags of the folder above are nearest.
+        neighbour = _compiled_in(folder.rpartition("/")[0], compilations)
+    return neighbour
+
+
+def _compiled_in(folder: str, compilations: list[Compilation]) -> Compilation | None:
+    return next((one for one in compilations if one.source.startswith(f"{folder}/")), None)
+
+
+def _is_included(tree: Tree, header: str) -> bool:
+    sources = tree.select(suffixes=(".cpp", ".c"))
+    return any(header in tree.include_graph.closure(source) for source in sources)
 
 
 def _compile(tree: Tree, header: str, compilation: Compilation, version: str) -> list:
@@ -86,16 +100,27 @@ def _first_error(tree: Tree, header: str, output: str) -> list:
     return [0, (output.strip().splitlines() or ["the compiler failed"])[-1]]
 
 
+def _shown_by_the_build(tree: Tree, compilations: list[Compilation]) -> set[str]:
+    """The headers that come first in a source which is compiled by itself."""
+    shown = set()
+    for one in compilations:
+        if not one.is_joined and one.source in tree.file_set:
+            if first := _FIRST_INCLUDE.search(tree.text(one.source)):
+                shown |= {first.group(1), f"hal/include/{first.group(1)}"}
+    return shown
+
+
 def check(tree: Tree) -> list[Finding]:
-    headers = tree.select(suffixes=(".hpp",))
     compilations = tree.build(PRESET)
+    shown = _shown_by_the_build(tree, compilations)
+    headers = [name for name in tree.select(suffixes=(".hpp",)) if name not in shown]
     users = {header: _user(tree, header, compilations) for header in headers}
     versions = {
         program: version_of(program)
         for program in {one.arguments[0] for one in users.values() if one is not None}
     }
     found = [
-        Finding(header, 0, "nothing that is built includes it", "use it, or remove it")
+        Finding(header, 0, "nothing includes it", "use it, or remove it")
         for header, user in users.items()
         if user is None
     ]

@@ -9,9 +9,10 @@
 
 namespace twofold::test {
 
-/// `edges PLACE [LIMIT]`: runs each test whose source lies in tests/PLACE with an interrupt at
-/// every edge, then, where it has no more than LIMIT edges, once for each edge with an interrupt
-/// there alone; what the kernel shares is looked over after each run.
+/// `edges PLACE [LIMIT] [TIMES]`: runs each test whose source lies in tests/PLACE with an interrupt
+/// at every edge, then, where it takes no more than LIMIT edges, once for each of them with an
+/// interrupt there alone; what the kernel shares is looked over after each run. With TIMES an edge
+/// that a test takes more often is interrupted the first TIMES times, and then now and again.
 std::span<boot::Command const> edge_commands();
 
 } // namespace twofold::test

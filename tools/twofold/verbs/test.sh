@@ -3,7 +3,7 @@
 #     ./twofold test [--quick] [--filter REGEX]
 #
 # Builds with g++ (debug with ASan and UBSan; release) and clang, compiles core/ for AArch64, runs all
-# suites, the fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others. Logs,
+# suites, those that hold with an interrupt at every edge of the control flow, the fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others. Logs,
 # and the JUnit report, are in build/test/. The last line is `N passed, N failed`; status 1 if any failed.
 #
 #   --quick         the hosted machine alone: g++ debug and release
@@ -120,6 +120,11 @@ verb_test() {
         beside stage tidy "$root/twofold" tidy
         if build_stage unchecked twofold-test-host; then
             ctest_stage unchecked "${options[@]}" -R '^kernel\.' || failed=1
+        else
+            failed=1
+        fi
+        if build_stage edges; then
+            ctest_stage edges "${options[@]}" || failed=1
         else
             failed=1
         fi

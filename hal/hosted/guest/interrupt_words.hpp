@@ -89,9 +89,9 @@ struct InterruptWords {
     bool any() const {
         return pending.any() || __atomic_load_n(&non_maskable, __ATOMIC_SEQ_CST) != 0;
     }
+    bool has_non_maskable() const { return __atomic_load_n(&non_maskable, __ATOMIC_RELAXED) != 0; }
     bool take_non_maskable() {
-        return __atomic_load_n(&non_maskable, __ATOMIC_RELAXED) != 0 &&
-               __atomic_exchange_n(&non_maskable, 0u, __ATOMIC_SEQ_CST) != 0;
+        return has_non_maskable() && __atomic_exchange_n(&non_maskable, 0u, __ATOMIC_SEQ_CST) != 0;
     }
 
     /// The vector that may be taken now.

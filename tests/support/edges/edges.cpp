@@ -1,12 +1,13 @@
-// See edges.hpp. The hook is called by what clang's -fsanitize-coverage=trace-pc-guard inserts
-// (SanitizerCoverage, "Tracing PCs with guards"); nothing in this file is compiled with that.
+// An interrupt at every edge of the control flow: kernel code is compiled so that each edge calls a
+// hook, and the hook raises an interrupt on the processor that it runs on. For the hosted machine,
+// in the preset `edges` alone. The hook is called by what clang's
+// -fsanitize-coverage=trace-pc-guard inserts (SanitizerCoverage, "Tracing PCs with guards");
+// nothing in this file is compiled with that.
 //
 // Where interrupts are off, the interrupt pends until they are on: then it comes at that edge.
 // Edges between an interrupt's entry and its exit are left alone, and those of second halves are
 // interrupted once each in a run, or one interrupt would bring the next for ever. The linker leads
 // the machine's calls of kernel_interrupt here first (--wrap).
-#include "tests/support/edges/edges.hpp"
-
 #include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"

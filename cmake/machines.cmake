@@ -94,7 +94,8 @@ target_link_libraries(host_program INTERFACE warnings)
 target_include_directories(host_program INTERFACE ${CMAKE_SOURCE_DIR})
 if(TWOFOLD_SANITIZE)
     target_compile_options(host_program INTERFACE
-        -fsanitize=${TWOFOLD_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+        "$<$<NOT:$<BOOL:$<TARGET_PROPERTY:TWOFOLD_UNWATCHED>>>:-fsanitize=${TWOFOLD_SANITIZE}>"
+        -fno-sanitize-recover=all -fno-omit-frame-pointer)
     target_link_options(host_program INTERFACE -fsanitize=${TWOFOLD_SANITIZE})
 endif()
 

@@ -83,12 +83,9 @@ hal::ConsoleInput HostConsole::read() {
 
 void HostConsole::write_result(std::span<std::byte const> bytes) {
     std::lock_guard const lock(m_mutex);
-    m_decoder.feed(bytes, [this](launch::Record const& record) { take_record(record); });
-}
-
-void HostConsole::settle() {
-    std::lock_guard const lock(m_mutex);
-    m_decoder.finish([this](launch::Record const& record) { take_record(record); });
+    auto const take = [this](launch::Record const& record) { take_record(record); };
+    m_decoder.feed(bytes, take);
+    m_decoder.finish(take); // records come whole: what looks like the start of one is none
 }
 
 void HostConsole::take_record(launch::Record const& record) {

@@ -30,8 +30,6 @@ public:
     hal::ConsoleInput read() override;
     void write_result(std::span<std::byte const> bytes) override;
 
-    /// The kernel is at rest: what looks like the start of a record on the result channel is none.
-    void settle();
     /// Whether the kernel has asked in vain, and more may come: then input ends its wait. A kernel
     /// that waits for something else leaves input where it is.
     bool is_awaited() const;

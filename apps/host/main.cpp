@@ -166,9 +166,6 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
     }
     while (true) {
         Stop const stop = machine.run();
-        if (stop.kind != Stop::Kind::waiting_for_input || machine.is_at_rest()) {
-            console.settle();
-        }
         if (console.quit()) {
             spdlog::info("ended by ctrl-A x");
             return static_cast<int>(Status::interrupted);

@@ -19,6 +19,7 @@ struct VectorCounts {
     u32 not_handled = 0;        ///< of these, with nobody who knew of it
     u32 not_handled_before = 0; ///< when the window began
     Nanos window_began{};
+    bool window_is_shared = false; ///< a part of it was another owner's, so it is not judged
 };
 
 struct CallCounts {

@@ -24,7 +24,10 @@ void note_handling(
     }
     Nanos const now = hal::Clock::now();
     Nanos const took = now == Nanos{} ? storm_window_min : now - counts.window_began;
-    Storm const storm = judge_window(counts.not_handled - counts.not_handled_before, took);
+    bool const is_shared = std::exchange(counts.window_is_shared, false);
+    Storm const storm = is_shared
+                            ? Storm::none
+                            : judge_window(counts.not_handled - counts.not_handled_before, took);
     counts.window_began = now;
     counts.not_handled_before = counts.not_handled;
     bool const is_tolerated = storm == Storm::too_often && entry.may_come_often;
@@ -145,12 +148,21 @@ void probe_work(void* argument) {
     probe.is_underway = is_work_underway(this_cpu(), probe.vector);
 }
 
+/// What came of a vector here is not held against whom it is bound to next.
+void share_window(void* argument) {
+    this_cpu().counts[static_cast<hal::Vector const*>(argument)->value].window_is_shared = true;
+}
+
 } // namespace
 
 void Interrupts::wait_until_idle(hal::Vector vector) const {
     // First halves run with interrupts off, so whoever has answered is in none, and asks for no
     // second half any more.
-    m_cpus->call_others([](void*) {}, nullptr);
+    m_cpus->call_others(share_window, &vector);
+    {
+        sync::InterruptGuard const off;
+        share_window(&vector);
+    }
     for (u32 cpu = 0; cpu < m_cpus->known(); ++cpu) {
         bool const is_own = this_cpu().id.value == cpu; // in its second half, or between two
         for (bool is_underway = !is_own && m_cpus->is_online({cpu}); is_underway;) {

@@ -6,6 +6,7 @@
 
 using namespace twofold;
 using conformance::entry_of;
+using conformance::flush_everywhere;
 using conformance::test_page;
 using conformance::word_at;
 using conformance::zeroed_frame;
@@ -22,14 +23,14 @@ void map(VirtAddr address, PhysAddr frame, Access access) {
     auto const entry = entry_of(Mmu::root(), address);
     CHECK(entry.has_value());
     *entry.value() = Mmu::encode_leaf({.frame = frame, .access = access}, 0);
-    Mmu::flush(address, page_size);
+    flush_everywhere(address, page_size);
 }
 
 void unmap(VirtAddr address) {
     auto const entry = entry_of(Mmu::root(), address);
     CHECK(entry.has_value());
     *entry.value() = 0;
-    Mmu::flush(address, page_size);
+    flush_everywhere(address, page_size);
 }
 
 std::optional<boot::CaughtFault> try_write(VirtAddr address) {
@@ -167,7 +168,7 @@ TEST(Mmu, AFlushCoversEveryPageOfItsRange) {
         ASSERT_TRUE(entry.has_value());
         *entry.value() = Mmu::encode_leaf({.frame = second.value(), .access = read_write}, 0);
     }
-    Mmu::flush(test_page(32), page_size * pages);
+    flush_everywhere(test_page(32), page_size * pages);
     for (u64 i = 0; i < pages; ++i) {
         EXPECT_EQ(*word_at(test_page(32 + i)), 0u);
         unmap(test_page(32 + i));
@@ -189,7 +190,7 @@ TEST(Mmu, WhatWasFlushedIsNotStale) {
          {Mmu::encode_leaf({.frame = frame.value(), .access = Access::read}, 0), u64{0}}) {
         *entry.value() = changed;
         EXPECT_LE(Mmu::count_stale(), 1u); // exactly 1 on a machine that can tell
-        Mmu::flush(page, page_size);
+        flush_everywhere(page, page_size);
         EXPECT_EQ(Mmu::count_stale(), 0u);
     }
 }

@@ -39,6 +39,13 @@ inline VirtAddr test_page(u64 number) {
     return views.base + page_size * number;
 }
 
+/// Flushes [address, address + size) on every processor: they all share these tables, so an entry
+/// that was present leads nowhere else before all have.
+inline void flush_everywhere(VirtAddr address, Bytes size) {
+    hal::Mmu::flush(address, size);
+    boot::current_kernel().shootdown.flush_others(address, size);
+}
+
 inline volatile u64* word_at(VirtAddr address) {
     return reinterpret_cast<volatile u64*>(address.value);
 }

@@ -4,7 +4,10 @@
 #include "hal/hosted/host_counter.hpp"
 #include "hal/hosted/signal_context.hpp"
 
+#include <sanitizer_choice.hpp>
+
 #include <algorithm>
+#include <ctime>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,11 +36,6 @@ void set_timer(SignalTarget& target, i64 now_ns) {
     deadline.set_ns = wanted_ns;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     target.timer.set(std::max(wanted_ns - now_ns, i64{1}));
-}
-
-/// Whether the kernel computes on a stack of its own, and is not about to leave it.
-bool is_computing(GuestCpu const& cpu) {
-    return cpu.in_kernel && !cpu.switching;
 }
 
 /// Makes the interrupted context continue where what is pending is delivered.
@@ -139,9 +137,12 @@ void check_deadline(SignalTarget& target, bool fired) {
 void sleep_until_notified(SignalTarget& target) {
     set_run_state(target, RunState::sleeping);
     if (!target.cpu.interrupts.any() && !target.stop_requested) {
+        // A signal that is held back does not keep the thread from falling asleep.
+        constexpr timespec look_again{0, 1'000'000};
         syscall(
             SYS_futex, futex_word(target), FUTEX_WAIT_PRIVATE, static_cast<u32>(RunState::sleeping),
-            nullptr, nullptr, 0);
+            sanitizer::holds_signals_back ? &look_again : nullptr, nullptr, 0);
+        sanitizer::take_signals();
     }
     set_run_state(target, RunState::running);
     note_pending(target.cpu);

@@ -80,7 +80,8 @@ public:
     virtual void write(std::string_view text) = 0;
     /// One byte of input if there is one; must not wait.
     virtual hal::ConsoleInput read() = 0;
-    /// Takes bytes of the result channel, in pieces of any size.
+    /// Takes what the kernel has written to the result channel in one call: a record, or bytes that
+    /// are none. Only what is longer than `transfer_bytes`, as no record is, comes in pieces.
     virtual void write_result(std::span<std::byte const> bytes) = 0;
 };
 
@@ -150,8 +151,6 @@ public:
     void request_stop(siginfo_t const& info, ucontext_t& context);
     /// Drives a line of the interrupt controller, as a device does. Any thread.
     void drive_line(u32 line, bool is_asserted);
-    /// Whether the whole kernel is at rest: the boot processor, and no other has been started.
-    bool is_at_rest() const { return m_at_rest && !has_started_others(); }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake();

@@ -82,7 +82,9 @@ bool Mmu::covers(u64 address) const {
     return plan.whole.contains({address}) && !plan.own.contains({address});
 }
 
-Walk Mmu::walk(PhysAddr root, u64 address) const {
+/// In one piece: ThreadSanitizer watches the kernel's copy of what this calls, and must not be come
+/// to from a signal handler.
+[[gnu::flatten]] Walk Mmu::walk(PhysAddr root, u64 address) const {
     return walk_tables(m_memory.span(), root, {address});
 }
 

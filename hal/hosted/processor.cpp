@@ -80,6 +80,7 @@ void Processor::forget_wake() {
 void Processor::enter_kernel() {
     GuestCpu& guest = cpu();
     guest.request = Request::none;
+    sanitizer::take_signals();
     void* state = nullptr;
     sanitizer::start_switch(&state, guest.stack);
     guest.in_kernel = true;

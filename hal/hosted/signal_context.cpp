@@ -2,6 +2,7 @@
 #include "hal/hosted/signal_context.hpp"
 
 #include <isa/context.hpp>
+#include <sanitizer_choice.hpp>
 
 #include <iterator>
 
@@ -48,6 +49,10 @@ FaultFrame frame_of(ucontext_t const& context) {
         .stack_segment = segments >> 48};
 }
 
+bool is_computing(GuestCpu const& cpu) {
+    return cpu.in_kernel && !cpu.switching && !sanitizer::holds_signals_back;
+}
+
 void redirect(ucontext_t& context, u64 entry, u64 argument, u64 stack) {
     auto& registers = context.uc_mcontext.gregs;
     registers[REG_RIP] = static_cast<greg_t>(entry);
@@ -85,7 +90,7 @@ void stop_kernel(SignalTarget& target, siginfo_t const& info, ucontext_t& contex
     auto const stack = static_cast<u64>(context.uc_mcontext.gregs[REG_RSP]);
     // On the machine's stack, or on the way to it, nothing can be ended yet; the next answer sees
     // it.
-    if (cpu.in_kernel && !cpu.switching && target.mmu.covers(stack)) {
+    if (is_computing(cpu) && target.mmu.covers(stack)) {
         end_kernel(target, context, info, "it was asked to");
     } else if (target.report_size == 0) {
         TextBuffer text(target.report);

@@ -10,6 +10,10 @@ namespace hosted {
 /// What host code that the kernel calls may use below its stack pointer.
 inline constexpr u64 red_zone_bytes = 128;
 
+/// Whether the kernel computes on a stack of its own, is not about to leave it, and goes on as the
+/// context of a signal that somebody sent says.
+bool is_computing(GuestCpu const& cpu);
+
 /// The interrupted general registers.
 FaultFrame frame_of(ucontext_t const& context);
 

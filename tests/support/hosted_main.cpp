@@ -14,10 +14,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -33,11 +33,16 @@ using hosted::Stop;
 using launch::Record;
 using launch::RecordType;
 
-/// Lines typed by the runner, records decoded, and what the kernel printed.
+/// Lines typed by the runner, records decoded, and what the kernel printed. The machine calls it on
+/// any of its threads, the runner on its own: hence the lock.
 class TestConsole final : public hosted::ConsoleEndpoint {
 public:
-    void write(std::string_view text) override { printed += text; }
+    void write(std::string_view text) override {
+        std::lock_guard const lock(m_mutex);
+        m_printed += text;
+    }
     hal::ConsoleInput read() override {
+        std::lock_guard const lock(m_mutex);
         if (m_next == m_line.size()) {
             m_asked = true;
             return {hal::InputStatus::none, '\0'};
@@ -45,27 +50,41 @@ public:
         return {hal::InputStatus::byte, m_line[m_next++]};
     }
     void write_result(std::span<std::byte const> bytes) override {
-        m_decoder.feed(bytes, [this](Record const& record) { records.push_back(record); });
+        std::lock_guard const lock(m_mutex);
+        auto const take = [this](Record const& record) { m_records.push_back(record); };
+        m_decoder.feed(bytes, take);
+        m_decoder.finish(take); // records come whole: what looks like the start of one is none
     }
-    /// The kernel is at rest: what looks like the start of a record is none.
-    void settle() {
-        m_decoder.finish([this](Record const& record) { records.push_back(record); });
-    }
+    /// The next line for the kernel; what was printed and told before is forgotten.
     void type(std::string line) {
+        std::lock_guard const lock(m_mutex);
         m_line = std::move(line);
         m_next = 0;
         m_asked = false;
+        m_printed.clear();
+        m_records.clear();
     }
     /// Whether the kernel has taken the line whole and asked for more.
-    bool asked_for_more() const { return m_asked; }
-
-    std::string printed;
-    std::vector<Record> records;
+    bool asked_for_more() const {
+        std::lock_guard const lock(m_mutex);
+        return m_asked;
+    }
+    std::string printed() const {
+        std::lock_guard const lock(m_mutex);
+        return m_printed;
+    }
+    std::vector<Record> records() const {
+        std::lock_guard const lock(m_mutex);
+        return m_records;
+    }
 
 private:
+    mutable std::mutex m_mutex; ///< of all below
     std::string m_line;
     usize m_next = 0;
-    std::atomic<bool> m_asked = false;
+    bool m_asked = false;
+    std::string m_printed;
+    std::vector<Record> m_records;
     launch::RecordDecoder m_decoder;
 };
 
@@ -87,26 +106,21 @@ public:
         m_machine = std::move(*machine);
         Stop const stop = run_until_asked();
         if (stop.kind != Stop::Kind::waiting_for_input) {
-            throw std::runtime_error("the kernel does not start: " + m_console.printed);
+            throw std::runtime_error("the kernel does not start: " + m_console.printed());
         }
     }
 
     /// Runs one command; false if the kernel is gone afterwards.
     bool run(std::string const& line) {
-        m_console.printed.clear();
-        m_console.records.clear();
         m_console.type(line + '\n');
         m_stop = run_until_asked();
-        if (m_stop.kind != Stop::Kind::waiting_for_input || m_machine->is_at_rest()) {
-            m_console.settle();
-        }
         return m_stop.kind == Stop::Kind::waiting_for_input;
     }
 
     std::string describe_end() const {
         return fmt::format(
             "the kernel is gone (stop {}, status {})\n{}\n{}", static_cast<int>(m_stop.kind),
-            m_stop.status, m_console.printed, m_machine->crash_report());
+            m_stop.status, m_console.printed(), m_machine->crash_report());
     }
 
     TestConsole const& console() const { return m_console; }
@@ -140,7 +154,7 @@ void keep(Record const& record) {
 Bench& working_bench() {
     if (!shared_bench) {
         shared_bench = std::make_unique<Bench>();
-        for (Record const& record : shared_bench->console().records) {
+        for (Record const& record : shared_bench->console().records()) {
             keep(record); // hello names the machine
         }
     }
@@ -156,16 +170,16 @@ public:
     void TestBody() override {
         Bench& bench = working_bench();
         bool const alive = bench.run("test " + m_name);
-        for (Record const& record : bench.console().records) {
+        for (Record const& record : bench.console().records()) {
             take(record);
         }
         if (!alive) {
             ADD_FAILURE() << bench.describe_end();
             shared_bench.reset();
         } else if (m_outcome.empty()) {
-            ADD_FAILURE() << "the kernel reports no end of the test\n" << bench.console().printed;
+            ADD_FAILURE() << "the kernel reports no end of the test\n" << bench.console().printed();
         } else if (m_outcome == "failed" && !HasFailure()) {
-            ADD_FAILURE() << bench.console().printed;
+            ADD_FAILURE() << bench.console().printed();
         } else if (m_outcome == "skipped") {
             GTEST_SKIP() << m_reason;
         }

@@ -20,4 +20,11 @@ std::span<TestCase const* const> all_tests();
 /// that it left behind among them. Failures are told as those of `test` are.
 u64 run_body(boot::CommandContext& context, TestCase const& test);
 
+/// `edges PLACE [LIMIT] [TIMES]`, in the image `edges` alone (tests/support/edges/): runs each test
+/// whose source lies in tests/PLACE with an interrupt at every edge, then, where it takes no more
+/// than LIMIT edges, once for each of them with an interrupt there alone; what the kernel shares is
+/// looked over after each run. With TIMES an edge that a test takes more often is interrupted the
+/// first TIMES times, and then now and again.
+std::span<boot::Command const> edge_commands();
+
 } // namespace twofold::test

@@ -268,7 +268,8 @@ private:
 
 /// An arena as an Allocator, for containers: they live at most as long as what the arena holds. A
 /// block that is freed is only noted; the arena gives it up with the rest. Each is preceded by a
-/// header with its size and a seal that ties it to its place. O(chunks) an operation on a block.
+/// header with its size and a seal that ties it to its place. O(chunks) an operation on a block,
+/// making one also O(size).
 template<Allocator A>
 class ArenaAllocator {
 public:
@@ -285,6 +286,10 @@ public:
         }
         std::byte* const front = TRY(m_arena->allocate({step + kept}, {step}));
         std::byte* const block = heap::byte_at(front, step);
+        // A seal that an earlier block left behind would make a pointer into this one a block.
+        for (u64 at = 0; at < step + kept; at += sizeof(Header)) {
+            std::construct_at(room_for<Header>(heap::byte_at(front, at)), Header{});
+        }
         std::construct_at(
             room_for<Header>(heap::byte_at(front, step - sizeof(Header))),
             Header{kept, seal_of(block)});

@@ -23,6 +23,7 @@ void exit_to_machine(GuestCpu& cpu, Request request, u64 first, u64 second) {
     cpu.arguments[1] = second;
     void* state = nullptr;
     cpu.switching = true;
+    sanitizer::take_signals();
     sanitizer::start_switch(&state, cpu.machine_bounds);
     isa_switch_context(&cpu.kernel_stack, cpu.machine_stack);
     cpu.machine_bounds = sanitizer::finish_switch(state);
@@ -39,7 +40,7 @@ void guest_start(void* boot_info) {
 void yield_to_host() {
     Undisturbed const self;
     self.cpu().pauses = 0;
-    if (self.cpu().in_kernel && self.cpu().count > 1) {
+    if (self.cpu().in_kernel && (self.cpu().count > 1 || sanitizer::holds_signals_back)) {
         exit_to_machine(self.cpu(), Request::yield);
     }
 }

@@ -129,7 +129,7 @@ extern "C" void hosted_fault_dispatch(FaultSlot& slot, FaultFrame& frame) {
         .registers = registers};
     slot.busy = false;
     slot.emergency = false;
-    if (cpu.interrupts.non_maskable != 0) [[unlikely]] {
+    if (cpu.interrupts.has_non_maskable()) [[unlikely]] {
         take_non_maskable(); // it came in the entry
     }
 

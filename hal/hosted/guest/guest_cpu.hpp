@@ -160,7 +160,7 @@ void take_non_maskable();
 /// are enabled. Kernel code only.
 inline void end_switch() {
     set_flag<switching_flag>(false);
-    if (guest_cpu().interrupts.non_maskable != 0) [[unlikely]] {
+    if (guest_cpu().interrupts.has_non_maskable()) [[unlikely]] {
         take_non_maskable();
     }
     hal::Interrupt::poll();

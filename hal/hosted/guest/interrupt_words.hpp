@@ -109,9 +109,9 @@ struct InterruptWords {
         }
         return is_last;
     }
+    bool has_non_maskable() const { return __atomic_load_n(&non_maskable, __ATOMIC_RELAXED) != 0; }
     bool take_non_maskable() {
-        return __atomic_load_n(&non_maskable, __ATOMIC_RELAXED) != 0 &&
-               __atomic_exchange_n(&non_maskable, 0u, __ATOMIC_SEQ_CST) != 0;
+        return has_non_maskable() && __atomic_exchange_n(&non_maskable, 0u, __ATOMIC_SEQ_CST) != 0;
     }
 
     /// The vector that may be taken now: the highest that is pending, if no other one of its class

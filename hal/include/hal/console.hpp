@@ -31,7 +31,8 @@ concept ConsoleContract = requires(std::string_view text, std::span<std::byte co
     { C::write(text) } -> std::same_as<void>;
     /// Takes one byte of input if there is one; never waits. O(1).
     { C::read() } -> std::same_as<ConsoleInput>;
-    /// Writes bytes to the result channel, apart from what a person reads. Any context. O(n).
+    /// Writes a record to the result channel, apart from what a person reads; whole in one call,
+    /// for several processors may write. Any context. O(n).
     { C::write_result(record) } -> std::same_as<void>;
 };
 static_assert(ConsoleContract<Console>, "the machine's Console does not keep the contract");

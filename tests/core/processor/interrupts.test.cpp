@@ -236,6 +236,29 @@ TEST(Interrupts, AStormIsSilencedAndSaidOnce) {
     EXPECT_EQ(boot::current_kernel().log_ring.written(), logged + 1);
 }
 
+TEST(Interrupts, WhatCameBeforeIsNotTheNextOwnersStorm) {
+    u64 const storms = interrupts().storms();
+    Vector vector{};
+    {
+        Halves seen;
+        seen.answer = Handling::not_mine;
+        Bound const bound(seen);
+        ASSERT_TRUE(bound.holds());
+        vector = bound.vector();
+        do {
+            bound.raise();
+        } while (taken(vector) % storm_window != storm_window - 1);
+    }
+    Halves seen;
+    Bound const bound(seen);
+    ASSERT_TRUE(bound.holds());
+    ASSERT_EQ(bound.vector().value, vector.value); // the lowest that is free
+    bound.raise();
+    EXPECT_EQ(interrupts().storms(), storms);
+    bound.raise();
+    EXPECT_EQ(seen.first_halves.load(acquire), 2u);
+}
+
 TEST(Interrupts, MessagesAreRefusedForWhatDoesNotExist) {
     Halves seen;
     InterruptBinding const binding{.handler = first_half, .argument = &seen, .name = "message"};

@@ -152,6 +152,53 @@ TEST_P(HostedStorms, AComputationKeepsItsRegistersAndNoInterruptIsLostOrDoubled)
     EXPECT_GT(storm.loops, 0u);
 }
 
+/// A processor that takes a lock with interrupts on, its handler, which takes another, and a
+/// processor that sends.
+struct LockStorm : Many {
+    static constexpr hal::Vector vector{60};
+    sync::SpinLock of_thread{sync::LockRank::heap};
+    sync::SpinLock of_handler{sync::LockRank::timers};
+    u64 interrupts_wanted = 0, taken = 0, unnoted = 0;
+};
+
+TEST(HostedLocks, AHandlersLockMayComeBetweenTheStepsOfNotingOne) {
+    LockStorm storm;
+    storm.interrupts_wanted = 5'000;
+    storm.on_interrupt = [](Probe& self, hal::Interruption const& interruption) {
+        auto& it = static_cast<LockStorm&>(self);
+        {
+            sync::ContextScope const scope(it.state, sync::ExecutionContext::irq);
+            sync::SpinLockGuard const guard(it.of_handler, sync::interrupts_are_off);
+            add(it.taken);
+        }
+        Controller::acknowledge(interruption.vector);
+    };
+    storm.on_processor = [](Probe& self) {
+        auto& it = static_cast<LockStorm&>(self);
+        it.arrive();
+        for (u64 sent = 1; sent <= it.interrupts_wanted; ++sent) {
+            Controller::send({0}, LockStorm::vector);
+            while (load(it.taken) < sent) {
+                hal::Cpu::pause();
+            }
+        }
+    };
+    storm.body = [](Probe& self, hal::BootInfo const& info) {
+        auto& it = static_cast<LockStorm&>(self);
+        it.start_all(info);
+        while (load(it.taken) < it.interrupts_wanted) {
+            sync::SpinLockGuard const guard(it.of_thread, sync::interrupts_stay_on);
+            bool const is_noted =
+                it.state.held_count == 1 && it.state.held[0] == sync::LockRank::heap;
+            it.unnoted += is_noted || !checks_enabled ? 0 : 1;
+        }
+    };
+    ASSERT_EQ(run_to_end(storm, config_of(2)).kind, Stop::Kind::exited);
+    EXPECT_EQ(storm.failures, 0u);
+    EXPECT_EQ(storm.taken, storm.interrupts_wanted);
+    EXPECT_EQ(storm.unnoted, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     All, HostedStorms, testing::Values(std::pair{1u, u64{300}}, std::pair{7u, u64{40}}));
 

@@ -1,18 +1,26 @@
-// See edges.hpp. The hook is called by what clang's -fsanitize-coverage=trace-pc-guard inserts
-// (SanitizerCoverage, "Tracing PCs with guards"); nothing in this file is compiled with that.
+// An interrupt at every edge of the control flow: kernel code is compiled so that each edge calls a
+// hook, and the hook raises an interrupt on the processor that it runs on. For the hosted machine,
+// in the preset `edges` alone. The hook is called by what clang's
+// -fsanitize-coverage=trace-pc-guard inserts (SanitizerCoverage, "Tracing PCs with guards");
+// nothing in this file is compiled with that.
 //
 // Where interrupts are off, the interrupt pends until they are on: then it comes at that edge.
-// Edges that a handler takes are left alone, or one interrupt would bring the next for ever.
-#include "tests/support/edges/edges.hpp"
-
+// Edges between an interrupt's entry and its exit are left alone, and those of second halves are
+// interrupted once each in a run, or one interrupt would bring the next for ever. The linker leads
+// the machine's calls of kernel_interrupt here first (--wrap).
 #include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "tests/support/runner.hpp"
 #include "tests/support/test.hpp"
 
+#include <optional>
+#include <utility>
+
 extern "C" void __sanitizer_cov_trace_pc_guard(twofold::u32* guard);
 extern "C" void __sanitizer_cov_trace_pc_guard_init(twofold::u32* start, twofold::u32* stop);
+extern "C" void __real_kernel_interrupt(hal::Interruption const& interruption);
+extern "C" void __wrap_kernel_interrupt(hal::Interruption const& interruption);
 
 namespace twofold::test {
 
@@ -22,11 +30,24 @@ using namespace twofold::literals;
 
 enum class Mode : u8 { off, count, every, one };
 
+/// What each edge of the program was met with in a run.
+struct Met {
+    u32 times = 0;           ///< taken by threads
+    bool in_work = false;    ///< interrupted in a second half
+    bool is_covered = false; ///< interrupted in any run
+};
+
+/// Of the times that an edge is taken beyond those that were asked for, one in so many is
+/// interrupted, too: what a test comes to late. A prime, so that loops do not keep step with it.
+constexpr u32 sampled = 997;
+
 struct Injection {
     Mode mode = Mode::off;
     bool is_inside = false; ///< the hook itself runs
+    u32 entered = 0;        ///< interrupts that have come and not returned
     u64 edge = 0;           ///< the number of the next edge of this run
     u64 chosen = 0;         ///< in mode `one`
+    u32 times = 0;          ///< in mode `every`: as often an edge is interrupted; 0: always
     u64 raised = 0;
     u64 taken = 0;  ///< by the handler, in this run
     u64 worked = 0; ///< second halves, in all
@@ -35,24 +56,36 @@ struct Injection {
 
 constinit Injection injection; // one kernel runs one test at a time
 
-/// A number for each edge of the program, and whether an interrupt was raised there.
+/// A number for each edge of the program.
 constinit u32 edges_numbered = 0;
-constexpr usize edges_max = usize{1} << 18;
-constinit u8 edges_met[edges_max]{};
+constexpr usize edges_max = usize{1} << 17;
+constinit Met edges_met[edges_max]{};
 
 /// Whether an interrupt could come here at all. A function that the machine itself shares with the
 /// kernel may be the copy that has hooks.
 bool is_interruptible() {
     hosted::GuestCpu const& cpu = hosted::guest_cpu();
-    return cpu.in_kernel && !cpu.switching && sync::current_context() < sync::ExecutionContext::irq;
+    if (!cpu.in_kernel || cpu.switching) {
+        return false;
+    }
+    auto const context = sync::current_context();
+    return context == sync::ExecutionContext::work ||
+           (context < sync::ExecutionContext::irq && injection.entered == 0);
 }
 
-void raise_here(u32 number) {
+void raise_here(Met& met) {
     ++injection.raised;
-    if (number < edges_max) {
-        edges_met[number] = 1;
-    }
+    met.is_covered = true;
     hal::Controller::send(hal::Cpu::id(), injection.vector);
+}
+
+/// Whether the edge is one to be interrupted in mode `every`.
+bool is_due(Met& met) {
+    if (sync::current_context() == sync::ExecutionContext::work) {
+        return !std::exchange(met.in_work, true);
+    }
+    ++met.times;
+    return injection.times == 0 || met.times <= injection.times || met.times % sampled == 0;
 }
 
 void take_edge(u32 number) {
@@ -61,19 +94,28 @@ void take_edge(u32 number) {
     }
     injection.is_inside = true;
     u64 const edge = injection.edge++;
-    if (injection.mode == Mode::every ||
+    Met& met = edges_met[number];
+    if ((injection.mode == Mode::every && is_due(met)) ||
         (injection.mode == Mode::one && edge == injection.chosen)) {
-        raise_here(number);
+        raise_here(met);
     }
     injection.is_inside = false;
 }
 
 u64 edges_met_count() {
     u64 count = 0;
-    for (u32 number = 0; number < edges_numbered && number < edges_max; ++number) {
-        count += edges_met[number];
+    for (u32 number = 0; number < edges_numbered; ++number) {
+        count += edges_met[number].is_covered ? 1 : 0;
     }
     return count;
+}
+
+/// For the next run.
+void forget_times() {
+    for (u32 number = 0; number < edges_numbered; ++number) {
+        edges_met[number].times = 0;
+        edges_met[number].in_work = false;
+    }
 }
 
 /// What the handler does with what the interrupted code may be in the middle of: it notes an event,
@@ -141,6 +183,10 @@ struct Totals {
 /// One run of a test with interrupts as `mode` says; false if the test or the kernel came to harm.
 bool run_once(
     boot::CommandContext& context, TestCase const& test, Mode mode, u64 chosen, Totals& totals) {
+    CHECK(injection.entered == 0);
+    if (mode == Mode::every) {
+        forget_times();
+    }
     injection.edge = 0;
     injection.chosen = chosen;
     injection.raised = 0;
@@ -179,17 +225,29 @@ void run_at_edges(boot::CommandContext& context, TestCase const& test, u64 limit
         "{} {}.{}: {} edges", good ? "passed" : "FAILED", test.suite, test.name, edges);
 }
 
+/// The number that argument `index` gives, 0 if there is none; nothing (which was said) where it is
+/// not a number.
+std::optional<u64> number_argument(boot::CommandContext& context, usize index) {
+    if (context.arguments.size() <= index) {
+        return 0;
+    }
+    auto const number = parse_unsigned(context.arguments[index]);
+    if (!number || number.value() > UINT32_MAX) {
+        context.out.line("edges: '{}' is not a number of edges", context.arguments[index]);
+        return std::nullopt;
+    }
+    return number.value();
+}
+
 u8 run_edges(boot::CommandContext& context) {
     std::string_view const place = context.arguments.empty() ? "" : context.arguments[0];
-    u64 limit = 0;
-    if (context.arguments.size() > 1) {
-        auto const given = parse_unsigned(context.arguments[1]);
-        if (!given) {
-            context.out.line("edges: '{}' is not a number of edges", context.arguments[1]);
-            return boot::status::usage;
-        }
-        limit = given.value();
+    auto const limit = number_argument(context, 1);
+    auto const times = number_argument(context, 2);
+    if (!limit || !times) {
+        return boot::status::usage;
     }
+    CHECK(edges_numbered <= edges_max);
+    injection.times = static_cast<u32>(*times);
     boot::Kernel& kernel = context.kernel;
     Handler handler(kernel);
     auto const vector = kernel.interrupts.bind_any(
@@ -209,7 +267,7 @@ u8 run_edges(boot::CommandContext& context) {
         bool const is_wanted = file.find("tests/") != std::string_view::npos &&
                                file.substr(file.find("tests/") + 6).starts_with(place);
         if (is_wanted && test->except_on != kernel.boot_info.machine) {
-            run_at_edges(context, *test, limit, totals);
+            run_at_edges(context, *test, *limit, totals);
         }
     }
     kernel.interrupts.unbind(vector.value()).value();
@@ -227,10 +285,11 @@ u8 run_edges(boot::CommandContext& context) {
 }
 
 constexpr boot::Command commands_of_edges[] = {
-    {"edges", "[PLACE] [LIMIT]",
-     "runs the tests in tests/PLACE with an interrupt at every edge of the control flow, and those "
-     "of at most LIMIT edges once for each edge alone",
-     2, run_edges},
+    {"edges", "[PLACE] [LIMIT] [TIMES]",
+     "runs the tests in tests/PLACE with an interrupt at every edge of the control flow (at most "
+     "TIMES in a row where one is taken more often, then some), and those of at most LIMIT edges "
+     "once for each edge alone",
+     3, run_edges},
 };
 
 } // namespace
@@ -246,6 +305,12 @@ void __sanitizer_cov_trace_pc_guard(twofold::u32* guard) {
     if (*guard != 0 && test::injection.mode != test::Mode::off) {
         test::take_edge(*guard - 1);
     }
+}
+
+void __wrap_kernel_interrupt(hal::Interruption const& interruption) {
+    ++twofold::test::injection.entered;
+    __real_kernel_interrupt(interruption);
+    --twofold::test::injection.entered;
 }
 
 /// Called once for each object, before main.

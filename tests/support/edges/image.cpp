@@ -1,7 +1,6 @@
 // The image `test` with the command that raises an interrupt at every edge.
 #include "apps/scenarios/scenarios.hpp"
 #include "core/boot/boot.hpp"
-#include "tests/support/edges/edges.hpp"
 #include "tests/support/runner.hpp"
 
 namespace twofold::boot {

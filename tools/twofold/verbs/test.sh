@@ -3,8 +3,10 @@
 #     ./twofold test [--quick] [--filter REGEX]
 #
 # Builds with g++ (debug with ASan and UBSan; release) and clang, compiles core/ for AArch64, runs all
-# suites, the fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others. Logs,
-# and the JUnit report, are in build/test/. The last line is `N passed, N failed`; status 1 if any failed.
+# suites, some of them with an interrupt at every edge of the control flow, the kernel's under
+# ThreadSanitizer, the fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others.
+# Logs, and the JUnit report, are in build/test/. The last line is `N passed, N failed`; status 1 if any
+# failed.
 #
 #   --quick         the hosted machine alone: g++ debug and release
 #   --filter REGEX  only the tests whose name matches, in each build
@@ -123,6 +125,9 @@ verb_test() {
         else
             failed=1
         fi
+        for preset in edges threads; do
+            build_stage "$preset" && ctest_stage "$preset" "${options[@]}" || failed=1
+        done
         build_stage fuzz fuzz_targets && stage fuzz "$root/twofold" fuzz --all --time 10 || failed=1
         await_beside
         stage twin "$root/twofold" twin || failed=1

@@ -31,4 +31,7 @@ inline void on_death(void (*callback)()) {
     __sanitizer_set_death_callback(callback);
 }
 
+inline constexpr bool holds_signals_back = false;
+inline void take_signals() {}
+
 } // namespace hosted::sanitizer

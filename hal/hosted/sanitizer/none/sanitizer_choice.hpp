@@ -21,4 +21,9 @@ inline void unpoison(u64, u64) {}
 /// Has `callback` called before a sanitizer ends the process.
 inline void on_death(void (*)()) {}
 
+/// Whether a signal that another thread or a timer sends is handled by `take_signals` alone.
+inline constexpr bool holds_signals_back = false;
+/// Handles the signals that have come to the caller's stack since the last call.
+inline void take_signals() {}
+
 } // namespace hosted::sanitizer

@@ -6,8 +6,16 @@
 
 #include <map>
 #include <mutex>
+#include <pthread.h>
 #include <sys/personality.h>
 #include <unistd.h>
+
+/// What the runtime library starts with. Its symbolizer is another process, which it cannot start
+/// out of a machine: reports show addresses of the program, for addr2line.
+extern "C" char const* __tsan_default_options();
+char const* __tsan_default_options() {
+    return "symbolize=0";
+}
 
 namespace hosted::sanitizer {
 
@@ -54,6 +62,13 @@ void leave_fiber(void* fiber) {
 
 void* left_fiber() {
     return left;
+}
+
+void handle_held_signals() {
+    // At the end of every function that it intercepts; this one does nothing else.
+    static thread_local pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&own);
+    pthread_mutex_unlock(&own);
 }
 
 } // namespace hosted::sanitizer

@@ -14,4 +14,7 @@ void* fiber_of(u64 base);
 void leave_fiber(void* fiber);
 void* left_fiber();
 
+/// Calls the handlers of the signals that the sanitizer holds back for the running fiber.
+void handle_held_signals();
+
 } // namespace hosted::sanitizer

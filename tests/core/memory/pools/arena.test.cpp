@@ -218,6 +218,23 @@ TEST(ArenaAllocator, IsAnAllocatorLikeAnyOther) {
     }
 }
 
+TEST(ArenaAllocator, WhatLayThereBeforeIsNoBlock) {
+    ArenaUnderTest test(16_KiB);
+    ArenaAllocator allocator(*test.arena);
+    auto const mark = test->checkpoint().value();
+    ASSERT_TRUE(allocator.allocate(64_B, 16_B).has_value());
+    std::byte* const freed = allocator.allocate(64_B, 16_B).value();
+    std::byte* const lived = allocator.allocate(64_B, 16_B).value();
+    ASSERT_TRUE(allocator.free(freed).has_value());
+    ASSERT_TRUE(test->rewind(mark).has_value());
+    ASSERT_TRUE(allocator.allocate(400_B, 16_B).has_value()); // over all of them
+    for (std::byte* const inside : {freed, lived}) {
+        auto const outcome = allocator.free(inside);
+        ASSERT_FALSE(outcome.has_value());
+        EXPECT_EQ(outcome.error(), Error::invalid_argument);
+    }
+}
+
 /// Random operations beside a model: the blocks that live, with marks, and the checkpoints.
 TEST(BumpArena, AgreesWithAModel) {
     struct Block {

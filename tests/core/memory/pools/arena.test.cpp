@@ -227,7 +227,7 @@ TEST(ArenaAllocator, WhatLayThereBeforeIsNoBlock) {
     std::byte* const lived = allocator.allocate(64_B, 16_B).value();
     ASSERT_TRUE(allocator.free(freed).has_value());
     ASSERT_TRUE(test->rewind(mark).has_value());
-    ASSERT_TRUE(allocator.allocate(400_B, 16_B).has_value()); // over all of them
+    ASSERT_TRUE(allocator.allocate(4_KiB, 16_B).has_value()); // over all of them
     for (std::byte* const inside : {freed, lived}) {
         auto const outcome = allocator.free(inside);
         ASSERT_FALSE(outcome.has_value());

@@ -104,4 +104,4 @@ endif()
 add_library(cold_program INTERFACE)
 target_link_libraries(cold_program INTERFACE host_program)
 target_compile_options(cold_program INTERFACE $<$<CONFIG:RelWithDebInfo,Release>:-O0>
-    $<$<CONFIG:RelWithDebInfo>:-g1>)
+    $<$<NOT:$<CONFIG:Release>>:-g1>)

@@ -112,6 +112,7 @@ bool HostConsole::quit() const {
 
 void HostConsole::take_input() {
     std::array<char, input_bytes> chunk;
+    // NOLINTNEXTLINE(clang-analyzer-unix.BlockInCriticalSection): there is input, it does not wait
     ssize_t const got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
     if (got < 0 && errno != EINTR && errno != EAGAIN) {
         throw Failure(

@@ -15,7 +15,7 @@ inline Result<PhysAddr> zeroed_frame() {
 }
 
 inline u64* table_at(PhysAddr table) {
-    return static_cast<u64*>(static_cast<void*>(hal::Memory::linear(table)));
+    return reinterpret_cast<u64*>(hal::Memory::linear(table));
 }
 
 /// The level-0 entry of `address` under `root`; missing tables are created.

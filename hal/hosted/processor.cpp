@@ -67,7 +67,7 @@ bool Processor::rest() {
     set_run_state(m_signals, RunState::resting);
     if (cpu().interrupts.any() || m_signals.stop_requested) {
         set_run_state(m_signals, RunState::running);
-        note_pending(cpu()); // whoever raised it may have found a processor at rest: no signal comes
+        note_pending(cpu()); // who raised it may have found it at rest: no signal comes
         return false;
     }
     return true;

@@ -138,7 +138,7 @@ Result<std::byte*> Heap<Backing, Environment>::allocate_aligned(Bytes size, Byte
 /// Past the caches; `alignment` in granules.
 template<HeapBacking Backing, HeapEnvironment Environment>
 Result<std::byte*> Heap<Backing, Environment>::allocate_from_space(u64 size, u64 alignment) {
-    Result<std::byte*> const block = take_from_space(size, alignment);
+    Result<std::byte*> block = take_from_space(size, alignment);
     if (block) {
         return block;
     }

@@ -125,9 +125,9 @@ verb_test() {
         else
             failed=1
         fi
-        for preset in edges threads; do
-            build_stage "$preset" && ctest_stage "$preset" "${options[@]}" || failed=1
-        done
+        build_stage edges && ctest_stage edges "${options[@]}" || failed=1
+        # With eight processors there is more to race than with one, which the preset runs, too.
+        build_stage threads && ctest_stage threads "${options[@]}" -R cpus8 || failed=1
         build_stage fuzz fuzz_targets && stage fuzz "$root/twofold" fuzz --all --time 10 || failed=1
         await_beside
         stage twin "$root/twofold" twin || failed=1

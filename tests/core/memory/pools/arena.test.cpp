@@ -221,8 +221,8 @@ TEST(ArenaAllocator, IsAnAllocatorLikeAnyOther) {
 TEST(ArenaAllocator, WhatLayThereBeforeIsNoBlock) {
     ArenaUnderTest test(16_KiB);
     ArenaAllocator allocator(*test.arena);
+    ASSERT_TRUE(allocator.allocate(64_B, 16_B).has_value()); // its chunk outlives the rewind
     auto const mark = test->checkpoint().value();
-    ASSERT_TRUE(allocator.allocate(64_B, 16_B).has_value());
     std::byte* const freed = allocator.allocate(64_B, 16_B).value();
     std::byte* const lived = allocator.allocate(64_B, 16_B).value();
     ASSERT_TRUE(allocator.free(freed).has_value());

@@ -35,7 +35,7 @@ struct EdfParameters {
     Nanos period{10'000'000};
 };
 
-class EdfEntity : public TreeNode<EdfEntity> {
+class EdfEntity : public EntityTag, public TreeNode<EdfEntity> {
 public:
     Nanos deadline() const { return m_deadline; }
     Nanos budget() const { return m_budget; }
@@ -141,7 +141,7 @@ public:
         m_waiting.remove(*entity);
         move(*entity, EntityState::waiting, EntityState::current);
         m_current = entity;
-        return {entity, std::min(entity->m_budget, until)};
+        return {entity, std::min(entity->m_budget, until), true};
     }
     void charge(Nanos used, Nanos) {
         CHECK(m_current != nullptr && used >= Nanos{});

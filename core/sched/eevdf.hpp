@@ -70,7 +70,7 @@ struct EevdfParameters {
     Nanos request{3'000'000};
 };
 
-class EevdfEntity : public TreeNode<EevdfEntity> {
+class EevdfEntity : public EntityTag, public TreeNode<EevdfEntity> {
 public:
     u64 weight() const { return m_weight; } ///< that counts; a change may still be to come
 

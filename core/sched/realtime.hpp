@@ -20,7 +20,7 @@ struct RealtimeParameters {
     Nanos quantum{10'000'000}; ///< for `rr`
 };
 
-class RealtimeEntity : public ListNode<> {
+class RealtimeEntity : public EntityTag, public ListNode<> {
 public:
     u32 priority() const { return m_parameters.priority; }
 

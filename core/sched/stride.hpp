@@ -31,7 +31,7 @@ struct StrideParameters {
     Nanos quantum{3'000'000};
 };
 
-class StrideEntity : public TreeNode<StrideEntity> {
+class StrideEntity : public EntityTag, public TreeNode<StrideEntity> {
 public:
     u64 pass() const { return m_pass; }
     u32 tickets() const { return m_parameters.tickets; }

@@ -12,6 +12,8 @@
 
 #include "core/sched/policy.hpp"
 
+#include <memory>
+
 namespace twofold::sched {
 
 /// What can be wrong with an answer.
@@ -36,12 +38,54 @@ constexpr std::string_view violation_name(Violation violation) {
     return index < violation_count ? names[index] : "unknown violation";
 }
 
-/// What a checked queue keeps of one thread.
-template<class P>
-struct CheckedEntity : P::Entity, ListNode<CheckedEntity<P>> {};
+/// How checked queues reach the tags.
+class EntityBooks {
+protected:
+    static EntityState state(EntityTag const& tag) { return tag.m_state; }
+    static void set_state(EntityTag& tag, EntityState state) { tag.m_state = state; }
+    static void const* queue(EntityTag const& tag) { return tag.m_queue; }
+    static void set_queue(EntityTag& tag, void const* queue, void* owner) {
+        tag.m_queue = queue;
+        tag.m_owner = owner;
+    }
+    static void* owner(EntityTag const& tag) { return tag.m_owner; }
+};
 
-template<Policy P>
-class CheckedQueue {
+struct MemberTag;
+
+template<class P>
+class CheckedQueue;
+
+/// What a checked queue keeps of one thread: the policy's entity, and whether the policy may still
+/// hold on to it. What was left to a policy that is not asked any more is never looked at again.
+template<class P>
+class CheckedEntity : public ListNode<MemberTag> {
+public:
+    CheckedEntity() : m_entity() {}
+    CheckedEntity(CheckedEntity const&) = delete;
+    CheckedEntity& operator=(CheckedEntity const&) = delete;
+    ~CheckedEntity() {
+        if (!m_is_abandoned) {
+            std::destroy_at(&m_entity);
+        }
+    }
+
+    /// What the policy knows.
+    typename P::Entity const& of_policy() const { return m_entity; }
+
+private:
+    friend class CheckedQueue<P>;
+
+    union {
+        typename P::Entity m_entity;
+    };
+    bool m_is_abandoned = false;
+};
+
+template<class P>
+class CheckedQueue : private EntityBooks {
+    static_assert(Policy<P>);
+
 public:
     using Entity = CheckedEntity<P>;
     using Parameters = typename P::Parameters;
@@ -56,17 +100,26 @@ public:
         : m_policy(static_cast<Arguments&&>(arguments)...) {}
     CheckedQueue(CheckedQueue const&) = delete;
     CheckedQueue& operator=(CheckedQueue const&) = delete;
+    ~CheckedQueue() {
+        if (is_trusted()) {
+            std::destroy_at(&m_policy);
+        }
+    }
 
     static Result<void> check(Parameters const& parameters) { return P::check(parameters); }
 
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos now) {
-        CHECK(tag(entity).m_state == EntityState::absent);
+        if (entity.m_is_abandoned) {
+            std::construct_at(&entity.m_entity);
+            entity.m_is_abandoned = false;
+        }
+        CHECK(state(entity.m_entity) == EntityState::absent);
         TRY(P::check(parameters));
         if (is_trusted()) {
-            TRY(judge(m_policy.admit(entity, parameters, now)));
+            TRY(judge(m_policy.admit(entity.m_entity, parameters, now)));
         }
-        set(entity, EntityState::asleep);
-        tag(entity).m_queue = this;
+        set_state(entity.m_entity, EntityState::asleep);
+        set_queue(entity.m_entity, this, &entity);
         m_members.push_back(entity);
         return {};
     }
@@ -76,23 +129,24 @@ public:
         if (!is_trusted()) {
             return {};
         }
-        auto const outcome = judge(m_policy.change(entity, parameters, now));
+        auto const outcome = judge(m_policy.change(entity.m_entity, parameters, now));
         verify();
         return outcome;
     }
     void expel(Entity& entity, Nanos now) {
         move(entity, EntityState::asleep, EntityState::absent);
         if (is_trusted()) {
-            m_policy.expel(entity, now);
+            m_policy.expel(entity.m_entity, now);
         }
-        tag(entity).m_queue = nullptr;
+        entity.m_is_abandoned = !is_trusted();
+        set_queue(entity.m_entity, nullptr, nullptr);
         m_members.remove(entity);
     }
     void wake(Entity& entity, Nanos now) {
         move(entity, EntityState::asleep, EntityState::waiting);
         ++m_runnable;
         if (is_trusted()) {
-            m_policy.wake(entity, now);
+            m_policy.wake(entity.m_entity, now);
             verify();
         }
     }
@@ -100,7 +154,7 @@ public:
         move(entity, EntityState::waiting, EntityState::asleep);
         --m_runnable;
         if (is_trusted()) {
-            m_policy.cancel(entity, now);
+            m_policy.cancel(entity.m_entity, now);
             verify();
         }
     }
@@ -121,7 +175,7 @@ public:
         if (answer.entity == nullptr) {
             return {nullptr, answer.slice};
         }
-        auto& entity = static_cast<Entity&>(*answer.entity); // it carries this queue's tag
+        auto& entity = *static_cast<Entity*>(owner(*answer.entity)); // it carries this queue's tag
         make_current(entity);
         verify();
         return {&entity, answer.slice, answer.is_hard};
@@ -155,36 +209,33 @@ public:
         }
     }
     bool preempts(Entity const& entity, Nanos now) const {
-        CHECK(m_current != nullptr && tag(entity).m_state == EntityState::waiting);
-        return is_trusted() && m_policy.preempts(entity, now);
+        CHECK(m_current != nullptr && state(entity.m_entity) == EntityState::waiting);
+        return is_trusted() && m_policy.preempts(entity.m_entity, now);
     }
     usize runnable() const { return m_runnable; }
     Entity* current() const { return m_current; }
 
     /// The first wrong answer, or `none`.
     Violation violation() const { return m_violation; }
+    /// To look at; after a violation it says nothing.
     P const& policy() const { return m_policy; }
     static bool is_waiting(Entity const& entity) {
-        return tag(entity).m_state == EntityState::waiting;
+        return state(entity.m_entity) == EntityState::waiting;
     }
 
 private:
     bool is_trusted() const { return m_violation == Violation::none; }
-    static EntityTag& tag(Entity& entity) { return entity; }
-    static EntityTag const& tag(Entity const& entity) { return entity; }
-    bool is_member(Entity const& entity) const { return tag(entity).m_queue == this; }
-
-    static void set(Entity& entity, EntityState state) { tag(entity).m_state = state; }
+    bool is_member(Entity const& entity) const { return queue(entity.m_entity) == this; }
     void move(Entity& entity, EntityState from, EntityState to) {
-        CHECK(tag(entity).m_state == from && (from == EntityState::absent || is_member(entity)));
-        set(entity, to);
+        CHECK(state(entity.m_entity) == from && is_member(entity));
+        set_state(entity.m_entity, to);
     }
     void leave(EntityState to) {
         CHECK(m_current != nullptr);
-        set(*std::exchange(m_current, nullptr), to);
+        set_state(std::exchange(m_current, nullptr)->m_entity, to);
     }
     void make_current(Entity& entity) {
-        set(entity, EntityState::current);
+        set_state(entity.m_entity, EntityState::current);
         m_current = &entity;
     }
 
@@ -204,15 +255,16 @@ private:
         if (answer.entity == nullptr) {
             return answer.slice == never ? Violation::nobody : Violation::none;
         }
-        EntityTag const& tag = *answer.entity;
-        if (tag.m_queue != this) {
+        if (queue(*answer.entity) != this) {
             return Violation::stranger;
         }
-        return tag.m_state == EntityState::waiting ? Violation::none : Violation::not_waiting;
+        return state(*answer.entity) == EntityState::waiting ? Violation::none
+                                                             : Violation::not_waiting;
     }
     /// Whether the policy's books agree.
     void verify() {
-        typename P::Entity const* const expected = m_current;
+        typename P::Entity const* const expected =
+            m_current != nullptr ? &m_current->m_entity : nullptr;
         if (m_policy.current() != expected) [[unlikely]] {
             distrust(Violation::other_current);
         } else if (m_policy.runnable() != m_runnable) [[unlikely]] {
@@ -227,7 +279,7 @@ private:
         for (usize i = 0; i < m_members.size(); ++i) {
             Entity& entity = m_members.pop_front();
             m_members.push_back(entity);
-            if (tag(entity).m_state == EntityState::waiting) {
+            if (state(entity.m_entity) == EntityState::waiting) {
                 make_current(entity);
                 return {&entity, turn, true};
             }
@@ -235,11 +287,13 @@ private:
         UNREACHABLE(); // somebody waits
     }
 
-    P m_policy;
+    union {
+        P m_policy;
+    };
     Entity* m_current = nullptr;
     usize m_runnable = 0;
     Violation m_violation = Violation::none;
-    IntrusiveList<Entity> m_members;
+    IntrusiveList<Entity, MemberTag> m_members;
 };
 
 } // namespace twofold::sched

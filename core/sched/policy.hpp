@@ -42,10 +42,10 @@ enum class EntityState : u8 { absent, asleep, waiting, current };
 /// What an entity carries for whoever checks the policy's answers; the policy leaves it alone. Each
 /// policy's entity derives from it.
 class EntityTag {
-    template<class>
-    friend class CheckedQueue;
+    friend class EntityBooks;
 
     void const* m_queue = nullptr; ///< that it was admitted to
+    void* m_owner = nullptr;       ///< what it is a part of
     EntityState m_state = EntityState::absent;
 };
 

@@ -1,7 +1,7 @@
 // CheckedQueue<P>: a policy that is believed nothing. It keeps what it was told of each entity
 // itself, and holds every answer against that. The first wrong one is a violation, which has a name
-// and is kept for a report; from then on the policy is asked nothing any more, and the queue goes on
-// by a round robin of its own. So a policy that errs may be slow or unfair; nobody is lost, and
+// and is kept for a report; from then on the policy is asked nothing any more, and the queue goes
+// on by a round robin of its own. So a policy that errs may be slow or unfair; nobody is lost, and
 // nobody runs twice.
 //
 // What it takes for granted is that an answer points at some entity of the policy's type, and that
@@ -19,13 +19,13 @@ namespace twofold::sched {
 /// What can be wrong with an answer.
 enum class Violation : u8 {
     none,
-    nobody,            ///< nobody is to run, for ever, though somebody waits
-    stranger,          ///< who is to run was not admitted to this queue
-    not_waiting,       ///< who is to run sleeps, or runs already
-    empty_slice,       ///< for no time, or less
-    other_current,     ///< the policy takes somebody else for the one that runs
-    wrong_count,       ///< it has lost somebody, or has one too many
-    wrong_error,       ///< it refuses with an error that is not its to give
+    nobody,        ///< nobody is to run, for ever, though somebody waits
+    stranger,      ///< who is to run was not admitted to this queue
+    not_waiting,   ///< who is to run sleeps, or runs already
+    empty_slice,   ///< for no time, or less
+    other_current, ///< the policy takes somebody else for the one that runs
+    wrong_count,   ///< it has lost somebody, or has one too many
+    wrong_error,   ///< it refuses with an error that is not its to give
 };
 inline constexpr usize violation_count = 8;
 
@@ -241,8 +241,7 @@ private:
 
     Result<void> judge(Result<void> const& outcome) {
         if (outcome || outcome.error() == Error::no_space ||
-            outcome.error() == Error::out_of_range ||
-            outcome.error() == Error::invalid_argument) {
+            outcome.error() == Error::out_of_range || outcome.error() == Error::invalid_argument) {
             return outcome;
         }
         distrust(Violation::wrong_error);

@@ -155,6 +155,11 @@ public:
         put_back(now);
     }
     void sleep(Nanos) { leave(EntityState::asleep); }
+    /// Whether an entity that waits has a budget, or gets one now.
+    static bool may_run(Entity const& entity, Nanos now) {
+        CHECK(entity.m_state == EntityState::waiting);
+        return !entity.m_is_throttled || entity.m_deadline <= now;
+    }
     bool preempts(Entity const& entity, Nanos) const {
         CHECK(m_current != nullptr && entity.m_state == EntityState::waiting);
         return !entity.m_is_throttled && entity.m_deadline < m_current->m_deadline;

@@ -51,6 +51,10 @@ public:
         return fits ? Result<void>() : Result<void>(Error::out_of_range);
     }
 
+    static bool stronger(Parameters const& a, Parameters const& b) {
+        return a.priority > b.priority;
+    }
+
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos) {
         CHECK(entity.m_state == EntityState::absent);
         TRY(check(parameters));

@@ -188,6 +188,8 @@ public:
         return fits ? Result<void>() : Result<void>(Error::out_of_range);
     }
 
+    static bool stronger(Parameters const& a, Parameters const& b) { return a.tickets > b.tickets; }
+
     /// Errors: also no_space (the ring has no place for one more).
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos) {
         CHECK(entity.m_state == EntityState::absent);

@@ -218,6 +218,17 @@ public:
         });
     }
 
+    /// Whether the class's guarantee holds in its queue alone (dispatcher.hpp).
+    static bool is_bound_to_queue(Parameters const& parameters) {
+        return at_class(parameters, [&]<usize I>(Constant<I>) {
+            if constexpr (requires { Class<I>::is_bound_to_queue(parameters.template at<I>()); }) {
+                return Class<I>::is_bound_to_queue(parameters.template at<I>());
+            } else {
+                return false;
+            }
+        });
+    }
+
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos now) {
         CHECK(entity.m_state == EntityState::absent);
         return at_class(parameters, [&]<usize I>(Constant<I>) -> Result<void> {

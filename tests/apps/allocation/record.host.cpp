@@ -19,6 +19,8 @@ using enum EventKind;
 constexpr u64 begin_marker = 424241;
 constexpr u64 end_marker = 424242;
 
+} // namespace
+
 /// A folder of the test's own, and the recorder run on the subject in it.
 class Recording : public ::testing::Test {
 protected:
@@ -87,6 +89,8 @@ protected:
 private:
     fs::path m_folder;
 };
+
+namespace {
 
 /// What lies between the markers, with objects counted from the first of them.
 std::vector<Event> marked(std::vector<Event> const& events) {

@@ -18,7 +18,9 @@ endfunction()
 
 # twofold_host_test(NAME SOURCES file.host.cpp... [LINK target...])
 #
-# A GoogleTest program for what exists on the host only: tools, oracles, the hosted machine's own parts.
+# A GoogleTest program for what exists on the host only: tools, oracles, the hosted machine's own parts. GoogleTest's
+# headers are compiled once for all of them (tests/CMakeLists.txt); a source with flags of its own sets
+# SKIP_PRECOMPILE_HEADERS.
 function(twofold_host_test name)
     cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;LINK")
     if(NOT "host" IN_LIST TWOFOLD_MACHINES)
@@ -26,6 +28,7 @@ function(twofold_host_test name)
     endif()
     add_executable(test_${name} ${test_SOURCES})
     target_link_libraries(test_${name} PRIVATE cold_program ${test_LINK} GTest::gtest GTest::gtest_main)
+    target_precompile_headers(test_${name} REUSE_FROM host_test_headers)
     gtest_discover_tests(test_${name} TEST_PREFIX host.${name}. PROPERTIES LABELS host)
 endfunction()
 

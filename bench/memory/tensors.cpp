@@ -295,9 +295,9 @@ void measure_stream(benchmark::State& state) {
     if (!runs(state, isa::Feature::avx2)) {
         return;
     }
-    auto const doubles = [](LargePages const& array) {
+    auto const doubles = [](LargePages const& pages) {
         return std::span(
-            static_cast<double*>(static_cast<void*>(array.bytes())), array_bytes / sizeof(double));
+            static_cast<double*>(static_cast<void*>(pages.bytes())), array_bytes / sizeof(double));
     };
     std::ranges::fill(doubles(b), 1.0);
     std::ranges::fill(doubles(c), 2.0);

@@ -131,10 +131,10 @@ bool change(
     Random& random,
     AddressSpace& space,
     Model& model,
-    VirtAddr begin,
+    VirtAddr base,
     memory::MemoryObject& object) {
     auto const [first, count] = choose(random);
-    VirtAddr const where = begin + page_size * first;
+    VirtAddr const where = base + page_size * first;
     Bytes const size = page_size * count;
     PageAccess const access = choose_access(random);
     switch (random.below(7)) {

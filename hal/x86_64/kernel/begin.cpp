@@ -46,7 +46,9 @@ void load_cpu_block(CpuBlock& processor) {
 [[gnu::no_stack_protector]] void begin_processor(CpuBlock& processor) {
     load_cpu_block(processor); // first: the canary lies there
     load_descriptors(processor);
-    processor.canary = random_canary();
+    // One for all: a thread that came over here finds in its frames what it has left there.
+    CpuBlock const& boot = machine().boot_processor;
+    processor.canary = &processor == &boot ? random_canary() : boot.canary;
     hal::CpuDescription const cpu = isa::decode(isa::read_cpuid());
     processor.has_clzero = has(cpu, isa::Feature::clzero) ? 1 : 0;
     enable_features(cpu);

@@ -84,7 +84,8 @@ inline Machine& machine() {
 /// The running processor's own part.
 inline CpuBlock& this_processor() {
     CpuBlock* block;
-    asm("movq %%gs:0, %0" : "=r"(block)); // CpuBlock::self
+    // Volatile: a thread that goes on elsewhere must not keep what it has read.
+    asm volatile("movq %%gs:0, %0" : "=r"(block)); // CpuBlock::self
     return *block;
 }
 
@@ -108,7 +109,7 @@ void load_descriptors(CpuBlock& processor);
 /// Points the GS base at `processor`.
 void load_cpu_block(CpuBlock& processor);
 
-/// Gives the running processor what it has for itself, draws its canary and switches on what
+/// Gives the running processor what it has for itself, the kernel's canary and switches on what
 /// protects the kernel, as far as it has it. The first thing that a processor does in the kernel
 /// image; its caller has no canary yet.
 void begin_processor(CpuBlock& processor);

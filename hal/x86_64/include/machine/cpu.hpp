@@ -11,7 +11,7 @@ namespace hal {
 struct Cpu {
     static CpuId id() {
         u32 number;
-        asm("movl %%gs:16, %0" : "=r"(number)); // CpuBlock::number
+        asm volatile("movl %%gs:16, %0" : "=r"(number)); // CpuBlock::number
         return {number};
     }
     static u32 count();

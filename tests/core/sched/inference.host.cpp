@@ -249,7 +249,7 @@ TEST(Inference, AModelRunsBackToBackUpToTheLimit) {
     Nanos now{};
     for (usize const expected : {0, 2, 4, 1, 3, 5, 6, 7}) {
         ASSERT_EQ(queue.pick(now).entity, nullptr) << "nothing is urgent";
-        auto const [entity, slice, hard] = queue.pick_spare(now);
+        auto const [entity, slice, is_hard] = queue.pick_spare(now);
         EXPECT_EQ(entity, &entities[expected]);
         now = now + slice;
         queue.charge(slice, now);

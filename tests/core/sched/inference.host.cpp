@@ -80,8 +80,7 @@ private:
         if (more != nullptr) {
             order.push_back(more);
         }
-        std::stable_sort(
-            order.begin(), order.end(), [](auto* a, auto* b) { return a->due < b->due; });
+        std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->due < b->due; });
         i64 sum = 0;
         i64 least = never.value;
         for (Member const* const each : order) {

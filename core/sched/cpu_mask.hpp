@@ -62,8 +62,8 @@ public:
     constexpr void for_each(Visit const& visit) const {
         for (usize i = 0; i < words; ++i) {
             for (u64 left = m_words[i]; left != 0; left &= left - 1) {
-                if (!visit(CpuId{static_cast<u32>(i * 64) +
-                                 static_cast<u32>(std::countr_zero(left))})) {
+                if (!visit(CpuId{
+                        static_cast<u32>(i * 64) + static_cast<u32>(std::countr_zero(left))})) {
                     return;
                 }
             }

@@ -15,11 +15,11 @@
 // thread, and run it elsewhere, before all of it is off its processor.
 //
 // Where somebody goes that wakes: to its last processor if that is idle; else to an idle one of the
-// same node, the least that is fast enough; else to an idle one elsewhere; else it stays, unless its
-// queue is longer by two than the shortest of its node.
-// Idle processors take whoever has waited longest (and so is coldest) from the longest queue of
-// their node, then of others if they have waited for a while. A processor with a longer queue gives
-// away what waits, every few milliseconds. What has a guarantee on its processor stays there.
+// same node, the least that is fast enough; else to an idle one elsewhere; else it stays, unless
+// its queue is longer by two than the shortest of its node. Idle processors take whoever has waited
+// longest (and so is coldest) from the longest queue of their node, then of others if they have
+// waited for a while. A processor with a longer queue gives away what waits, every few
+// milliseconds. What has a guarantee on its processor stays there.
 //
 // No periodic tick: an alarm is set only where a slice can end for somebody else, and it is not set
 // anew for each slice; one that comes too early sets the next.
@@ -248,9 +248,7 @@ public:
         }
         return wants_reschedule(here);
     }
-    bool wants_reschedule(CpuId here) const {
-        return of(here).wants_reschedule.load(relaxed) != 0;
-    }
+    bool wants_reschedule(CpuId here) const { return of(here).wants_reschedule.load(relaxed) != 0; }
 
     /// On an idle processor, by its idle task: brings somebody here that waits elsewhere. True
     /// where `preempt` is worth while. O(processors).
@@ -529,8 +527,7 @@ private:
             return false;
         }
         note_misfit(queue, *queue.current);
-        return queue.misfit.load(relaxed) != 0 &&
-               faster_idle(queue, *queue.current) != queue.cpu;
+        return queue.misfit.load(relaxed) != 0 && faster_idle(queue, *queue.current) != queue.cpu;
     }
     /// Sets the alarm for the first thing that may have to be done here.
     void set_alarm(Queue& queue, Nanos now) {
@@ -594,8 +591,8 @@ private:
 
     // ---- waking and moving ----
 
-    Result<void> admit_to(
-        Queue& queue, Task& task, Parameters const& parameters, CpuMask const& allowed) {
+    Result<void>
+    admit_to(Queue& queue, Task& task, Parameters const& parameters, CpuMask const& allowed) {
         queue.lock.lock();
         Nanos const now = account(queue);
         auto const outcome = queue.queue.admit(task, parameters, now);
@@ -751,8 +748,7 @@ private:
     }
     /// Of the idle processors that are fast enough the slowest, which needs the least energy; of
     /// those the first, those of the node before others.
-    Queue const*
-    slowest_idle(CpuMask const& allowed, Task const& task, Queue const& last) const {
+    Queue const* slowest_idle(CpuMask const& allowed, Task const& task, Queue const& last) const {
         Queue const* best = nullptr;
         (allowed & m_idle.look()).for_each([&](CpuId cpu) {
             Queue const& queue = of(cpu);
@@ -760,8 +756,7 @@ private:
             if (!is_fast_enough(queue, task) || queue.load.load(relaxed) != 0) {
                 return true;
             }
-            bool const best_is_near =
-                best != nullptr && best->place.node == last.place.node;
+            bool const best_is_near = best != nullptr && best->place.node == last.place.node;
             if (best == nullptr || (is_near && !best_is_near) ||
                 (is_near == best_is_near && queue.place.capacity < best->place.capacity)) {
                 best = &queue;

@@ -234,9 +234,12 @@ public:
     usize runnable() const { return m_waiting.size() + (m_current == nullptr ? 0 : 1); }
     Entity* current() const { return m_current; }
 
-    /// What an entity is owed as against the ideal schedule; negative: it is ahead. For an entity
-    /// that is not absent. O(1).
+    /// What an entity is owed as against the ideal schedule; negative: it is ahead. Who sleeps is
+    /// owed nothing. For an entity that is not absent. O(1).
     Nanos lag(Entity const& entity) const {
+        if (!is_counted(entity)) {
+            return {};
+        }
         VirtualTime const owed = service(m_virtual - entity.m_received, entity.m_weight);
         return {static_cast<i64>(owed >> VirtualRate::scale_bits)};
     }

@@ -116,8 +116,7 @@ struct alignas(64) RunQueue {
 
     /// The arguments are the policy's.
     template<class... Arguments>
-    explicit RunQueue(Arguments&&... arguments)
-        : queue(static_cast<Arguments&&>(arguments)...) {}
+    explicit RunQueue(Arguments&&... arguments) : queue(static_cast<Arguments&&>(arguments)...) {}
 
     typename World::Lock lock;
     CheckedQueue<P> queue;

@@ -92,7 +92,7 @@ private:
     }
     void decide() {
         bool const in_spare = m_random() % 2 == 0;
-        auto const [entity, slice, hard] =
+        auto const [entity, slice, is_hard] =
             in_spare ? m_queue.pick_spare(m_now) : m_queue.pick(m_now);
         auto& from = m_lists[m_lists[0].empty() && in_spare];
         ASSERT_EQ(entity == nullptr, from.empty());
@@ -175,7 +175,7 @@ TEST(Batch, SharesDifferByOneQuantumAtMost) {
     std::vector<i64> used(std::size(weights));
     Nanos now{};
     for (u32 turn = 0; turn < 100'000; ++turn) {
-        auto const [entity, slice, hard] = queue.pick(now);
+        auto const [entity, slice, is_hard] = queue.pick(now);
         auto const index = static_cast<usize>(
             std::find_if(
                 entities.begin(), entities.end(), [&](auto& each) { return &each == entity; }) -

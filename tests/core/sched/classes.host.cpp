@@ -78,6 +78,8 @@ TEST(KernelClasses, WhatIsLentUnderEdfIsNotCounted) {
     auto const most = Parameters::of<Edf>({Nanos{900'000}, Nanos{1'000'000}});
     auto lent = most;
     lent.get<Edf>().is_lent = true;
+    EXPECT_TRUE(Stack::is_bound_to_queue(most));
+    EXPECT_FALSE(Stack::is_bound_to_queue(lent) || Stack::is_bound_to_queue(fair));
     ASSERT_TRUE(stack.admit(periodic, most, {}).has_value());
     ASSERT_TRUE(stack.admit(holder, fair, {}).has_value());
     EXPECT_EQ(stack.change(holder, most, {}).error(), Error::no_space);

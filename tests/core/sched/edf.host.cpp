@@ -63,7 +63,7 @@ public:
                 }
                 next = std::min(next, task.release);
             }
-            auto const [entity, slice] = m_queue.pick(m_now);
+            auto const [entity, slice, is_hard] = m_queue.pick(m_now);
             Nanos const until = std::min(next - m_now, slice);
             if (entity == nullptr) {
                 m_now = m_now + until;
@@ -176,7 +176,7 @@ TEST(Edf, WakingOftenBuysNothing) {
     Nanos used{};
     while (now < Nanos{1'000'000'000}) {
         queue.wake(entity, now);
-        auto const [chosen, slice] = queue.pick(now);
+        auto const [chosen, slice, is_hard] = queue.pick(now);
         if (chosen == nullptr) {
             queue.cancel(entity, now);
             now = now + Nanos{100'000};

@@ -207,7 +207,7 @@ public:
         if (m_queue.runnable() == 0) {
             return ::testing::AssertionSuccess();
         }
-        auto const [entity, slice] = m_queue.pick(m_now);
+        auto const [entity, slice, is_hard] = m_queue.pick(m_now);
         m_model.settle();
         ++m_decisions;
         Model::Member& member = m_model.of(*entity);
@@ -376,7 +376,7 @@ TEST(Eevdf, SharesAreAsTheWeights) {
     }
     Nanos now{};
     for (u32 turn = 0; turn < 16'000; ++turn) {
-        auto const [entity, slice] = queue.pick(now);
+        auto const [entity, slice, is_hard] = queue.pick(now);
         now = now + slice;
         queue.charge(slice, now);
         used[entity] += slice.value;

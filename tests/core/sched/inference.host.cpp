@@ -80,8 +80,7 @@ private:
         if (more != nullptr) {
             order.push_back(more);
         }
-        std::stable_sort(
-            order.begin(), order.end(), [](auto* a, auto* b) { return a->due < b->due; });
+        std::sort(order.begin(), order.end(), [](auto* a, auto* b) { return a->due < b->due; });
         i64 sum = 0;
         i64 least = never.value;
         for (Member const* const each : order) {
@@ -249,7 +248,7 @@ TEST(Inference, AModelRunsBackToBackUpToTheLimit) {
     Nanos now{};
     for (usize const expected : {0, 2, 4, 1, 3, 5, 6, 7}) {
         ASSERT_EQ(queue.pick(now).entity, nullptr) << "nothing is urgent";
-        auto const [entity, slice, hard] = queue.pick_spare(now);
+        auto const [entity, slice, is_hard] = queue.pick_spare(now);
         EXPECT_EQ(entity, &entities[expected]);
         now = now + slice;
         queue.charge(slice, now);

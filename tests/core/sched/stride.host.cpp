@@ -1,5 +1,5 @@
-// The policy `stride`: its ring and its tree decide alike for a million random events, in the order
-// that a sorted list keeps; shares are as the tickets; sleeping earns nothing.
+// The policy `stride`: its ring and its tree decide alike for ten million random events, in the
+// order that a sorted list keeps; shares are as the tickets; sleeping earns nothing.
 #include "core/sched/stride.hpp"
 
 #include <gtest/gtest.h>
@@ -120,7 +120,7 @@ private:
 
 TEST(Stride, RingAndTreeDecideAlike) {
     Twins twins;
-    for (u32 step = 0; step < 1'000'000; ++step) {
+    for (u64 step = 0; step < TWOFOLD_MODEL_OPERATIONS; ++step) {
         twins.step();
         ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "step " << step;
     }

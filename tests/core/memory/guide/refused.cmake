@@ -1,8 +1,9 @@
-# What the build says of a TWOFOLD_HEAP that cannot be used: one error that names the file and the reason.
-set(script ${CMAKE_CURRENT_LIST_DIR}/../../../../cmake/selected_heap.cmake)
+# What the build says of a header of one's own that cannot be used: one error that names the file and the reason.
+set(script ${CMAKE_CURRENT_LIST_DIR}/../../../../cmake/selected.cmake)
+set(sched ${CMAKE_CURRENT_LIST_DIR}/../../sched/guide)
 
-function(expect path reason)
-    execute_process(COMMAND ${CMAKE_COMMAND} -D TWOFOLD_HEAP=${path} -P ${script}
+function(expect option path reason)
+    execute_process(COMMAND ${CMAKE_COMMAND} -D ${option}=${path} -P ${script}
         RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
     string(REGEX REPLACE "[ \n]+" " " output "${output}")
     if(reason STREQUAL "")
@@ -13,13 +14,17 @@ function(expect path reason)
     endif()
     string(REGEX MATCHALL "CMake Error" errors "${output}")
     list(LENGTH errors count)
-    if(status EQUAL 0 OR NOT count EQUAL 1 OR NOT output MATCHES "TWOFOLD_HEAP=${path}: ${reason}")
+    if(status EQUAL 0 OR NOT count EQUAL 1 OR NOT output MATCHES "${option}=${path}: ${reason}")
         message(FATAL_ERROR "${path}: status ${status}, ${count} errors:\n${output}")
     endif()
 endfunction()
 
-expect(/no/such/allocator.hpp "there is no such file")
-expect(${CMAKE_CURRENT_LIST_DIR} "there is no such file")
-expect(${CMAKE_CURRENT_LIST_DIR}/refused.cmake "it defines no twofold::SelectedAllocator")
-expect(${CMAKE_CURRENT_LIST_DIR}/selected_allocator.hpp "")
-expect("" "")
+expect(TWOFOLD_HEAP /no/such/allocator.hpp "there is no such file")
+expect(TWOFOLD_HEAP ${CMAKE_CURRENT_LIST_DIR} "there is no such file")
+expect(TWOFOLD_HEAP ${CMAKE_CURRENT_LIST_DIR}/refused.cmake "it defines no twofold::SelectedAllocator")
+expect(TWOFOLD_HEAP ${CMAKE_CURRENT_LIST_DIR}/selected_allocator.hpp "")
+expect(TWOFOLD_HEAP "" "")
+expect(TWOFOLD_SCHED_POLICY /no/such/policy.hpp "there is no such file")
+expect(TWOFOLD_SCHED_POLICY ${CMAKE_CURRENT_LIST_DIR}/selected_allocator.hpp "it defines no twofold::SelectedPolicy")
+expect(TWOFOLD_SCHED_POLICY ${sched}/selected_policy.hpp "")
+expect(TWOFOLD_SCHED_POLICY "" "")

@@ -11,6 +11,8 @@
 //  it
 //    whoever waits may.
 //  - `stronger(a, b)`: whether parameters `a` go before `b`; without it all are equal.
+//  - `is_bound_to_queue(parameters)`: whether these are a guarantee that only the queue that gave it
+//    can keep; without it none is.
 //  - `debt()` of its entities, and a constructor from it: kept while an entity is bound to another
 //    class, so that nobody sheds what it owes on a detour.
 //
@@ -212,6 +214,17 @@ public:
                               Class<I>::stronger(a.template at<I>(), b.template at<I>());
                           }) {
                 return Class<I>::stronger(a.template at<I>(), b.template at<I>());
+            } else {
+                return false;
+            }
+        });
+    }
+
+    /// Whether they hold a guarantee that only the queue that gave it can keep.
+    static bool is_bound_to_queue(Parameters const& parameters) {
+        return at_class(parameters, [&]<usize I>(Constant<I>) {
+            if constexpr (requires { Class<I>::is_bound_to_queue(parameters.template at<I>()); }) {
+                return Class<I>::is_bound_to_queue(parameters.template at<I>());
             } else {
                 return false;
             }

@@ -78,6 +78,9 @@ public:
                                                        : Result<void>(Error::invalid_argument);
     }
 
+    /// A share is of one processor.
+    static bool is_bound_to_queue(Parameters const&) { return true; }
+
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos now) {
         CHECK(entity.m_state == EntityState::absent);
         TRY(check(parameters));

@@ -3,23 +3,14 @@
 #pragma once
 
 #include "apps/sched/workload.hpp"
-#include "core/sched/class_stack.hpp"
-#include "core/sched/edf.hpp"
-#include "core/sched/eevdf.hpp"
-#include "core/sched/realtime.hpp"
-#include "core/sched/stride.hpp"
+#include "core/sched/sched.hpp"
 
 #include <algorithm>
 #include <optional>
 
 namespace twofold::lab {
 
-using Classes = sched::ClassStack<
-    sched::Edf,
-    sched::Fifo,
-    sched::RoundRobin,
-    sched::StrideQueue<sched::StrideTree>,
-    sched::Eevdf>;
+using Classes = sched::KernelClasses;
 using ClassParameters = Classes::Parameters;
 
 namespace detail {
@@ -38,7 +29,7 @@ ClassParameters realtime_parameters(Scheduling const& wanted) {
 inline ClassParameters stride_parameters(Scheduling const& wanted) {
     sched::StrideParameters parameters{.tickets = wanted.weight};
     parameters.quantum = wanted.slice == Nanos{} ? parameters.quantum : wanted.slice;
-    return ClassParameters::of<sched::StrideQueue<sched::StrideTree>>(parameters);
+    return ClassParameters::of<sched::KernelStride>(parameters);
 }
 
 inline ClassParameters eevdf_parameters(Scheduling const& wanted) {
@@ -47,22 +38,30 @@ inline ClassParameters eevdf_parameters(Scheduling const& wanted) {
     return ClassParameters::of<sched::Eevdf>(parameters);
 }
 
-/// Work that can wait, as who is as nice as can be.
-inline ClassParameters background_parameters() {
-    return ClassParameters::of<sched::Eevdf>({.weight = 15});
+inline ClassParameters inference_parameters(Scheduling const& wanted, sched::InferenceKind kind) {
+    sched::InferenceParameters parameters{.kind = kind};
+    parameters.bound = wanted.period == Nanos{} ? parameters.bound : wanted.period;
+    parameters.estimate = wanted.runtime == Nanos{}
+                              ? std::min(parameters.estimate, parameters.bound)
+                              : wanted.runtime;
+    return ClassParameters::of<sched::Inference>(parameters);
+}
+
+inline ClassParameters batch_parameters(bool is_idle) {
+    return ClassParameters::of<sched::Batch>({.is_idle = is_idle});
 }
 
 } // namespace detail
 
 /// Under a policy, by its class: what is `ordinary` is bound to it. What has no period cannot be
-/// given a guarantee, and runs behind the others where the policy is `edf`.
+/// given a guarantee, and is bound to `batch` where the policy is `edf`.
 inline ClassParameters class_parameters(Scheduling const& wanted, std::string_view policy) {
     switch (wanted.demand) {
     case Demand::ordinary:
         break;
     case Demand::batch:
-    case Demand::training:
-        return detail::background_parameters();
+    case Demand::idle:
+        return detail::batch_parameters(wanted.demand == Demand::idle);
     case Demand::fifo:
         return detail::realtime_parameters<sched::Fifo>(wanted);
     case Demand::rr:
@@ -70,11 +69,16 @@ inline ClassParameters class_parameters(Scheduling const& wanted, std::string_vi
     case Demand::deadline:
         return detail::edf_parameters(wanted);
     case Demand::inference:
-        return detail::eevdf_parameters(wanted);
+        return detail::inference_parameters(wanted, sched::InferenceKind::request);
+    case Demand::training:
+        return detail::inference_parameters(wanted, sched::InferenceKind::training);
     }
     if (policy == "edf") {
-        return wanted.period == Nanos{} ? detail::background_parameters()
+        return wanted.period == Nanos{} ? detail::batch_parameters(false)
                                         : detail::edf_parameters(wanted);
+    }
+    if (policy == "inference") {
+        return detail::inference_parameters(wanted, sched::InferenceKind::request);
     }
     if (policy == "fifo") {
         return detail::realtime_parameters<sched::Fifo>(wanted);
@@ -89,6 +93,15 @@ inline ClassParameters class_parameters(Scheduling const& wanted, std::string_vi
         return detail::eevdf_parameters(wanted);
     }
     return ClassParameters::of_class(*Classes::class_named(policy));
+}
+
+/// Parameters as they are lent to who holds a mutex: a guarantee is not given twice.
+inline ClassParameters lent_parameters(ClassParameters const& parameters) {
+    ClassParameters lent = parameters;
+    if (lent.is<sched::Edf>()) {
+        lent.get<sched::Edf>().is_lent = true;
+    }
+    return lent;
 }
 
 } // namespace twofold::lab

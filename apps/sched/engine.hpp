@@ -22,10 +22,15 @@ concept Observer = requires(O& observer, Happening const& happening) {
     { observer.take(happening) } -> std::same_as<void>;
 };
 
+template<sched::Policy P>
 struct EngineOptions {
+    using Parameters = typename P::Parameters;
+
     Nanos switch_cost{};
     Nanos duration{};
-    bool inherits = false; ///< who holds a mutex runs with the strongest of those who wait for it
+    /// Who holds a mutex runs with the strongest parameters of those who wait for it, as this makes
+    /// them; null: with its own.
+    Parameters (*lent)(Parameters const& parameters) = nullptr;
 };
 
 /// Why a run ended before its time.
@@ -77,7 +82,7 @@ public:
     /// `queues`: one for each processor of the workload, made by whoever knows the policy.
     Engine(
         Workload const& workload,
-        EngineOptions const& options,
+        EngineOptions<P> const& options,
         EngineMemory<P> const& memory,
         std::span<Queue*> queues,
         std::span<Queue*> known,
@@ -377,7 +382,7 @@ private:
             thread.released = m_now;
             return true;
         case OperationKind::lock:
-            return take_mutex(thread, object);
+            return take_mutex(here, thread, object);
         case OperationKind::unlock:
             hand_over(here, thread, object);
             return true;
@@ -405,6 +410,7 @@ private:
         case OperationKind::schedule:
             thread.wants_scheduling = object;
             change(here, thread, object);
+            inherit(here, thread);
             return true;
         case OperationKind::move:
             if (!m_dispatcher.set_allowed(thread, mask_of(object), {here})) {
@@ -456,13 +462,15 @@ private:
         tell(HappeningKind::wake, here, thread.number, by);
         m_dispatcher.unpark(thread, {here});
     }
-    bool take_mutex(Thread& thread, u32 number) {
+    bool take_mutex(u32 here, Thread& thread, u32 number) {
         LabMutex<P>& mutex = m_memory.mutexes[number];
         if (mutex.holder == nullptr) {
             mutex.holder = &thread;
             return true;
         }
         mutex.waiters.push_back(thread);
+        thread.blocked_on = number;
+        inherit(here, *mutex.holder);
         return false;
     }
     /// A mutex that the thread does not hold stays as it is.
@@ -474,7 +482,43 @@ private:
         mutex.holder = nullptr;
         if (!mutex.waiters.empty()) {
             mutex.holder = &mutex.waiters.pop_front();
+            mutex.holder->blocked_on = nobody;
+            inherit(here, *mutex.holder);
             wake(*mutex.holder, here, thread.number);
+        }
+        inherit(here, thread);
+    }
+    /// Gives a thread what it is to run with, now that others wait for it, or do not any more; and
+    /// so whoever it waits for. O(mutexes + waiters) for each.
+    void inherit(u32 here, Thread& thread) {
+        if (m_options.lent == nullptr) {
+            return;
+        }
+        Thread* next = &thread;
+        for (usize depth = 0; next != nullptr && depth < m_memory.threads.size(); ++depth) {
+            Thread& changed = *next;
+            next = changed.blocked_on == nobody ? nullptr
+                                                : m_memory.mutexes[changed.blocked_on].holder;
+            auto parameters = m_memory.parameters[changed.wants_scheduling];
+            bool const was_lent = std::exchange(changed.is_lent, false);
+            for (LabMutex<P> const& mutex : m_memory.mutexes) {
+                if (mutex.holder == &changed) {
+                    strengthen(changed, mutex, parameters);
+                }
+            }
+            if ((was_lent || changed.is_lent) &&
+                !m_dispatcher.change(changed, parameters, {here})) {
+                tell(HappeningKind::refuse, here, changed.number);
+            }
+        }
+    }
+    void
+    strengthen(Thread& holder, LabMutex<P> const& mutex, typename P::Parameters& parameters) const {
+        for (Thread const& waiter : mutex.waiters) {
+            if (P::stronger(waiter.parameters(), parameters)) {
+                parameters = m_options.lent(waiter.parameters());
+                holder.is_lent = true;
+            }
         }
     }
     bool wait_for(u32 here, Thread& thread, Operation const& operation) {
@@ -493,7 +537,7 @@ private:
             return;
         }
         Thread& thread = waiters.pop_front();
-        if (thread.mutex_wanted == nobody || take_mutex(thread, thread.mutex_wanted)) {
+        if (thread.mutex_wanted == nobody || take_mutex(here, thread, thread.mutex_wanted)) {
             wake(thread, here, by.number);
         }
     }
@@ -594,7 +638,7 @@ private:
     }
 
     Workload const& m_workload;
-    EngineOptions const& m_options;
+    EngineOptions<P> const& m_options;
     EngineMemory<P> m_memory;
     O& m_observer;
     EventQueue m_events;

@@ -1,7 +1,7 @@
 // What is going to happen in virtual time, and what has happened.
 #pragma once
 
-#include "core/sched/ordered_tree.hpp"
+#include "core/sched/sched.hpp"
 
 namespace twofold::lab {
 

@@ -19,6 +19,8 @@ constexpr i64 us = 1'000;
 constexpr i64 ms = 1'000'000;
 constexpr u32 rounds_of_a_pattern = 64; ///< random times that a thread goes through again and again
 
+constexpr u32 background_weight = 110; ///< of a nice value of 10
+
 using Kind = OperationKind;
 
 i64 between(Random& random, i64 least, i64 most) {
@@ -96,7 +98,7 @@ void make_server(WorkloadBuilder& builder, GeneratorOptions const& options) {
         builder.finish_task();
     }
     for (u32 i = 0; i < options.cpus; ++i) {
-        add_hog(builder, "background", i, {.weight = weight_of_nice(10), .priority = 10});
+        add_hog(builder, "background", i, {.weight = background_weight, .priority = 10});
     }
 }
 
@@ -151,7 +153,7 @@ void make_convoy(WorkloadBuilder& builder, GeneratorOptions const& options) {
     for (u32 i = 0; i < 4 * options.cpus; ++i) {
         add_locker("locker", i, {}, 50 * us);
     }
-    add_locker("slow", 0, {.weight = weight_of_nice(10), .priority = 10}, 2 * ms);
+    add_locker("slow", 0, {.weight = background_weight, .priority = 10}, 2 * ms);
     for (u32 i = 0; i < options.cpus; ++i) {
         add_hog(builder, "batch", i, {});
     }

@@ -10,8 +10,8 @@
 
 namespace twofold::lab {
 
-inline constexpr std::string_view demand_names[demands] = {"ordinary", "batch",     "fifo",    "rr",
-                                                           "deadline", "inference", "training"};
+inline constexpr std::string_view demand_names[demands] = {
+    "ordinary", "batch", "idle", "fifo", "rr", "deadline", "inference", "training"};
 
 inline constexpr u32 reported_permilles[] = {500, 900, 990, 999, 1000};
 

@@ -3,7 +3,7 @@
 
 #include "apps/sched/events.hpp"
 #include "apps/sched/workload.hpp"
-#include "core/sched/dispatcher.hpp"
+#include "core/sched/sched.hpp"
 
 namespace twofold::lab {
 
@@ -18,6 +18,8 @@ struct LabThread : sched::Schedulable<P>, ListNode<WaitTag> {
     bool is_time = false; ///< the work takes the same time on any processor
     bool is_blocked = false;
     u32 mutex_wanted = nobody; ///< taken when the condition that it waits on is signalled
+    u32 blocked_on = nobody;   ///< the mutex that it waits for
+    bool is_lent = false;      ///< runs with what others have lent it
     u32 wants_scheduling = 0;  ///< its own, without what others lend it
     Nanos released{};          ///< when its job was to begin
     Nanos started{};

@@ -2,6 +2,7 @@
 #include "apps/sched/recording.hpp"
 
 #include "apps/launch/status.hpp"
+#include "core/sched/sched.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -311,7 +312,7 @@ private:
         auto const priority = std::min<i64>(thread.priority, ordinary_priority_max);
         auto const nice = static_cast<int>(priority) - nice_zero_priority;
         return {
-            .weight = weight_of_nice(nice),
+            .weight = sched::weight_of_nice(nice).value(),
             .priority = static_cast<u32>(ordinary_priority_max + 1 - priority)};
     }
     static void emit(WorkloadBuilder& builder, i64 pid, RecordedThread const& thread) {

@@ -4,7 +4,7 @@
 #include "apps/sched/groups.hpp"
 
 #include "apps/sched/perfetto_trace.hpp"
-#include "core/sched/dispatcher.hpp"
+#include "core/sched/sched.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>

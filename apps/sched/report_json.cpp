@@ -3,7 +3,7 @@
 #include "apps/sched/groups.hpp"
 #include "apps/sched/perfetto_trace.hpp"
 #include "apps/sched/report.hpp"
-#include "core/sched/dispatcher.hpp"
+#include "core/sched/sched.hpp"
 
 #include <fmt/format.h>
 

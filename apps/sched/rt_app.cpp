@@ -2,6 +2,7 @@
 #include "apps/sched/rt_app.hpp"
 
 #include "apps/sched/json_reader.hpp"
+#include "core/sched/sched.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -18,8 +19,8 @@ constexpr i64 priority_default = 10;
 constexpr i64 priority_max = 99;
 constexpr i64 level_top = 63;
 constexpr i64 rounds_max = i64{1} << 40;
-constexpr i64 nice_min = -20;
-constexpr i64 nice_max = 19;
+using sched::nice_max;
+using sched::nice_min;
 constexpr i64 weight_max = i64{1} << 20;
 constexpr i64 nice_levels = 40; ///< levels for nice values, where a policy has levels
 
@@ -35,7 +36,7 @@ struct PolicyName {
 /// Those with SCHED_ are rt-app's.
 constexpr PolicyName policy_names[] = {
     {"SCHED_OTHER", Demand::ordinary}, {"SCHED_BATCH", Demand::batch},
-    {"SCHED_IDLE", Demand::batch},     {"SCHED_FIFO", Demand::fifo},
+    {"SCHED_IDLE", Demand::idle},      {"SCHED_FIFO", Demand::fifo},
     {"SCHED_RR", Demand::rr},          {"SCHED_DEADLINE", Demand::deadline},
     {"inference", Demand::inference},  {"training", Demand::training}};
 
@@ -441,7 +442,8 @@ private:
             if (nice > nice_max) {
                 owner.refuse(fmt::format("the priority {} is not from -20 to 19", nice));
             }
-            wanted.weight = asked.weight.value_or(weight_of_nice(static_cast<int>(nice)));
+            wanted.weight =
+                asked.weight.value_or(sched::weight_of_nice(static_cast<i32>(nice)).value());
             wanted.priority = static_cast<u32>(nice_levels - (nice - nice_min));
         }
         wanted.runtime = asked.runtime.value_or(Nanos{});

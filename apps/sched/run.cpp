@@ -74,10 +74,10 @@ RunOutcome run_workload(Workload const& workload, RunOptions const& options, Sin
 
     Statistics statistics(workload);
     sinks.all.push_back(&statistics);
-    EngineOptions const engine_options{
+    EngineOptions<Classes> const engine_options{
         .switch_cost = options.switch_cost,
         .duration = options.duration,
-        .inherits = options.inherits};
+        .lent = options.inherits ? lent_parameters : nullptr};
     LabEngine engine(
         workload, engine_options,
         {.threads = threads.all(),

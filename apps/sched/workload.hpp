@@ -57,8 +57,8 @@ struct Operation {
 static_assert(sizeof(Operation) == 16);
 
 /// What a thread asks of the scheduler. `ordinary` is the one that a run chooses a policy for.
-enum class Demand : u8 { ordinary, batch, fifo, rr, deadline, inference, training };
-inline constexpr usize demands = 7;
+enum class Demand : u8 { ordinary, batch, idle, fifo, rr, deadline, inference, training };
+inline constexpr usize demands = 8;
 
 struct Scheduling {
     Demand demand = Demand::ordinary;

@@ -4,7 +4,6 @@
 #include "apps/launch/status.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <fmt/format.h>
 
 namespace twofold::lab {
@@ -13,9 +12,6 @@ namespace {
 
 using launch::Failure;
 using launch::Status;
-
-constexpr double nice_step = 1.25;
-constexpr double nice_base = 1024;
 
 /// The number of an equal entry, added if there is none.
 template<class T>
@@ -158,10 +154,6 @@ std::vector<Cpu> equal_cpus(u32 count, u32 nodes) {
         cpus[i].node = static_cast<u32>(u64{i} * nodes / count);
     }
     return cpus;
-}
-
-u32 weight_of_nice(int nice) {
-    return static_cast<u32>(std::lround(nice_base * std::pow(nice_step, -nice)));
 }
 
 } // namespace twofold::lab

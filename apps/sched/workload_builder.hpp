@@ -97,7 +97,4 @@ private:
 /// `count` equal processors on `nodes` nodes, as even as it goes.
 std::vector<Cpu> equal_cpus(u32 count, u32 nodes);
 
-/// The weight of a Unix nice value: 1,024 for 0, a quarter more for each step down.
-u32 weight_of_nice(int nice);
-
 } // namespace twofold::lab

@@ -277,6 +277,7 @@ public:
             detail::with_index<ranks>(
                 rank, [&]<usize Rank>(Constant<Rank>) { ask<Rank>(choice, now); });
         }
+        m_slice_end = choice.slice < never - now ? now + choice.slice : never;
         return choice;
     }
     void charge(Nanos used, Nanos now) {
@@ -296,7 +297,11 @@ public:
     }
     bool preempts(Entity const& entity, Nanos now) const {
         CHECK(m_current != nullptr && entity.m_state == EntityState::waiting);
-        usize const rank = rank_of(entity, now);
+        Nanos const from = runs_from(entity, now);
+        if (from > now && from < m_slice_end && entity.m_index <= m_rank) {
+            return true; // who runs is to have a shorter slice
+        }
+        usize const rank = rank_of(entity, from <= now);
         if (rank != m_rank || rank == ranks) {
             return rank < m_rank;
         }
@@ -432,17 +437,22 @@ private:
         }
     }
 
-    /// Where an entity that waits would be chosen; `ranks`: nowhere now.
-    usize rank_of(Entity const& entity, Nanos now) const {
+    /// When an entity that waits may run in the place of its class.
+    Nanos runs_from(Entity const& entity, Nanos now) const {
         return detail::with_index<count>(entity.m_index, [&]<usize I>(Constant<I>) {
-            usize const otherwise = is_background<I> || has_spare<I> ? count + I : ranks;
             if constexpr (is_background<I>) {
-                return otherwise;
-            } else if constexpr (requires { queue<I>().may_run(entity.template at<I>(), now); }) {
-                return queue<I>().may_run(entity.template at<I>(), now) ? I : otherwise;
+                return never;
+            } else if constexpr (requires { queue<I>().runs_from(entity.template at<I>(), now); }) {
+                return queue<I>().runs_from(entity.template at<I>(), now);
             } else {
-                return I;
+                return now;
             }
+        });
+    }
+    /// Where it would be chosen; `ranks`: nowhere now.
+    static usize rank_of(Entity const& entity, bool in_place) {
+        return detail::with_index<count>(entity.m_index, [&]<usize I>(Constant<I>) {
+            return in_place ? I : is_background<I> || has_spare<I> ? count + I : ranks;
         });
     }
 
@@ -464,6 +474,7 @@ private:
     detail::ClassQueues<std::make_index_sequence<count>, Policies...> m_queues;
     Entity* m_current = nullptr;
     usize m_rank = 0;          ///< of the current entity
+    Nanos m_slice_end{};       ///< of the last answer
     bool m_is_between = false; ///< the current entity has changed its class
 };
 

@@ -33,6 +33,9 @@ namespace twofold::sched {
 struct EdfParameters {
     Nanos runtime{1'000'000};
     Nanos period{10'000'000};
+    /// Somebody else's, who sleeps meanwhile: not counted by admission. What the entity was
+    /// admitted with stays guaranteed to it.
+    bool is_lent = false;
 };
 
 class EdfEntity : public EntityTag, public TreeNode<EdfEntity> {
@@ -80,13 +83,16 @@ public:
 
     /// A share is of one processor.
     static bool is_bound_to_queue(Parameters const&) { return true; }
+    /// Of two that are periodic, who is due sooner.
+    static bool stronger(Parameters const& a, Parameters const& b) { return a.period < b.period; }
 
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos now) {
         CHECK(entity.m_state == EntityState::absent);
         TRY(check(parameters));
-        TRY(give(share_of(parameters), now));
+        u64 const share = parameters.is_lent ? 0 : share_of(parameters);
+        TRY(give(share, now));
         entity.m_parameters = parameters;
-        entity.m_share = share_of(parameters);
+        entity.m_share = share;
         entity.m_budget = {};
         entity.m_deadline = {};
         entity.m_state = EntityState::asleep;
@@ -97,7 +103,7 @@ public:
     Result<void> change(Entity& entity, Parameters const& parameters, Nanos now) {
         CHECK(entity.m_state != EntityState::absent);
         TRY(check(parameters));
-        u64 const share = share_of(parameters);
+        u64 const share = parameters.is_lent ? entity.m_share : share_of(parameters);
         if (share > entity.m_share) {
             TRY(give(share - entity.m_share, now));
         } else {
@@ -158,10 +164,10 @@ public:
         put_back(now);
     }
     void sleep(Nanos) { leave(EntityState::asleep); }
-    /// Whether an entity that waits has a budget, or gets one now.
-    static bool may_run(Entity const& entity, Nanos now) {
+    /// When an entity that waits has a budget.
+    static Nanos runs_from(Entity const& entity, Nanos now) {
         CHECK(entity.m_state == EntityState::waiting);
-        return !entity.m_is_throttled || entity.m_deadline <= now;
+        return entity.m_is_throttled ? entity.m_deadline : now;
     }
     bool preempts(Entity const& entity, Nanos) const {
         CHECK(m_current != nullptr && entity.m_state == EntityState::waiting);

@@ -252,6 +252,43 @@ TEST(Engine, AMutexIsHandedOver) {
     EXPECT_EQ(lab.run("eevdf"), "0 a 0..3000\n1 b 2000..5000\n");
 }
 
+/// A low thread holds a mutex that a high one wants, and one between them computes.
+void add_inversion(Lab& lab) {
+    u32 const mutex = lab.builder.mutex("m");
+    auto const add = [&](std::string_view name, u32 priority, i64 delay, bool locks) {
+        lab.builder.begin_task(name, 0, {.priority = priority}, ~Affinity{}, {delay});
+        if (locks) {
+            lab.builder.add(Kind::lock, mutex);
+        }
+        lab.compute(2 * ms);
+        if (locks) {
+            lab.builder.add(Kind::unlock, mutex);
+        }
+        lab.end();
+    };
+    add("low", 1, 0, true);
+    add("middle", 2, ms, false);
+    add("high", 3, ms + us, true);
+}
+
+TEST(Engine, WithoutInheritanceAHighPriorityWaitsForAMiddleOne) {
+    Lab lab;
+    add_inversion(lab);
+    EXPECT_EQ(
+        lab.run("fifo"),
+        "0 low 0..1000\n0 middle 1000..1001\n0 middle 1001..3000\n0 low 3000..4000\n"
+        "0 high 4000..6000\n");
+}
+
+TEST(Engine, AHolderInheritsThePriorityOfWhoWaits) {
+    Lab lab;
+    lab.inherits = true;
+    add_inversion(lab);
+    EXPECT_EQ(
+        lab.run("fifo"), "0 low 0..1000\n0 middle 1000..1001\n0 low 1001..2001\n0 high 2001..4001\n"
+                         "0 middle 4001..6000\n");
+}
+
 TEST(Engine, AConditionGivesItsMutexUpAndTakesItBack) {
     Lab lab(2);
     u32 const mutex = lab.builder.mutex("m");

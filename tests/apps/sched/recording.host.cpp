@@ -1,6 +1,7 @@
 // Recorded schedules: what is made of the lines of perf and of trace-cmd.
 #include "apps/sched/recording.hpp"
 #include "apps/launch/status.hpp"
+#include "core/sched/sched.hpp"
 
 #include <gtest/gtest.h>
 
@@ -62,7 +63,7 @@ TEST(Recording, PerfsLines) {
         Scheduling const& scheduling = made.schedulings[task.schedule];
         EXPECT_EQ(scheduling.demand, task.name.view() == "rt:3" ? Demand::fifo : Demand::ordinary);
         if (task.name.view() == "b c:2") {
-            EXPECT_EQ(scheduling.weight, weight_of_nice(-10));
+            EXPECT_EQ(scheduling.weight, sched::weight_of_nice(-10).value());
         }
     }
 }

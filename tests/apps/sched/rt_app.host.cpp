@@ -1,6 +1,7 @@
 // rt-app's files: what becomes of the keys, and every way in which a file is refused.
 #include "apps/sched/rt_app.hpp"
 #include "apps/launch/status.hpp"
+#include "core/sched/sched.hpp"
 
 #include <gtest/gtest.h>
 
@@ -110,7 +111,7 @@ TEST(RtApp, PoliciesAndPriorities) {
     };
     EXPECT_EQ(scheduling(0).demand, Demand::fifo);
     EXPECT_EQ(scheduling(1).demand, Demand::ordinary);
-    EXPECT_EQ(scheduling(1).weight, weight_of_nice(-5));
+    EXPECT_EQ(scheduling(1).weight, sched::weight_of_nice(-5).value());
     EXPECT_EQ(scheduling(2).runtime.value, 2'000'000);
     EXPECT_EQ(scheduling(2).period.value, 10'000'000);
     EXPECT_EQ(scheduling(3).priority, 63u);

@@ -77,13 +77,14 @@ class Reports(LabTest):
         self.assertEqual(done.returncode, 0)
         for name in ("interactive", "server", "periodic", "convoy", "messaging", "inference", "offload", "mixed"):
             self.assertRegex(done.stdout, rf"(?m)^  {name} +\w")
-        for name in ("edf", "fifo", "rr", "stride", "eevdf"):
+        for name in ("edf", "fifo", "rr", "stride", "eevdf", "inference", "batch"):
             self.assertRegex(done.stdout, rf"(?m)^  {name}$")
 
     def test_every_generated_workload_runs_under_every_policy(self) -> None:
         for name in ("interactive", "server", "periodic", "convoy", "messaging", "inference", "offload", "mixed"):
-            report = self.report("--workload", name, "--seconds", "0.3", "--compare", "edf,fifo,rr,stride,eevdf")
-            self.assertEqual(len(report["runs"]), 5)
+            policies = "edf,fifo,rr,stride,eevdf,inference,batch"
+            report = self.report("--workload", name, "--seconds", "0.3", "--compare", policies)
+            self.assertEqual(len(report["runs"]), 7)
             for one in report["runs"]:
                 self.assertIsNone(one["stuck"])
                 self.assertIsNone(one["violation"])

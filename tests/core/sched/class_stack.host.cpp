@@ -15,7 +15,7 @@ using namespace twofold;
 using namespace twofold::sched;
 
 using Three = ClassStack<Edf, Fifo, Eevdf>;
-static_assert(sizeof(Three::Entity) <= 256, "it lies in every thread");
+static_assert(sizeof(Three::Entity) <= 288, "it lies in every thread");
 static_assert(sizeof(Three::Parameters) <= 32);
 
 TEST(ClassStack, ParametersSayTheirClass) {

@@ -65,7 +65,7 @@ public:
     bool preempts(Entity const& entity, Nanos) const {
         return entity.patience < m_current->patience;
     }
-    static bool may_run(Entity const& entity, Nanos now) { return entity.urgent_at <= now; }
+    static Nanos runs_from(Entity const& entity, Nanos) { return entity.urgent_at; }
     usize runnable() const { return m_waiting.size() + (m_current == nullptr ? 0 : 1); }
     Entity* current() const { return m_current; }
 
@@ -103,7 +103,7 @@ public:
     virtual void yield(Nanos now) = 0;
     virtual void sleep(Nanos now) = 0;
     virtual bool preempts(usize member, Nanos now) = 0;
-    virtual bool may_run(usize member, Nanos now) = 0;
+    virtual Nanos runs_from(usize member, Nanos now) = 0;
     virtual usize runnable() = 0;
     virtual bool is_background() = 0;
     virtual bool has_spare() = 0;
@@ -133,11 +133,11 @@ public:
     void yield(Nanos now) override { m_queue.yield(now); }
     void sleep(Nanos now) override { m_queue.sleep(now); }
     bool preempts(usize member, Nanos now) override { return m_queue.preempts(of(member), now); }
-    bool may_run(usize member, Nanos now) override {
-        if constexpr (requires { m_queue.may_run(of(member), now); }) {
-            return m_queue.may_run(of(member), now);
+    Nanos runs_from(usize member, Nanos now) override {
+        if constexpr (requires { m_queue.runs_from(of(member), now); }) {
+            return m_queue.runs_from(of(member), now);
         }
-        return true;
+        return now;
     }
     usize runnable() override { return m_queue.runnable(); }
     bool is_background() override { return std::is_same_v<P, Background>; }
@@ -219,6 +219,11 @@ public:
         of(member).state = EntityState::asleep;
     }
     Choice<usize const> pick(Nanos now) {
+        auto const answer = decide(now);
+        m_slice_end = answer.slice == never ? never : now + answer.slice;
+        return answer;
+    }
+    Choice<usize const> decide(Nanos now) {
         Nanos until = never;
         for (bool const in_spare : {false, true}) {
             for (auto const& each : m_classes) {
@@ -263,7 +268,13 @@ public:
     }
     bool preempts(usize member, Nanos now) {
         auto& own = class_of(member);
-        bool const in_place = !own.is_background() && own.may_run(member, now);
+        Nanos const from = own.is_background() ? never : own.runs_from(member, now);
+        bool const in_place = from <= now;
+        bool const goes_before =
+            m_is_spare || m_is_between || *of(member).bound <= *of(*m_current).bound;
+        if (!in_place && from < m_slice_end && goes_before) {
+            return true;
+        }
         if (!in_place && !own.is_background() && !own.has_spare()) {
             return false;
         }
@@ -294,6 +305,7 @@ private:
     std::vector<std::unique_ptr<ModelClass<Parameters>>> m_classes;
     std::map<usize, Member> m_members;
     std::optional<usize> m_current;
+    Nanos m_slice_end{};
     bool m_is_spare = false;
     bool m_is_between = false;
 };

@@ -13,28 +13,16 @@
 // at one instant, and some for each thread, end the run: they would go on for ever.
 #pragma once
 
-#include "apps/sched/lab_thread.hpp"
+#include "apps/sched/meetings.hpp"
 
 namespace twofold::lab {
 
-template<class O>
-concept Observer = requires(O& observer, Happening const& happening) {
-    { observer.take(happening) } -> std::same_as<void>;
-};
-
 template<sched::Policy P>
 struct EngineOptions {
-    using Parameters = typename P::Parameters;
-
     Nanos switch_cost{};
     Nanos duration{};
-    /// Who holds a mutex runs with the strongest parameters of those who wait for it, as this makes
-    /// them; null: with its own.
-    Parameters (*lent)(Parameters const& parameters) = nullptr;
+    Lending<P> lent = nullptr;
 };
-
-/// Why a run ended before its time.
-enum class EngineEnd : u8 { finished, stuck };
 
 template<sched::Policy P, Observer O>
 class Engine {
@@ -42,21 +30,10 @@ public:
     static constexpr u32 steps_max = 100'000;
     static constexpr u32 steps_of_thread = 64;
 
-    struct Lock {
-        bool is_held = false;
-        void lock() {
-            CHECK(!is_held); // there is one host thread: nobody would ever give it back
-            is_held = true;
-        }
-        void unlock() {
-            CHECK(is_held);
-            is_held = false;
-        }
-    };
     /// The machine, as the dispatcher sees it.
     class World {
     public:
-        using Lock = Engine::Lock;
+        using Lock = VirtualLock;
 
         explicit World(Engine& engine) : m_engine(engine) {}
         Nanos now(CpuId) const { return m_engine.m_now; }
@@ -91,6 +68,7 @@ public:
           m_options(options),
           m_memory(memory),
           m_observer(observer),
+          m_meetings(*this, workload, memory, options.lent),
           m_world(*this),
           m_dispatcher(m_world, known) {
         for (u32 i = 0; i < workload.cpus.size(); ++i) {
@@ -124,7 +102,7 @@ public:
         return {};
     }
     /// Runs until the end of `duration`, or until nothing more can happen.
-    EngineEnd run() {
+    void run() {
         while (EventSource* const source = m_events.first()) {
             if (source->at > m_options.duration || m_is_stuck) {
                 break;
@@ -140,7 +118,6 @@ public:
         for (LabCpu<P>& cpu : m_memory.cpus) {
             pay(cpu);
         }
-        return m_is_stuck ? EngineEnd::stuck : EngineEnd::finished;
     }
 
     u32 refused() const { return m_refused; }
@@ -150,6 +127,7 @@ public:
 
 private:
     using Thread = LabThread<P>;
+    friend class Meetings<P, Engine>;
 
     /// What an operation leads to.
     enum class Step : u8 { next, computes, blocks, yields, exits };
@@ -382,26 +360,26 @@ private:
             thread.released = m_now;
             return true;
         case OperationKind::lock:
-            return take_mutex(here, thread, object);
+            return m_meetings.take_mutex(here, thread, object);
         case OperationKind::unlock:
-            hand_over(here, thread, object);
+            m_meetings.hand_over(here, thread, object);
             return true;
         case OperationKind::wait:
-            return wait_for(here, thread, operation);
+            return m_meetings.wait_for(here, thread, operation);
         case OperationKind::signal:
-            signal(here, thread, object);
+            m_meetings.signal(here, thread, object);
             return true;
         case OperationKind::broadcast:
             while (!m_memory.conditions[object].empty()) {
-                signal(here, thread, object);
+                m_meetings.signal(here, thread, object);
             }
             return true;
         case OperationKind::barrier:
-            return meet(here, thread, object);
+            return m_meetings.meet(here, thread, object);
         case OperationKind::send:
-            return send(here, thread, object);
+            return m_meetings.send(here, thread, object);
         case OperationKind::receive:
-            return receive(here, thread, object);
+            return m_meetings.receive(here, thread, object);
         case OperationKind::offload: {
             Nanos& busy_until = m_memory.devices[object];
             busy_until = std::max(busy_until, m_now) + Nanos{operation.amount};
@@ -409,8 +387,8 @@ private:
         }
         case OperationKind::schedule:
             thread.wants_scheduling = object;
-            change(here, thread, object);
-            inherit(here, thread);
+            change(here, thread, m_memory.parameters[object]);
+            m_meetings.inherit(here, thread);
             return true;
         case OperationKind::move:
             if (!m_dispatcher.set_allowed(thread, mask_of(object), {here})) {
@@ -447,13 +425,11 @@ private:
         thread.released = timer.next;
         return true;
     }
-    void change(u32 here, Thread& thread, u32 scheduling) {
-        if (!m_dispatcher.change(thread, m_memory.parameters[scheduling], {here})) {
+    void change(u32 here, Thread& thread, typename P::Parameters const& parameters) {
+        if (!m_dispatcher.change(thread, parameters, {here})) {
             tell(HappeningKind::refuse, here, thread.number);
         }
     }
-
-    // ---- waiting for others ----
 
     void wake(Thread& thread, u32 here, u32 by) {
         CHECK(thread.is_blocked);
@@ -461,122 +437,6 @@ private:
         thread.released = m_now;
         tell(HappeningKind::wake, here, thread.number, by);
         m_dispatcher.unpark(thread, {here});
-    }
-    bool take_mutex(u32 here, Thread& thread, u32 number) {
-        LabMutex<P>& mutex = m_memory.mutexes[number];
-        if (mutex.holder == nullptr) {
-            mutex.holder = &thread;
-            return true;
-        }
-        mutex.waiters.push_back(thread);
-        thread.blocked_on = number;
-        inherit(here, *mutex.holder);
-        return false;
-    }
-    /// A mutex that the thread does not hold stays as it is.
-    void hand_over(u32 here, Thread& thread, u32 number) {
-        LabMutex<P>& mutex = m_memory.mutexes[number];
-        if (mutex.holder != &thread) {
-            return;
-        }
-        mutex.holder = nullptr;
-        if (!mutex.waiters.empty()) {
-            mutex.holder = &mutex.waiters.pop_front();
-            mutex.holder->blocked_on = nobody;
-            inherit(here, *mutex.holder);
-            wake(*mutex.holder, here, thread.number);
-        }
-        inherit(here, thread);
-    }
-    /// Gives a thread what it is to run with, now that others wait for it, or do not any more; and
-    /// so whoever it waits for. O(mutexes + waiters) for each.
-    void inherit(u32 here, Thread& thread) {
-        if (m_options.lent == nullptr) {
-            return;
-        }
-        Thread* next = &thread;
-        for (usize depth = 0; next != nullptr && depth < m_memory.threads.size(); ++depth) {
-            Thread& changed = *next;
-            next = changed.blocked_on == nobody ? nullptr
-                                                : m_memory.mutexes[changed.blocked_on].holder;
-            auto parameters = m_memory.parameters[changed.wants_scheduling];
-            bool const was_lent = std::exchange(changed.is_lent, false);
-            for (LabMutex<P> const& mutex : m_memory.mutexes) {
-                if (mutex.holder == &changed) {
-                    strengthen(changed, mutex, parameters);
-                }
-            }
-            if ((was_lent || changed.is_lent) &&
-                !m_dispatcher.change(changed, parameters, {here})) {
-                tell(HappeningKind::refuse, here, changed.number);
-            }
-        }
-    }
-    void
-    strengthen(Thread& holder, LabMutex<P> const& mutex, typename P::Parameters& parameters) const {
-        for (Thread const& waiter : mutex.waiters) {
-            if (P::stronger(waiter.parameters(), parameters)) {
-                parameters = m_options.lent(waiter.parameters());
-                holder.is_lent = true;
-            }
-        }
-    }
-    bool wait_for(u32 here, Thread& thread, Operation const& operation) {
-        m_memory.conditions[operation.object].push_back(thread);
-        thread.mutex_wanted = nobody;
-        if (operation.amount != no_mutex) {
-            thread.mutex_wanted = static_cast<u32>(operation.amount);
-            hand_over(here, thread, thread.mutex_wanted);
-        }
-        return false;
-    }
-    /// Who has waited longest goes on, or waits for its mutex from now on.
-    void signal(u32 here, Thread& by, u32 condition) {
-        WaitList<P>& waiters = m_memory.conditions[condition];
-        if (waiters.empty()) {
-            return;
-        }
-        Thread& thread = waiters.pop_front();
-        if (thread.mutex_wanted == nobody || take_mutex(here, thread, thread.mutex_wanted)) {
-            wake(thread, here, by.number);
-        }
-    }
-    bool meet(u32 here, Thread& thread, u32 number) {
-        WaitList<P>& waiters = m_memory.barriers[number];
-        if (waiters.size() + 1 < m_workload.barriers[number]) {
-            waiters.push_back(thread);
-            return false;
-        }
-        while (!waiters.empty()) {
-            wake(waiters.pop_front(), here, thread.number);
-        }
-        return true;
-    }
-    bool send(u32 here, Thread& thread, u32 number) {
-        LabQueue<P>& queue = m_memory.queues[number];
-        if (!queue.receivers.empty()) {
-            wake(queue.receivers.pop_front(), here, thread.number);
-            return true;
-        }
-        if (queue.messages >= m_workload.queues[number].capacity) {
-            queue.senders.push_back(thread);
-            return false;
-        }
-        ++queue.messages;
-        return true;
-    }
-    bool receive(u32 here, Thread& thread, u32 number) {
-        LabQueue<P>& queue = m_memory.queues[number];
-        if (!queue.senders.empty()) {
-            wake(queue.senders.pop_front(), here, thread.number); // its message takes the place
-            return true;
-        }
-        if (queue.messages == 0) {
-            queue.receivers.push_back(thread);
-            return false;
-        }
-        --queue.messages;
-        return true;
     }
 
     // ---- the end ----
@@ -587,18 +447,7 @@ private:
         for (Thread& thread : m_memory.threads) {
             m_events.drop(thread.timer);
         }
-        for (LabMutex<P>& mutex : m_memory.mutexes) {
-            clear(mutex.waiters);
-        }
-        for (LabQueue<P>& queue : m_memory.queues) {
-            clear(queue.senders);
-            clear(queue.receivers);
-        }
-        for (std::span<WaitList<P>> const lists : {m_memory.conditions, m_memory.barriers}) {
-            for (WaitList<P>& list : lists) {
-                clear(list);
-            }
-        }
+        m_meetings.clear();
         for (u32 here = 0; here < m_memory.cpus.size(); ++here) {
             m_events.drop(m_memory.cpus[here].done);
             empty(here);
@@ -614,11 +463,6 @@ private:
             if (thread.state() == sched::TaskState::asleep) {
                 m_dispatcher.expel(thread);
             }
-        }
-    }
-    static void clear(WaitList<P>& list) {
-        while (!list.empty()) {
-            list.pop_front();
         }
     }
     /// Whoever is to run here goes, one after another.
@@ -641,6 +485,7 @@ private:
     EngineOptions<P> const& m_options;
     EngineMemory<P> m_memory;
     O& m_observer;
+    Meetings<P, Engine> m_meetings;
     EventQueue m_events;
     Nanos m_now{};
     u32 m_refused = nobody;

@@ -3,6 +3,8 @@
 
 #include "core/sched/sched.hpp"
 
+#include <concepts>
+
 namespace twofold::lab {
 
 /// In the order in which they are looked at when they come at one time: who has just finished need
@@ -81,6 +83,12 @@ struct Happening {
     u32 other = nobody;
     Nanos now{};
     i64 amount = 0;
+};
+
+/// Who is told of it.
+template<class O>
+concept Observer = requires(O& observer, Happening const& happening) {
+    { observer.take(happening) } -> std::same_as<void>;
 };
 
 } // namespace twofold::lab

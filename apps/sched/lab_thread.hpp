@@ -7,6 +7,19 @@
 
 namespace twofold::lab {
 
+/// The lock of a run queue, where one host thread does everything.
+struct VirtualLock {
+    bool is_held = false;
+    void lock() {
+        CHECK(!is_held); // there is one host thread: nobody would ever give it back
+        is_held = true;
+    }
+    void unlock() {
+        CHECK(is_held);
+        is_held = false;
+    }
+};
+
 struct WaitTag;
 
 /// A thread that executes a program. The entity of the policy lies in its base.

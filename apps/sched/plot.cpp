@@ -21,8 +21,8 @@ constexpr double curve_height = 220;
 constexpr double axis_height = 44;
 constexpr usize legend_max = 24; ///< threads that are named
 constexpr double legend_column = 180;
-constexpr double ns_per_us = 1e3;
-constexpr double ns_per_ms = 1e6;
+constexpr double ns_of_latency = 1e3; ///< latencies are shown in microseconds
+constexpr double ns_of_time = 1e6;    ///< the time of a run in milliseconds
 
 /// Of the colour-blind-safe set of P. Tol, "Colour schemes", SRON/EPS/TN/09-002, 2021 ("muted").
 constexpr std::array<std::string_view, 9> colours = {"#332288", "#88CCEE", "#44AA99",
@@ -116,10 +116,10 @@ double draw_lanes(Drawing& drawing, PlottedRun const& run, double top) {
         }
         y += lane_height + lane_gap;
     }
-    double const window_ms = static_cast<double>(data.window().value) / ns_per_ms;
+    double const window_ms = static_cast<double>(data.window().value) / ns_of_time;
     double const step = round_step(window_ms);
     for (double at = 0; at <= window_ms * 1.0001; at += step) {
-        double const x = left + at * ns_per_ms * scale;
+        double const x = left + at * ns_of_time * scale;
         drawing.line(x, y, x, y + 5);
         drawing.text(x, y + 18, "middle", fmt::format("{:g} ms", at));
     }
@@ -158,7 +158,7 @@ void draw_curves(Drawing& drawing, std::vector<PlottedRun> const& runs, double t
     drawing.text(left, top - 8, "start", "wake-up latency: how many are at most so long");
     for (int decade = 0; decade <= static_cast<int>(decades); ++decade) {
         double const x = left + decade * unit;
-        double const value_us = least * std::pow(10.0, decade) / ns_per_us;
+        double const value_us = least * std::pow(10.0, decade) / ns_of_latency;
         drawing.line(x, top, x, bottom);
         drawing.text(
             x, bottom + 16, "middle",

@@ -17,9 +17,7 @@ namespace {
 using launch::Failure;
 using launch::Status;
 
-constexpr i64 ns_per_s = 1'000'000'000;
 constexpr usize fraction_digits = 9;
-constexpr i64 seconds_max = time_max.value / ns_per_s;
 constexpr i64 pid_max = 1 << 30;
 constexpr int nice_zero_priority = 120; ///< as the kernel counts: 100 to 139 are nice values
 constexpr int ordinary_priority_min = 100;
@@ -47,9 +45,9 @@ std::optional<i64> timestamp(std::string_view text) {
     }
     std::string fraction(text.substr(dot + 1));
     fraction.resize(fraction_digits, '0');
-    auto const seconds = number(text.substr(0, dot), 0, seconds_max);
-    auto const rest = number(fraction, 0, ns_per_s - 1);
-    return seconds && rest ? std::optional(*seconds * ns_per_s + *rest) : std::nullopt;
+    auto const seconds = number(text.substr(0, dot), 0, whole_seconds_max);
+    auto const rest = number(fraction, 0, nanos_in_second - 1);
+    return seconds && rest ? std::optional(*seconds * nanos_in_second + *rest) : std::nullopt;
 }
 
 /// The value of " key=" up to the next " word=", which a command's own blanks do not end.

@@ -105,6 +105,56 @@ std::string trouble(Workload const& workload, RunFigures const& figures) {
     return text;
 }
 
+/// A line of a comparison.
+struct Row {
+    std::string_view name;
+    std::string (*value)(RunFigures const&, Group&);
+};
+constexpr Row compared[] = {
+    {"latency p50 us",
+     [](RunFigures const&, Group& all) {
+         return micro(percentile(all.figures.wake_latencies, 500));
+     }},
+    {"latency p90 us",
+     [](RunFigures const&, Group& all) {
+         return micro(percentile(all.figures.wake_latencies, 900));
+     }},
+    {"latency p99 us",
+     [](RunFigures const&, Group& all) {
+         return micro(percentile(all.figures.wake_latencies, 990));
+     }},
+    {"latency p99.9 us",
+     [](RunFigures const&, Group& all) {
+         return micro(percentile(all.figures.wake_latencies, 999));
+     }},
+    {"latency max us",
+     [](RunFigures const&, Group& all) {
+         return micro(percentile(all.figures.wake_latencies, 1000));
+     }},
+    {"response p99 us",
+     [](RunFigures const&, Group& all) { return micro(percentile(all.figures.responses, 990)); }},
+    {"jobs/s", [](RunFigures const& figures,
+                  Group& all) { return fmt::format("{:.1f}", jobs_per_second(figures, all)); }},
+    {"late jobs",
+     [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.late); }},
+    {"fairness (Jain)",
+     [](RunFigures const& figures, Group&) { return fmt::format("{:.6f}", fairness(figures)); }},
+    {"lag max ms", [](RunFigures const&, Group& all) { return milli(all.figures.lag_max); }},
+    {"busy %",
+     [](RunFigures const& figures, Group&) {
+         return fmt::format("{:.2f}", percent_of_cpus(figures, total_busy(figures)));
+     }},
+    {"switches",
+     [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.switches); }},
+    {"preemptions",
+     [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.preemptions); }},
+    {"migrations",
+     [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.migrations); }},
+    {"energy J", [](RunFigures const& figures, Group&) {
+         return figures.has_energy ? fmt::format("{:.3f}", figures.energy_mj / 1000)
+                                   : std::string("-");
+     }}};
+
 } // namespace
 
 std::string run_table(
@@ -149,63 +199,13 @@ std::string compare_table(
     Workload const& workload,
     ReportedSetting const& setting,
     std::vector<ReportedRun> const& runs) {
-    struct Row {
-        std::string_view name;
-        std::string (*value)(RunFigures const&, Group&);
-    };
-    static constexpr Row rows[] = {
-        {"latency p50 us",
-         [](RunFigures const&, Group& all) {
-             return micro(percentile(all.figures.wake_latencies, 500));
-         }},
-        {"latency p90 us",
-         [](RunFigures const&, Group& all) {
-             return micro(percentile(all.figures.wake_latencies, 900));
-         }},
-        {"latency p99 us",
-         [](RunFigures const&, Group& all) {
-             return micro(percentile(all.figures.wake_latencies, 990));
-         }},
-        {"latency p99.9 us",
-         [](RunFigures const&, Group& all) {
-             return micro(percentile(all.figures.wake_latencies, 999));
-         }},
-        {"latency max us",
-         [](RunFigures const&, Group& all) {
-             return micro(percentile(all.figures.wake_latencies, 1000));
-         }},
-        {"response p99 us",
-         [](RunFigures const&, Group& all) {
-             return micro(percentile(all.figures.responses, 990));
-         }},
-        {"jobs/s", [](RunFigures const& figures,
-                      Group& all) { return fmt::format("{:.1f}", jobs_per_second(figures, all)); }},
-        {"late jobs",
-         [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.late); }},
-        {"fairness (Jain)", [](RunFigures const& figures,
-                               Group&) { return fmt::format("{:.6f}", fairness(figures)); }},
-        {"lag max ms", [](RunFigures const&, Group& all) { return milli(all.figures.lag_max); }},
-        {"busy %",
-         [](RunFigures const& figures, Group&) {
-             return fmt::format("{:.2f}", percent_of_cpus(figures, total_busy(figures)));
-         }},
-        {"switches",
-         [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.switches); }},
-        {"preemptions",
-         [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.preemptions); }},
-        {"migrations",
-         [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.migrations); }},
-        {"energy J", [](RunFigures const& figures, Group&) {
-             return figures.has_energy ? fmt::format("{:.3f}", figures.energy_mj / 1000)
-                                       : std::string("-");
-         }}};
     std::string text = heading(workload, setting) + fmt::format("\n{:<18}", "");
     std::vector<Group> groups;
     for (ReportedRun const& run : runs) {
         text += fmt::format(" {:>14}", run.policy);
         groups.push_back(run.outcome.refusal ? Group{} : whole(run.outcome.figures));
     }
-    for (Row const& row : rows) {
+    for (Row const& row : compared) {
         text += fmt::format("\n{:<18}", row.name);
         for (usize i = 0; i < runs.size(); ++i) {
             text += fmt::format(

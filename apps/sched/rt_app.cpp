@@ -13,8 +13,6 @@ namespace twofold::lab {
 
 namespace {
 
-constexpr i64 ns_per_s = 1'000'000'000;
-constexpr i64 seconds_max = time_max.value / ns_per_s;
 constexpr i64 priority_default = 10;
 constexpr i64 priority_max = 99;
 constexpr i64 level_top = 63;
@@ -113,9 +111,9 @@ private:
         global.for_each(JsonKind::object, [&](JsonReader const& member) {
             std::string const& key = member.key();
             if (key == "duration") {
-                i64 const seconds = member.integer(forever, seconds_max);
+                i64 const seconds = member.integer(forever, whole_seconds_max);
                 if (seconds != forever) {
-                    m_builder.set_duration({seconds * ns_per_s});
+                    m_builder.set_duration({seconds * nanos_in_second});
                 }
             } else if (key == "default_policy") {
                 m_default.demand = demand(member);

@@ -81,7 +81,8 @@ std::string take_seconds(std::string const& text, std::optional<Nanos>& duration
     return {};
 }
 
-void add_options(Arguments& arguments, Options& options) {
+/// What is run.
+void add_run_options(Arguments& arguments, Options& options) {
     arguments.add(
         {.name = "-w,--workload",
          .value_name = "NAME|FILE",
@@ -141,6 +142,10 @@ void add_options(Arguments& arguments, Options& options) {
          .help = "what each switch to a thread costs, in nanoseconds",
          .take = number_in(options.switch_cost, i64{0}, i64{1'000'000'000}),
          .default_text = "0"});
+}
+
+/// What is shown of it.
+void add_report_options(Arguments& arguments, Options& options) {
     arguments.add(
         {.name = "--trace",
          .value_name = "FILE",
@@ -354,7 +359,8 @@ int main(int count, char** arguments) {
             program_name,
             "Runs the kernel's scheduling policies and its dispatcher over a workload, in virtual "
             "time.");
-        add_options(known, options);
+        add_run_options(known, options);
+        add_report_options(known, options);
         if (auto const status = known.parse(count, arguments)) {
             return *status;
         }

@@ -119,6 +119,8 @@ inline constexpr usize tasks_max = 100'000;
 inline constexpr usize operations_max = 1u << 24;
 inline constexpr u32 objects_max = 1u << 20;   ///< of each kind
 inline constexpr Nanos time_max{i64{1} << 52}; ///< 52 days
+inline constexpr i64 nanos_in_second = 1'000'000'000;
+inline constexpr i64 whole_seconds_max = time_max.value / nanos_in_second;
 
 /// Whether all that a workload refers to is there, all numbers are in their ranges, and each
 /// program comes to an end or goes on for ever inside of itself. Errors: out_of_range (a number),

@@ -11,8 +11,8 @@
 //  it
 //    whoever waits may.
 //  - `stronger(a, b)`: whether parameters `a` go before `b`; without it all are equal.
-//  - `is_bound_to_queue(parameters)`: whether these are a guarantee that only the queue that gave it
-//    can keep; without it none is.
+//  - `is_bound_to_queue(parameters)`: whether these are a guarantee that only the queue which gave
+//    it can keep; without it none is.
 //  - `debt()` of its entities, and a constructor from it: kept while an entity is bound to another
 //    class, so that nobody sheds what it owes on a detour.
 //

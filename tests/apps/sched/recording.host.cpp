@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fmt/format.h>
+
 #include <map>
 
 using namespace twofold;
@@ -14,7 +16,7 @@ namespace {
 
 using Kind = OperationKind;
 
-std::string refusal(std::string_view text) {
+std::string refusal_of_recording(std::string_view text) {
     try {
         read_recording("record.txt", text);
     } catch (launch::Failure const& failure) {
@@ -38,18 +40,45 @@ std::map<std::string, std::string> work(OwnedWorkload const& workload) {
     return found;
 }
 
-constexpr std::string_view of_perf = R"(# a comment
-    a   1 [000] 10.000000: sched:sched_stat_runtime: comm=a pid=1 runtime=49826 [ns]
-    a   1 [000] 10.000100: sched:sched_waking: comm=b c pid=2 prio=110 target_cpu=001
-swapper 0 [001] 10.000110: sched:sched_switch: prev_comm=swapper/1 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=b c next_pid=2 next_prio=110
-    a   1 [000] 10.000200: sched:sched_switch: prev_comm=a prev_pid=1 prev_prio=120 prev_state=R ==> next_comm=rt next_pid=3 next_prio=49
-   rt   3 [000] 10.000250: sched:sched_switch: prev_comm=rt prev_pid=3 prev_prio=49 prev_state=S ==> next_comm=a next_pid=1 next_prio=120
-  b c   2 [001] 10.000310: sched:sched_switch: prev_comm=b c prev_pid=2 prev_prio=110 prev_state=D|K ==> next_comm=swapper/1 next_pid=0 next_prio=120
-swapper 0 [001] 10.000400: sched:sched_wakeup: comm=b c pid=2 prio=110 target_cpu=001
-swapper 0 [001] 10.000410: sched:sched_switch: prev_comm=swapper/1 prev_pid=0 prev_prio=120 prev_state=R ==> next_comm=b c next_pid=2 next_prio=110
-  b c   2 [001] 10.000500: sched:sched_switch: prev_comm=b c prev_pid=2 prev_prio=110 prev_state=R+ ==> next_comm=swapper/1 next_pid=0 next_prio=120
-    a   1 [000] 10.000600: sched:sched_switch: prev_comm=a prev_pid=1 prev_prio=120 prev_state=X ==> next_comm=swapper/0 next_pid=0 next_prio=120
-)";
+struct Who {
+    char const* name;
+    int pid;
+    int priority = 120;
+};
+
+constexpr Who idle{"swapper/1", 0};
+constexpr Who a{"a", 1};
+constexpr Who b{"b c", 2, 110};
+constexpr Who rt{"rt", 3, 49};
+
+/// A line as `perf sched script` prints it, `us` microseconds after 10 s.
+std::string line(Who const& who, int cpu, int us, std::string const& event) {
+    return fmt::format("{:>16} {:5} [{:03}] 10.{:06}: {}\n", who.name, who.pid, cpu, us, event);
+}
+
+std::string change(int cpu, int us, Who const& from, char const* state, Who const& to) {
+    return line(
+        from, cpu, us,
+        fmt::format(
+            "sched:sched_switch: prev_comm={} prev_pid={} prev_prio={} prev_state={} ==> "
+            "next_comm={} next_pid={} next_prio={}",
+            from.name, from.pid, from.priority, state, to.name, to.pid, to.priority));
+}
+
+std::string wake(int cpu, int us, Who const& by, Who const& who, char const* event) {
+    return line(
+        by, cpu, us,
+        fmt::format(
+            "sched:{}: comm={} pid={} prio={} target_cpu=001", event, who.name, who.pid,
+            who.priority));
+}
+
+std::string const of_perf =
+    "# a comment\n" + line(a, 0, 0, "sched:sched_stat_runtime: comm=a pid=1 runtime=49826 [ns]") +
+    wake(0, 100, a, b, "sched_waking") + change(1, 110, idle, "R", b) + change(0, 200, a, "R", rt) +
+    change(0, 250, rt, "S", a) + change(1, 310, b, "D|K", idle) +
+    wake(1, 400, idle, b, "sched_wakeup") + change(1, 410, idle, "R", b) +
+    change(1, 500, b, "R+", idle) + change(0, 600, a, "X", idle);
 
 TEST(Recording, PerfsLines) {
     EXPECT_TRUE(is_recording(of_perf));
@@ -91,20 +120,20 @@ TEST(Recording, TextThatIsNone) {
 TEST(Recording, LinesThatMakeNoSense) {
     std::string const first = "a 1 [000] 1.0: sched_wakeup: b:2 [120] CPU:000\n";
     EXPECT_EQ(
-        refusal(first + "hello\n"),
+        refusal_of_recording(first + "hello\n"),
         "record.txt:2: this is no line of `perf sched script` or `trace-cmd report`");
     EXPECT_EQ(
-        refusal(first + "a 1 [000] 0.5: sched_wakeup: b:2 [120] CPU:000\n"),
+        refusal_of_recording(first + "a 1 [000] 0.5: sched_wakeup: b:2 [120] CPU:000\n"),
         "record.txt:2: the time goes back");
     EXPECT_EQ(
-        refusal(first + "a 1 [000] 2.0: sched_switch: a:1 [120] S\n"),
+        refusal_of_recording(first + "a 1 [000] 2.0: sched_switch: a:1 [120] S\n"),
         "record.txt:2: sched_switch does not say who goes and who comes");
     EXPECT_EQ(
-        refusal(first + "a 1 [000] 2.0: sched_wakeup: somebody\n"),
+        refusal_of_recording(first + "a 1 [000] 2.0: sched_wakeup: somebody\n"),
         "record.txt:2: a wake-up does not say of whom");
-    EXPECT_EQ(refusal("# nothing\n"), "record.txt: nothing was recorded");
+    EXPECT_EQ(refusal_of_recording("# nothing\n"), "record.txt: nothing was recorded");
     EXPECT_EQ(
-        refusal("a 1 [064] 1.0: sched_wakeup: b:2 [120] CPU:000\n"),
+        refusal_of_recording("a 1 [064] 1.0: sched_wakeup: b:2 [120] CPU:000\n"),
         "record.txt:1: this is no line of `perf sched script` or `trace-cmd report`");
 }
 

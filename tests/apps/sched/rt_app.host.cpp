@@ -227,7 +227,8 @@ TEST(RtApp, ProcessorsThatAreNotThere) {
 TEST(RtApp, MoreThreadsThanThereMayBe) {
     EXPECT_EQ(
         refusal(
-            R"({"tasks": {"a": {"instance": 60000, "run": 1}, "b": {"instance": 60000, "run": 1}}})"),
+            R"({"tasks": {"a": {"instance": 60000, "run": 1},
+                "b": {"instance": 60000, "run": 1}}})"),
         "more than 100000 threads (at 'b')");
 }
 

@@ -6,7 +6,8 @@ endif()
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols twofold-record twofold-replay)
+foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols twofold-record twofold-replay
+    twofold-sched)
     if(TARGET ${program})
         install(TARGETS ${program} RUNTIME)
     endif()

@@ -10,8 +10,9 @@
 //  - `may_run(entity, now)`: whether `entity`, which waits, may run in the class's place. Without
 //  it
 //    whoever waits may.
-//  - `is_bound_to_queue(parameters)`: whether they hold a guarantee that only this queue can keep.
 //  - `stronger(a, b)`: whether parameters `a` go before `b`; without it all are equal.
+//  - `is_bound_to_queue(parameters)`: whether these are a guarantee that only the queue which gave
+//    it can keep; without it none is.
 //  - `debt()` of its entities, and a constructor from it: kept while an entity is bound to another
 //    class, so that nobody sheds what it owes on a detour.
 //

@@ -11,7 +11,8 @@ namespace hal {
 struct Cpu {
     static CpuId id() {
         u32 number;
-        asm("movl %%gs:16, %0" : "=r"(number)); // CpuBlock::number
+        // CpuBlock::number. Anew each time: a thread may have come to another processor.
+        asm volatile("movl %%gs:16, %0" : "=r"(number));
         return {number};
     }
     static u32 count();

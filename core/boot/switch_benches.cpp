@@ -10,6 +10,9 @@ namespace {
 
 using hal::ExtendedState;
 
+/// What is saved of a side that is left, beside its context.
+enum class Saved : u8 { nothing, control, registers };
+
 /// Two contexts that switch to each other, interrupts off. A program without registers of its own
 /// is one without areas.
 struct SwitchPair {
@@ -17,31 +20,35 @@ struct SwitchPair {
     std::span<std::byte> areas[2];
 
     /// From one side to the other; returns when the other has switched back.
-    template<auto save>
+    template<Saved saved>
     static void leave(hal::Context& from, hal::Context& to, std::span<std::byte> area) {
-        if constexpr (save == nullptr) {
+        if constexpr (saved == Saved::nothing) {
             hal::Context::switch_between(from, to);
         } else {
-            save(area);
+            if constexpr (saved == Saved::control) {
+                ExtendedState::save_control(area);
+            } else {
+                ExtendedState::save(area);
+            }
             hal::Context::switch_between(from, to);
             ExtendedState::restore(area);
         }
     }
 
-    template<auto save>
+    template<Saved saved>
     static void play(void* argument) {
         auto& self = *static_cast<SwitchPair*>(argument);
-        if constexpr (save != nullptr) {
+        if constexpr (saved != Saved::nothing) {
             ExtendedState::restore(self.areas[1]);
         }
         while (true) {
-            leave<save>(self.there, self.here, self.areas[1]);
+            leave<saved>(self.there, self.here, self.areas[1]);
         }
     }
 };
 
 /// Half of what going there and back takes.
-template<auto save>
+template<Saved saved>
 void measure_pair(
     CommandContext& context,
     std::string_view name,
@@ -49,16 +56,16 @@ void measure_pair(
     std::span<std::byte> stack,
     u32 rounds) {
     sync::InterruptGuard const guard;
-    pair.there.create(stack, &SwitchPair::play<save>, &pair);
-    if constexpr (save != nullptr) {
+    pair.there.create(stack, &SwitchPair::play<saved>, &pair);
+    if constexpr (saved != Saved::nothing) {
         ExtendedState::prepare(pair.areas[0]);
         ExtendedState::prepare(pair.areas[1]);
         ExtendedState::restore(pair.areas[0]);
     }
-    SwitchPair::leave<save>(pair.here, pair.there, pair.areas[0]); // it begins
+    SwitchPair::leave<saved>(pair.here, pair.there, pair.areas[0]); // it begins
     u64 const took_ns =
-        time_of(rounds, [&] { SwitchPair::leave<save>(pair.here, pair.there, pair.areas[0]); });
-    if constexpr (save != nullptr) {
+        time_of(rounds, [&] { SwitchPair::leave<saved>(pair.here, pair.there, pair.areas[0]); });
+    if constexpr (saved != Saved::nothing) {
         ExtendedState::prepare(pair.areas[0]);
         ExtendedState::restore(pair.areas[0]);
         ExtendedState::forbid();
@@ -91,9 +98,9 @@ u8 measure_switches(CommandContext& context) {
     pair.areas[1] = {first + page_size.value, page_size.value};
     std::span const there{hal::kernel_pointer(stack.value().base), stack.value().size.value};
     context.out.table(operation_columns);
-    measure_pair<nullptr>(context, "switch", pair, there, *rounds);
-    measure_pair<&ExtendedState::save_control>(context, "and control words", pair, there, *rounds);
-    measure_pair<&ExtendedState::save>(context, "and all registers", pair, there, *rounds);
+    measure_pair<Saved::nothing>(context, "switch", pair, there, *rounds);
+    measure_pair<Saved::control>(context, "and control words", pair, there, *rounds);
+    measure_pair<Saved::registers>(context, "and all registers", pair, there, *rounds);
     kernel.frames->free(areas.value(), 1).value(); // it was allocated above
     kernel.space->free_stack(stack.value()).value();
     return status::success;

@@ -224,7 +224,8 @@ private:
 
     bool take_free(Thread& self) {
         u64 expected = 0;
-        return m_state.compare_exchange(expected, word(self), acquire, relaxed);
+        // Release, too: who sees the holder looks into what the holder is.
+        return m_state.compare_exchange(expected, word(self), acquire_release, relaxed);
     }
 
     bool take(std::optional<Nanos> deadline, std::source_location where) {
@@ -243,7 +244,7 @@ private:
         u64 state = m_state.load(relaxed);
         while ((state & contended) == 0) {
             u64 const wanted = state == 0 ? word(self) : state | contended;
-            if (m_state.compare_exchange(state, wanted, acquire, relaxed)) {
+            if (m_state.compare_exchange(state, wanted, acquire_release, relaxed)) {
                 if (state == 0) {
                     return true;
                 }

@@ -1,80 +1,20 @@
 // What threads sleep for, on threads of the host: who is let in, in what order, with what strength,
 // and that nobody is forgotten.
-#include "tests/core/task/host_threads.hpp"
-
-#include <gtest/gtest.h>
+#include "tests/core/task/locks_test.hpp"
 
 #include <deque>
-#include <functional>
 
 namespace twofold::task {
 namespace {
 
-using Thread = HostThreads::Thread;
-
-/// A second, by which what is to happen has happened; and a moment that is over at once.
-Nanos in_long() {
-    return HostThreads::now() + Nanos{60'000'000'000};
-}
-Nanos in_short() {
-    return HostThreads::now() + Nanos{1'000'000};
-}
-
-class Locks : public testing::Test {
-protected:
-    ~Locks() override { EXPECT_TRUE(m_running.empty()) << "what they use is gone"; }
-
-    /// Threads that are to get into each other's way begin together.
-    void start_together(u32 count, std::function<void(u32 index)> const& body) {
-        auto const ready = std::make_shared<Atomic<u32>>(0);
-        for (u32 index = 0; index < count; ++index) {
-            start([=] {
-                ready->fetch_add(1, acquire_release);
-                until([&] { return ready->load(acquire) == count; });
-                body(index);
-            });
-        }
-    }
-    Thread& start(std::function<void()> body, int strength = 0) {
-        Thread& thread = m_threads.emplace_back(static_cast<u32>(m_threads.size()), strength);
-        m_running.emplace_back([&thread, body = std::move(body)] {
-            HostThreads::As const as(thread);
-            body();
-        });
-        return thread;
-    }
-    void join() {
-        for (std::thread& each : m_running) {
-            each.join();
-        }
-        m_running.clear();
-    }
-    /// Until `holds()`: what it looks at is about to become so.
-    template<class Holds>
-    static void until(Holds const& holds) {
-        while (!holds()) {
-            std::this_thread::yield();
-        }
-    }
-    /// Until `thread` has gone to sleep `times` times.
-    static void until_parked(Thread const& thread, u32 times = 1) {
-        until([&] { return thread.parks.load(acquire) >= times; });
-    }
-
-    HostThreads threads;
-    sync::LockOrder order;
-    std::string reported;
-    LockDomain<HostThreads> domain{
-        threads, &order,
-        [](void* self, std::string_view text) { static_cast<Locks*>(self)->reported += text; },
-        this};
-
-private:
-    std::deque<Thread> m_threads;
-    std::vector<std::thread> m_running;
-};
-
 constexpr int turns = 3000;
+
+/// So that others find held what the caller holds.
+void yield_at_times(int turn) {
+    if (turn % 8 == 0) {
+        std::this_thread::yield();
+    }
+}
 
 TEST_F(Locks, AMutexKeepsThreadsApart) {
     Mutex<HostThreads> mutex(domain, "counter");
@@ -83,9 +23,7 @@ TEST_F(Locks, AMutexKeepsThreadsApart) {
         for (int turn = 0; turn < turns; ++turn) {
             MutexGuard const guard(mutex);
             ++count;
-            if (turn % 8 == 0) {
-                std::this_thread::yield(); // so that others find it held
-            }
+            yield_at_times(turn);
         }
     });
     join();
@@ -485,9 +423,7 @@ TEST_F(Locks, NoWakeUpOfAWordIsLost) {
                 }
             }
             ++count;
-            if (turn % 8 == 0) {
-                std::this_thread::yield();
-            }
+            yield_at_times(turn);
             if (word.exchange(0, release) == 2) {
                 table.wake(word, 1);
             }

@@ -33,9 +33,12 @@ namespace twofold::sched {
 struct EdfParameters {
     Nanos runtime{1'000'000};
     Nanos period{10'000'000};
+    /// Somebody else's, who sleeps meanwhile: not counted by admission. What the entity was
+    /// admitted with stays guaranteed to it.
+    bool is_lent = false;
 };
 
-class EdfEntity : public TreeNode<EdfEntity> {
+class EdfEntity : public EntityTag, public TreeNode<EdfEntity> {
 public:
     Nanos deadline() const { return m_deadline; }
     Nanos budget() const { return m_budget; }
@@ -78,12 +81,19 @@ public:
                                                        : Result<void>(Error::invalid_argument);
     }
 
+    /// Of two that are periodic, who is due sooner.
+    static bool stronger(Parameters const& a, Parameters const& b) { return a.period < b.period; }
+
+    /// Another processor has given away its time to others.
+    static bool is_bound_to_queue(Parameters const&) { return true; }
+
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos now) {
         CHECK(entity.m_state == EntityState::absent);
         TRY(check(parameters));
-        TRY(give(share_of(parameters), now));
+        u64 const share = parameters.is_lent ? 0 : share_of(parameters);
+        TRY(give(share, now));
         entity.m_parameters = parameters;
-        entity.m_share = share_of(parameters);
+        entity.m_share = share;
         entity.m_budget = {};
         entity.m_deadline = {};
         entity.m_state = EntityState::asleep;
@@ -94,7 +104,7 @@ public:
     Result<void> change(Entity& entity, Parameters const& parameters, Nanos now) {
         CHECK(entity.m_state != EntityState::absent);
         TRY(check(parameters));
-        u64 const share = share_of(parameters);
+        u64 const share = parameters.is_lent ? entity.m_share : share_of(parameters);
         if (share > entity.m_share) {
             TRY(give(share - entity.m_share, now));
         } else {
@@ -141,7 +151,7 @@ public:
         m_waiting.remove(*entity);
         move(*entity, EntityState::waiting, EntityState::current);
         m_current = entity;
-        return {entity, std::min(entity->m_budget, until)};
+        return {entity, std::min(entity->m_budget, until), true};
     }
     void charge(Nanos used, Nanos) {
         CHECK(m_current != nullptr && used >= Nanos{});
@@ -155,6 +165,11 @@ public:
         put_back(now);
     }
     void sleep(Nanos) { leave(EntityState::asleep); }
+    /// When an entity that waits has a budget.
+    static Nanos runs_from(Entity const& entity, Nanos now) {
+        CHECK(entity.m_state == EntityState::waiting);
+        return entity.m_is_throttled ? entity.m_deadline : now;
+    }
     bool preempts(Entity const& entity, Nanos) const {
         CHECK(m_current != nullptr && entity.m_state == EntityState::waiting);
         return !entity.m_is_throttled && entity.m_deadline < m_current->m_deadline;

@@ -70,8 +70,13 @@ struct EevdfParameters {
     Nanos request{3'000'000};
 };
 
-class EevdfEntity : public TreeNode<EevdfEntity> {
+class EevdfEntity : public EntityTag, public TreeNode<EevdfEntity> {
 public:
+    EevdfEntity() = default;
+    explicit EevdfEntity(VirtualTime debt) : m_debt(debt) {}
+
+    /// What it is ahead by while it is absent; another entity can take it over.
+    VirtualTime debt() const { return m_debt; }
     u64 weight() const { return m_weight; } ///< that counts; a change may still be to come
 
 private:
@@ -116,6 +121,8 @@ public:
                           parameters.request >= request_min && parameters.request <= request_max;
         return fits ? Result<void>() : Result<void>(Error::out_of_range);
     }
+
+    static bool stronger(Parameters const& a, Parameters const& b) { return a.weight > b.weight; }
 
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos) {
         CHECK(entity.m_state == EntityState::absent);

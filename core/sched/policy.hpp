@@ -33,6 +33,20 @@ template<class Entity>
 struct Choice {
     Entity* entity = nullptr;
     Nanos slice = never;
+    bool is_hard = false; ///< the slice ends the right to run even if nobody else waits
+};
+
+/// The states of an entity, for policies and for who checks them.
+enum class EntityState : u8 { absent, asleep, waiting, current };
+
+/// What an entity carries for whoever checks the policy's answers; the policy leaves it alone. Each
+/// policy's entity derives from it.
+class EntityTag {
+    friend class EntityBooks;
+
+    void const* m_queue = nullptr; ///< that it was admitted to
+    void* m_owner = nullptr;       ///< what it is a part of
+    EntityState m_state = EntityState::absent;
 };
 
 template<class P>
@@ -42,6 +56,7 @@ concept Policy = requires(
     typename P::Parameters const& parameters,
     Nanos used,
     Nanos now) {
+    requires std::derived_from<typename P::Entity, EntityTag>;
     /// What the command line calls it.
     { P::name } -> std::convertible_to<std::string_view>;
     /// Whether the parameters make sense for themselves. Errors: invalid_argument (they contradict
@@ -76,8 +91,5 @@ concept Policy = requires(
     /// Null where there is none. O(1).
     { queue.current() } -> std::same_as<typename P::Entity*>;
 };
-
-/// The states of an entity, for policies and for who checks them.
-enum class EntityState : u8 { absent, asleep, waiting, current };
 
 } // namespace twofold::sched

@@ -20,7 +20,7 @@ struct RealtimeParameters {
     Nanos quantum{10'000'000}; ///< for `rr`
 };
 
-class RealtimeEntity : public ListNode<> {
+class RealtimeEntity : public EntityTag, public ListNode<> {
 public:
     u32 priority() const { return m_parameters.priority; }
 
@@ -49,6 +49,10 @@ public:
         bool const fits = parameters.priority < levels && parameters.quantum >= quantum_min &&
                           parameters.quantum <= quantum_max;
         return fits ? Result<void>() : Result<void>(Error::out_of_range);
+    }
+
+    static bool stronger(Parameters const& a, Parameters const& b) {
+        return a.priority > b.priority;
     }
 
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos) {

@@ -31,7 +31,7 @@ struct StrideParameters {
     Nanos quantum{3'000'000};
 };
 
-class StrideEntity : public TreeNode<StrideEntity> {
+class StrideEntity : public EntityTag, public TreeNode<StrideEntity> {
 public:
     u64 pass() const { return m_pass; }
     u32 tickets() const { return m_parameters.tickets; }
@@ -187,6 +187,8 @@ public:
                           parameters.quantum >= quantum_min && parameters.quantum <= quantum_max;
         return fits ? Result<void>() : Result<void>(Error::out_of_range);
     }
+
+    static bool stronger(Parameters const& a, Parameters const& b) { return a.tickets > b.tickets; }
 
     /// Errors: also no_space (the ring has no place for one more).
     Result<void> admit(Entity& entity, Parameters const& parameters, Nanos) {

@@ -1,0 +1,522 @@
+// The dispatcher in a world of the test's own: processors that are variables, a clock that is
+// turned by hand. A million random events, after each of which everybody is in exactly one place;
+// and what it does by example.
+#include "core/sched/dispatcher.hpp"
+
+#include "core/sched/edf.hpp"
+#include "core/sched/eevdf.hpp"
+#include "core/sched/realtime.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <vector>
+
+namespace {
+
+using namespace twofold;
+using namespace twofold::sched;
+
+/// Locks that notice being taken twice: the test is one thread.
+struct TestLock {
+    void lock() {
+        CHECK(!is_taken);
+        is_taken = true;
+    }
+    void unlock() {
+        CHECK(is_taken);
+        is_taken = false;
+    }
+    bool is_taken = false;
+};
+
+struct TestWorld {
+    using Lock = TestLock;
+
+    explicit TestWorld(u32 count) : alarms(count, never), kicks(count, false) {}
+
+    Nanos now(CpuId) const { return time; }
+    void arm(CpuId here, Nanos at) { alarms[here.value] = at; }
+    void kick(CpuId cpu) { kicks[cpu.value] = true; }
+    void relax() { FAIL() << "nobody can be on the way in one thread"; }
+    template<class P>
+    void note(DispatchEvent<P> const& event) {
+        violation = event.kind == DispatchEventKind::violation ? event.violation : violation;
+    }
+
+    Nanos time{};
+    std::vector<Nanos> alarms;
+    std::vector<bool> kicks;
+    Violation violation = Violation::none;
+};
+
+/// A machine whose processors do what the dispatcher says.
+template<class P>
+class Machine {
+public:
+    using Dispatch = Dispatcher<P, TestWorld>;
+    using Task = typename Dispatch::Task;
+    using Queue = typename Dispatch::Queue;
+
+    explicit Machine(std::vector<CpuPlace> const& places)
+        : world(static_cast<u32>(places.size())),
+          pointers(places.size(), nullptr),
+          dispatcher(world, pointers) {
+        for (u32 i = 0; i < places.size(); ++i) {
+            queues.push_back(std::make_unique<Queue>());
+            idles.push_back(std::make_unique<Task>());
+            dispatcher.add(*queues[i], {i}, places[i], *idles[i]);
+        }
+    }
+    ~Machine() {
+        for (u32 cpu = 0; cpu < queues.size(); ++cpu) {
+            for (Task* task = nullptr; (task = current(cpu)) != nullptr;) {
+                follow(dispatcher.exit({cpu}), cpu);
+            }
+        }
+        for (auto& task : tasks) {
+            settle(*task);
+        }
+    }
+
+    Task& add(
+        typename P::Parameters const& parameters = {}, CpuMask const& allowed = CpuMask::all()) {
+        tasks.push_back(std::make_unique<Task>());
+        CHECK(dispatcher.admit(*tasks.back(), parameters, allowed).has_value());
+        return *tasks.back();
+    }
+    /// Null: idle.
+    Task* current(u32 cpu) const {
+        Task* const task = dispatcher.current({cpu});
+        return task == idles[cpu].get() ? nullptr : task;
+    }
+    void follow(Task* next, u32 cpu) {
+        if (next != nullptr) {
+            dispatcher.finish({cpu});
+        }
+    }
+    void park(u32 cpu) { follow(dispatcher.park({cpu}), cpu); }
+    void yield(u32 cpu) { follow(dispatcher.yield({cpu}), cpu); }
+    void unpark(Task& task, u32 here = 0) { dispatcher.unpark(task, {here}); }
+    /// Everything that the processors were told to do, until nothing is left.
+    void run_events() {
+        u32 rounds = 0;
+        for (bool is_over = false; !is_over;) {
+            CHECK(++rounds < 10'000);
+            is_over = true;
+            for (u32 cpu = 0; cpu < queues.size(); ++cpu) {
+                bool const is_told = world.kicks[cpu] || world.alarms[cpu] <= world.time;
+                if (is_told) {
+                    world.kicks[cpu] = false;
+                    world.alarms[cpu] = world.alarms[cpu] <= world.time ? never : world.alarms[cpu];
+                    dispatcher.attend({cpu});
+                }
+                if (dispatcher.wants_reschedule({cpu})) {
+                    follow(dispatcher.preempt({cpu}), cpu);
+                }
+                if (current(cpu) == nullptr && dispatcher.steal({cpu})) {
+                    follow(dispatcher.preempt({cpu}), cpu);
+                }
+                is_over = is_over && !is_told;
+            }
+        }
+    }
+    /// Lets time pass, with what happens in it.
+    void pass(i64 nanoseconds) {
+        Nanos const end = world.time + Nanos{nanoseconds};
+        run_events();
+        for (Nanos next = first_alarm(); next <= end; next = first_alarm()) {
+            world.time = std::max(next, world.time);
+            run_events();
+        }
+        world.time = end;
+        run_events();
+    }
+    Nanos first_alarm() const { return *std::min_element(world.alarms.begin(), world.alarms.end()); }
+    Nanos ran(Task& task) {
+        for (u32 cpu = 0; cpu < queues.size(); ++cpu) {
+            dispatcher.settle({cpu});
+        }
+        return task.counts().ran;
+    }
+
+    TestWorld world;
+    std::vector<std::unique_ptr<Queue>> queues;
+    std::vector<std::unique_ptr<Task>> idles;
+    std::vector<Queue*> pointers;
+    Dispatch dispatcher;
+    std::vector<std::unique_ptr<Task>> tasks;
+
+private:
+    /// Takes a task away, wherever it is, by letting it run and exit.
+    void settle(Task& task) {
+        if (task.state() == TaskState::absent) {
+            return;
+        }
+        if (task.state() == TaskState::asleep) {
+            dispatcher.expel(task);
+            return;
+        }
+        for (u32 turns = 0; task.state() != TaskState::absent; ++turns) {
+            CHECK(turns < 100'000);
+            world.time = world.time + Nanos{1'000'000};
+            run_events();
+            if (task.state() == TaskState::running) {
+                follow(dispatcher.exit(task.cpu()), task.cpu().value);
+            }
+        }
+    }
+};
+
+std::vector<CpuPlace> const one_cpu{{}};
+std::vector<CpuPlace> const two_nodes{{0, 1024}, {0, 1024}, {1, 1024}, {1, 1024}};
+std::vector<CpuPlace> const mixed{{0, 1024}, {0, 400}};
+
+} // namespace
+
+TEST(Dispatcher, AWakeUpBeforeTheSleepIsNotLost) {
+    Machine<Eevdf> machine(one_cpu);
+    auto& task = machine.add();
+    machine.unpark(task);
+    machine.run_events();
+    ASSERT_EQ(machine.current(0), &task);
+    machine.unpark(task); // it runs
+    machine.park(0);
+    EXPECT_EQ(machine.current(0), &task);
+    machine.park(0);
+    EXPECT_EQ(machine.current(0), nullptr);
+    EXPECT_EQ(task.state(), TaskState::asleep);
+}
+
+TEST(Dispatcher, WhoRunsAloneIsNotDisturbed) {
+    Machine<Eevdf> machine(one_cpu);
+    machine.unpark(machine.add());
+    machine.pass(10'000'000'000);
+    EXPECT_EQ(machine.queues[0]->counts.attentions, 0u);
+    EXPECT_EQ(machine.first_alarm(), never);
+}
+
+TEST(Dispatcher, TwoShareAProcessorByTheirWeights) {
+    Machine<Eevdf> machine(one_cpu);
+    auto& light = machine.add({.weight = 1024});
+    auto& heavy = machine.add({.weight = 3 * 1024});
+    machine.unpark(light);
+    machine.unpark(heavy);
+    machine.pass(4'000'000'000);
+    EXPECT_NEAR(static_cast<double>(machine.ran(heavy).value), 3e9, 3e6);
+    EXPECT_NEAR(static_cast<double>(machine.ran(light).value), 1e9, 3e6);
+}
+
+TEST(Dispatcher, WhoWakesGoesToAnIdleProcessorOfItsNode) {
+    Machine<Fifo> machine(two_nodes);
+    machine.unpark(machine.add({}, CpuMask::only({3})));
+    machine.run_events();
+    auto& second = machine.add();
+    CpuId const home = second.cpu();
+    machine.unpark(second);
+    machine.run_events();
+    EXPECT_EQ(second.state(), TaskState::running);
+    EXPECT_EQ(second.cpu(), home) << "it was idle";
+    machine.park(home.value);
+    auto& third = machine.add({}, CpuMask::only(home));
+    machine.unpark(third); // takes that place
+    machine.run_events();
+    machine.unpark(second);
+    machine.run_events();
+    EXPECT_EQ(second.state(), TaskState::running);
+    EXPECT_NE(second.cpu(), home);
+    EXPECT_EQ(second.cpu().value / 2, home.value / 2) << "the same node";
+}
+
+TEST(Dispatcher, AnIdleProcessorTakesWhatWaitsElsewhere) {
+    Machine<Fifo> machine(std::vector<CpuPlace>{{0, 1024}, {0, 1024}});
+    auto& first = machine.add();
+    auto& second = machine.add();
+    auto& third = machine.add();
+    for (auto* task : {&first, &second, &third}) {
+        machine.unpark(*task);
+        machine.run_events();
+    }
+    ASSERT_EQ(third.state(), TaskState::waiting);
+    u32 const other = 1 - third.cpu().value;
+    machine.park(other);
+    machine.run_events();
+    EXPECT_EQ(third.state(), TaskState::running);
+    EXPECT_EQ(third.cpu().value, other);
+    EXPECT_EQ(machine.queues[other]->counts.stolen, 1u);
+}
+
+TEST(Dispatcher, WhoRunsWhereItMayNotAnyMoreGoesElsewhere) {
+    Machine<Eevdf> machine(two_nodes);
+    auto& task = machine.add();
+    machine.unpark(task);
+    machine.run_events();
+    for (u32 cpu : {2u, 1u, 3u, 0u}) {
+        ASSERT_TRUE(machine.dispatcher.set_allowed(task, CpuMask::only({cpu}), {0}).has_value());
+        machine.run_events();
+        EXPECT_EQ(task.state(), TaskState::running);
+        EXPECT_EQ(task.cpu(), CpuId{cpu});
+    }
+    EXPECT_EQ(
+        machine.dispatcher.set_allowed(task, CpuMask::only({77}), {0}).error(),
+        Error::invalid_argument);
+}
+
+TEST(Dispatcher, ABandwidthLimitHolds) {
+    Machine<Eevdf> machine(one_cpu);
+    auto& limited = machine.add();
+    ASSERT_TRUE(machine.dispatcher.set_limit(limited, {Nanos{2'000'000}, Nanos{10'000'000}}, {0})
+                    .has_value());
+    machine.unpark(limited);
+    machine.pass(1'000'000'000);
+    EXPECT_EQ(machine.ran(limited).value, 200'000'000) << "alone on its processor";
+    EXPECT_EQ(limited.counts().throttles, 100u);
+    EXPECT_EQ(
+        machine.dispatcher.set_limit(limited, {Nanos{20}, Nanos{10}}, {0}).error(),
+        Error::out_of_range);
+}
+
+TEST(Dispatcher, WhatRunsLongGoesToTheFasterProcessor) {
+    Machine<Eevdf> machine(mixed);
+    auto& light = machine.add({}, CpuMask::only({0}));
+    auto& task = machine.add();
+    machine.unpark(light);
+    machine.run_events();
+    machine.unpark(task);
+    machine.run_events();
+    ASSERT_EQ(task.cpu(), CpuId{1}) << "the fast one is in use";
+    machine.pass(20'000'000);
+    machine.park(0); // now it is not
+    machine.pass(20'000'000);
+    EXPECT_EQ(task.cpu(), CpuId{0});
+    EXPECT_EQ(task.state(), TaskState::running);
+}
+
+TEST(Dispatcher, GuaranteesAreGivenWhereThereIsRoom) {
+    Machine<Edf> machine(std::vector<CpuPlace>{{}, {}});
+    EdfParameters const most{Nanos{6'000'000}, Nanos{10'000'000}};
+    auto& first = machine.add(most);
+    auto& second = machine.add(most);
+    EXPECT_NE(first.cpu(), second.cpu());
+    Machine<Edf>::Task third;
+    EXPECT_EQ(
+        machine.dispatcher.admit(third, most, CpuMask::all()).error(), Error::no_space);
+}
+
+namespace {
+
+/// Whatever happens, everybody is somewhere, once.
+template<class P>
+void expect_sound(Machine<P>& machine) {
+    std::vector<usize> runnable(machine.queues.size(), 0);
+    for (auto const& task : machine.tasks) {
+        u32 const cpu = task->cpu().value;
+        switch (task->state()) {
+        case TaskState::running:
+            ASSERT_EQ(machine.current(cpu), task.get());
+            ++runnable[cpu];
+            break;
+        case TaskState::waiting:
+            ASSERT_NE(machine.current(cpu), task.get());
+            ASSERT_TRUE(CheckedQueue<P>::is_waiting(*task));
+            ++runnable[cpu];
+            break;
+        case TaskState::moving:
+            FAIL() << "nobody is on the way between events";
+        default:
+            ASSERT_NE(machine.current(cpu), task.get());
+        }
+        if (task->state() != TaskState::absent && task->state() != TaskState::asleep &&
+            task->state() != TaskState::throttled) {
+            ASSERT_TRUE(task->allowed().has({cpu}));
+        }
+    }
+    bool has_waiting = false;
+    bool has_idle = false;
+    for (u32 cpu = 0; cpu < machine.queues.size(); ++cpu) {
+        auto const& queue = *machine.queues[cpu];
+        ASSERT_EQ(queue.queue.runnable(), runnable[cpu]);
+        ASSERT_EQ(queue.load.load(relaxed), runnable[cpu]);
+        ASSERT_EQ(queue.queue.violation(), Violation::none);
+        ASSERT_EQ(machine.current(cpu) == nullptr, runnable[cpu] == 0) << "somebody waits for nobody";
+        has_waiting = has_waiting || runnable[cpu] > 1;
+        has_idle = has_idle || runnable[cpu] == 0;
+    }
+}
+
+template<class P>
+void run_random_events(std::vector<CpuPlace> const& places, u32 tasks, u32 events, u64 seed) {
+    Machine<P> machine(places);
+    std::mt19937_64 random(seed);
+    auto const below = [&](u64 bound) { return static_cast<u32>(random() % bound); };
+    for (u32 i = 0; i < tasks; ++i) {
+        machine.add();
+    }
+    for (u32 event = 0; event < events; ++event) {
+        auto& task = *machine.tasks[below(tasks)];
+        u32 const cpu = below(places.size());
+        switch (below(10)) {
+        case 0:
+        case 1:
+        case 2:
+            machine.unpark(task, cpu);
+            break;
+        case 3:
+        case 4:
+            if (machine.current(cpu) != nullptr) {
+                machine.park(cpu);
+            }
+            break;
+        case 5:
+            if (machine.current(cpu) != nullptr) {
+                machine.yield(cpu);
+            }
+            break;
+        case 6: {
+            CpuMask allowed = CpuMask::only({cpu});
+            allowed.add({below(places.size())});
+            ASSERT_TRUE(machine.dispatcher.set_allowed(task, allowed, {cpu}).has_value());
+            break;
+        }
+        case 7:
+            ASSERT_TRUE(machine.dispatcher
+                            .set_limit(
+                                task,
+                                below(2) == 0 ? BandwidthLimit{}
+                                              : BandwidthLimit{Nanos{1'000'000}, Nanos{7'000'000}},
+                                {cpu})
+                            .has_value());
+            break;
+        default:
+            machine.pass(below(3'000'000));
+        }
+        machine.run_events();
+        ASSERT_NO_FATAL_FAILURE(expect_sound(machine)) << "event " << event;
+    }
+}
+
+constexpr u32 random_events = TWOFOLD_MODEL_OPERATIONS / 50;
+
+} // namespace
+
+TEST(Dispatcher, EverybodyIsInOnePlaceWhateverHappens) {
+    run_random_events<Eevdf>(two_nodes, 12, random_events, 1);
+    run_random_events<RoundRobin>(one_cpu, 5, random_events, 2);
+    run_random_events<Fifo>(mixed, 4, random_events, 3);
+}
+
+// ---- policies that err ----
+
+namespace {
+
+/// Round robin that answers wrongly from the hundredth question on.
+class Hostile {
+public:
+    using Entity = RealtimeEntity;
+    using Parameters = RealtimeParameters;
+    static constexpr std::string_view name = "hostile";
+
+    static inline Violation way = Violation::none;
+
+    static Result<void> check(Parameters const& parameters) { return Fifo::check(parameters); }
+    Result<void> admit(Entity& entity, Parameters const& parameters, Nanos now) {
+        m_any = m_any == nullptr ? &entity : m_any;
+        return m_good.admit(entity, parameters, now);
+    }
+    Result<void> change(Entity& entity, Parameters const& parameters, Nanos now) {
+        if (way == Violation::wrong_error) {
+            return Error::timed_out;
+        }
+        return m_good.change(entity, parameters, now);
+    }
+    void expel(Entity& entity, Nanos now) { m_good.expel(entity, now); }
+    void wake(Entity& entity, Nanos now) { m_good.wake(entity, now); }
+    void cancel(Entity& entity, Nanos now) { m_good.cancel(entity, now); }
+    Choice<Entity> pick(Nanos now) {
+        auto answer = m_good.pick(now);
+        if (++m_picks < 100) {
+            return answer;
+        }
+        switch (way) {
+        case Violation::nobody:
+            return {};
+        case Violation::stranger:
+            return {&m_stranger, Nanos{1000}};
+        case Violation::not_waiting:
+            return {m_last, Nanos{1000}};
+        case Violation::empty_slice:
+            return {answer.entity, Nanos{0}};
+        default:
+            m_last = answer.entity;
+            return answer;
+        }
+    }
+    void charge(Nanos used, Nanos now) { m_good.charge(used, now); }
+    void put_back(Nanos now) { m_good.put_back(now); }
+    void yield(Nanos now) { m_good.yield(now); }
+    void sleep(Nanos now) {
+        m_last = m_good.current();
+        m_good.sleep(now);
+    }
+    bool preempts(Entity const& entity, Nanos now) const { return m_good.preempts(entity, now); }
+    usize runnable() const {
+        return m_good.runnable() + (way == Violation::wrong_count && m_picks >= 100 ? 1 : 0);
+    }
+    Entity* current() const {
+        return way == Violation::other_current && m_picks >= 100 ? m_any : m_good.current();
+    }
+
+private:
+    RoundRobin m_good;
+    Entity m_stranger;
+    Entity* m_last = nullptr;
+    Entity* m_any = nullptr;
+    u32 m_picks = 0;
+};
+static_assert(Policy<Hostile>);
+
+} // namespace
+
+TEST(Dispatcher, EachKindOfWrongAnswerIsNamedAndNobodyIsLost) {
+    for (usize kind = 1; kind < violation_count; ++kind) {
+        Hostile::way = static_cast<Violation>(kind);
+        Machine<Hostile> machine(one_cpu);
+        auto& sleeper = machine.add();
+        std::vector<Machine<Hostile>::Task*> tasks;
+        for (u32 i = 0; i < 3; ++i) {
+            tasks.push_back(&machine.add());
+        }
+        for (auto* task : tasks) {
+            machine.unpark(*task);
+        }
+        machine.unpark(sleeper);
+        machine.run_events();
+        for (u32 i = 0; i < 200; ++i) {
+            while (machine.current(0) == &sleeper) {
+                machine.park(0);
+                machine.run_events();
+            }
+            machine.yield(0);
+            machine.run_events();
+        }
+        if (Hostile::way == Violation::wrong_error) {
+            EXPECT_TRUE(machine.dispatcher.change(*tasks[0], {}, {0}).has_value());
+            machine.yield(0);
+        }
+        EXPECT_EQ(violation_name(machine.world.violation), violation_name(Hostile::way));
+        std::vector<i64> before;
+        for (auto* task : tasks) {
+            before.push_back(machine.ran(*task).value);
+        }
+        machine.pass(300'000'000);
+        for (usize i = 0; i < tasks.size(); ++i) {
+            EXPECT_NEAR(
+                static_cast<double>(machine.ran(*tasks[i]).value - before[i]), 1e8, 2e6)
+                << violation_name(Hostile::way) << ", task " << i;
+        }
+        EXPECT_EQ(sleeper.state(), TaskState::asleep);
+        Hostile::way = Violation::none;
+    }
+}

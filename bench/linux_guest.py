@@ -48,6 +48,47 @@ int main(void) {
     for (;;) pause();
 }
 """
+# Two threads that hand the processor to each other. The shortest round of many is the one that nothing comes between.
+YIELD_INIT_SOURCE = """
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/reboot.h>
+#include <unistd.h>
+#define ROUNDS 4096
+static unsigned long counter(void) {
+    unsigned low, high;
+    __asm__ volatile("lfence\\n\\trdtsc" : "=a"(low), "=d"(high) : : "memory");
+    return (unsigned long)high << 32 | low;
+}
+static volatile int ends;
+static volatile unsigned long turns;
+static void *other(void *nothing) {
+    while (!ends) {
+        ++turns;
+        sched_yield();
+    }
+    return nothing;
+}
+int main(void) {
+    pthread_t thread;
+    pthread_create(&thread, 0, other, 0);
+    while (turns == 0) sched_yield();
+    unsigned long shortest = ~0ul;
+    for (int round = 0; round < ROUNDS; ++round) {
+        unsigned long turn = turns, before = counter();
+        sched_yield();
+        unsigned long took = counter() - before;
+        if (turns == turn + 1 && took < shortest) shortest = took;
+    }
+    ends = 1;
+    pthread_join(thread, 0);
+    printf("linux-init: shortest switch %lu\\n", shortest / 2);
+    fflush(stdout);
+    reboot(RB_POWER_OFF);
+    for (;;) pause();
+}
+"""
 META_PACKAGE = "linux-image-cloud-amd64"
 # Linux's own look for the frequency of the counter hangs on this machine when the host is busy; it is told the
 # emulator's (1 GHz) and spared the check of the timer, both to its advantage.

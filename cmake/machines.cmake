@@ -50,7 +50,13 @@ target_compile_options(kernel_code_x86_64 INTERFACE
 # host: the hosted machine, live. Sanitizers apply here.
 add_library(machine_host INTERFACE)
 target_link_libraries(machine_host INTERFACE kernel_code_x86_64)
-target_include_directories(machine_host INTERFACE ${CMAKE_SOURCE_DIR}/hal/hosted/include)
+# Contexts whose switches a sanitizer has to be told about, or none.
+set(TWOFOLD_HOSTED_CONTEXTS ${CMAKE_SOURCE_DIR}/hal/hosted/contexts/plain)
+if(TWOFOLD_SANITIZE)
+    set(TWOFOLD_HOSTED_CONTEXTS ${CMAKE_SOURCE_DIR}/hal/hosted/contexts/watched)
+endif()
+target_include_directories(machine_host INTERFACE
+    ${CMAKE_SOURCE_DIR}/hal/hosted/include ${TWOFOLD_HOSTED_CONTEXTS})
 if(TWOFOLD_SANITIZE)
     target_compile_options(machine_host INTERFACE
         -fsanitize=${TWOFOLD_SANITIZE} -fno-sanitize-recover=all)

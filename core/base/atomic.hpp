@@ -31,6 +31,14 @@ constexpr MemoryOrder numbered(OrderSite, MemoryOrder order) {
     return order;
 }
 
+/// The order that asks for what both ask, of an operation that reads and writes. Neither is
+/// sequential.
+constexpr MemoryOrder joined(MemoryOrder first, MemoryOrder second) {
+    return first == relaxed || first == second ? second
+           : second == relaxed                 ? first
+                                               : acquire_release;
+}
+
 /// A word that several execution contexts may touch at once. Lock-free; any context; O(1).
 ///
 /// Made of the compilers' atomic operations rather than of <atomic>, which is the longest header
@@ -101,6 +109,12 @@ inline bool is_filled(std::span<Atomic<u8> const> words, u8 value) {
 /// Orders the caller's memory operations before it against those after it, as `order` says.
 inline void fence(MemoryOrder order) {
     __atomic_thread_fence(static_cast<int>(order));
+}
+
+/// Orders the caller's memory operations before it against those after it, as a handler on the same
+/// processor sees them. Costs nothing but what the compiler may not do.
+inline void handler_fence() {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 } // namespace twofold

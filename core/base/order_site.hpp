@@ -22,7 +22,17 @@ enum class OrderSite : u8 {
     call_take,         ///< and are read behind the taking
     call_done,         ///< what the called function wrote is visible before the end of the call
     call_observe,      ///< and is read behind the look at it; the call may be used again
+    queue_lock_take,   ///< the holder sees what the one wrote that left the lock free
+    queue_lock_leave,  ///< and what was written is visible before the lock is free
+    queue_lock_pass,   ///< what the holder wrote is visible before the next one goes on
+    queue_lock_wait,   ///< and is read after the wait
+    epoch_pin,         ///< a reader is seen to be there before it reads what may be taken away
+    epoch_scan,        ///< who looks for readers sees them, or they see what it has seen
+    epoch_unpin,       ///< what a reader has read was read before it is seen to have gone
+    epoch_observe,     ///< what was retired is let go after the readers have gone
+    epoch_advance,     ///< whoever sees an epoch sees that no reader was left behind
+    epoch_current,     ///< and lets go only then
 };
-inline constexpr u8 order_site_count = 13;
+inline constexpr u8 order_site_count = 23;
 
 } // namespace twofold

@@ -1,8 +1,8 @@
 // The commands that measure interrupts, calls between processors and deadlines. What they print are
 // times of this run, for people; what is compared with others is measured in bench/.
+#include "core/boot/measuring.hpp"
 #include "core/boot/processor_commands.hpp"
 
-#include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
 #include "hal/clock.hpp"
 #include "hal/controller.hpp"
@@ -14,46 +14,10 @@ namespace {
 
 using processor::Histogram;
 
-constexpr Column operation_columns[] = {
-    {"operation", 28}, {"rounds", 10}, {"mean ps", 12}, {"p50 ns", 10}, {"max ns", 0}};
 constexpr Column pair_columns[] = {{"from", 5},    {"to", 5},      {"rounds", 8},
                                    {"p50 ns", 12}, {"p99 ns", 12}, {"max ns", 0}};
 constexpr Column jitter_columns[] = {
     {"cpu", 4}, {"deadlines", 10}, {"p50 ns", 12}, {"p99.9 ns", 12}, {"max ns", 0}};
-
-/// The number that a command was given, between 1 and `most`; `otherwise` where it was given none,
-/// nothing (which was said) where it is not such a number.
-std::optional<u32>
-number_argument(CommandContext& context, std::string_view name, u32 otherwise, u32 most) {
-    if (context.arguments.empty()) {
-        return otherwise;
-    }
-    auto const number = parse_unsigned(context.arguments[0]);
-    if (!number || number.value() < 1 || number.value() > most) {
-        context.out.line("{}: '{}' is not a number from 1 to {}", name, context.arguments[0], most);
-        return std::nullopt;
-    }
-    return static_cast<u32>(number.value());
-}
-
-/// Whether the machine has what a measurement needs; says so if not.
-bool has_interrupts(CommandContext& context, std::string_view name) {
-    bool const has = context.kernel.interrupts.is_open() && context.kernel.has_clock;
-    if (!has) {
-        context.out.line("{}: the machine has no interrupts or no clock; 'log' says why", name);
-    }
-    return has;
-}
-
-/// What `rounds` of `operation` take together, in nanoseconds.
-template<class Operation>
-u64 time_of(u32 rounds, Operation const& operation) {
-    Nanos const began = hal::Clock::now();
-    for (u32 round = 0; round < rounds; ++round) {
-        operation();
-    }
-    return static_cast<u64>((hal::Clock::now() - began).value);
-}
 
 /// Times `rounds` of `operation` as a whole.
 template<class Operation>
@@ -427,6 +391,7 @@ std::span<Command const> measuring_commands() {
     static constexpr Command table[] = {
         {"irq-bench", "[ROUNDS]", "times interrupts of this processor", 1, measure_interrupts},
         {"ipi-bench", "[ROUNDS]", "times calls between each two processors", 1, measure_calls},
+        {"switch-bench", "[ROUNDS]", "times switches between two stacks", 1, measure_switches},
         {"jitter", "[MS]", "measures how late deadlines are under load", 1, measure_jitter},
     };
     return table;

@@ -19,5 +19,8 @@ u8 measure_calls(CommandContext& context);
 /// The command `jitter [MILLISECONDS]`: how late periodic deadlines are on each processor while the
 /// boot processor computes and allocates (after cyclictest).
 u8 measure_jitter(CommandContext& context);
+/// The command `switch-bench [ROUNDS]`: from one stack to another, without and with extended
+/// registers.
+u8 measure_switches(CommandContext& context);
 
 } // namespace twofold::boot

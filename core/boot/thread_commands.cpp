@@ -9,16 +9,16 @@ namespace twofold::boot {
 
 namespace {
 
-constexpr Column ps_columns[] = {{"id", 6},     {"name", 16},    {"process", 10}, {"class", 10},
-                                 {"state", 10}, {"cpu", 4},      {"ran us", 12},  {"switches", 0}};
+constexpr Column ps_columns[] = {{"id", 6},     {"name", 16}, {"process", 10}, {"class", 10},
+                                 {"state", 10}, {"cpu", 4},   {"ran us", 12},  {"switches", 0}};
 constexpr Column thread_columns[] = {{"id", 6},         {"waited us", 12}, {"worst wait us", 14},
                                      {"wakes", 10},     {"preempted", 10}, {"moved", 8},
                                      {"throttled", 10}, {"may use", 0}};
-constexpr Column top_columns[] = {
-    {"id", 6}, {"name", 16}, {"class", 10}, {"cpu", 4}, {"cpu %", 8}, {"switches/s", 0}};
-constexpr Column queue_columns[] = {{"cpu", 4},        {"runs", 16},   {"runnable", 9},
-                                    {"switches", 12},  {"stolen", 8},  {"given away", 10},
-                                    {"looked at", 10}, {"violation", 0}};
+constexpr Column top_columns[] = {{"id", 6},  {"name", 16}, {"class", 10},
+                                  {"cpu", 4}, {"cpu %", 8}, {"switches/s", 0}};
+constexpr Column run_queue_columns[] = {{"cpu", 4},        {"runs", 16},    {"runnable", 9},
+                                        {"switches", 12},  {"stolen", 8},   {"given away", 10},
+                                        {"looked at", 10}, {"violation", 0}};
 
 using task::Thread;
 using task::Threads;
@@ -56,7 +56,8 @@ ThreadView view_of(Thread& thread) {
         .id = thread.id(),
         .name = Thread::Name::create(thread.name()).value(),
         .process = task::Process::Name::create(thread.process().name()).value(),
-        .class_name = thread.name().starts_with("idle-") ? "idle" : thread.parameters().class_name(),
+        .class_name =
+            thread.name().starts_with("idle-") ? "idle" : thread.parameters().class_name(),
         .state = thread.state(),
         .cpu = thread.cpu(),
         .counts = thread.counts(),
@@ -82,9 +83,7 @@ u64 look_at(Threads& threads, ThreadViews& views) {
         sync::InterruptGuard const off;
         threads.dispatcher().settle({cpu});
     }
-    threads.for_each([&](Thread& thread) {
-        left_out += views.push_back(view_of(thread)) ? 0 : 1;
-    });
+    threads.for_each([&](Thread& thread) { left_out += views.push_back(view_of(thread)) ? 0 : 1; });
     return left_out;
 }
 
@@ -166,8 +165,8 @@ u8 run_top(CommandContext& context) {
         });
         context.out.table(top_columns);
         for (ThreadView const& view : views) {
-            auto const share = static_cast<u64>(view.counts.ran.value) * 1000 /
-                               static_cast<u64>(lasted.value);
+            auto const share =
+                static_cast<u64>(view.counts.ran.value) * 1000 / static_cast<u64>(lasted.value);
             char letters[32];
             context.out.row(
                 {view.id, view.name.view(), view.class_name, view.cpu.value,
@@ -182,7 +181,7 @@ u8 run_sched(CommandContext& context) {
     if (threads == nullptr) {
         return status::failure;
     }
-    context.out.table(queue_columns);
+    context.out.table(run_queue_columns);
     for (u32 cpu = 0; cpu < threads->dispatcher().count(); ++cpu) {
         auto const& queue = threads->dispatcher().of({cpu});
         Thread::Name running = Thread::Name::create("?").value();
@@ -269,7 +268,8 @@ std::optional<sched::CpuMask> parse_cpus(std::string_view text) {
         text = text.size() > part.size() ? text.substr(part.size() + 1) : std::string_view();
         auto const dash = part.find('-');
         auto const first = parse_unsigned(part.substr(0, dash));
-        auto const last = dash == std::string_view::npos ? first : parse_unsigned(part.substr(dash + 1));
+        auto const last =
+            dash == std::string_view::npos ? first : parse_unsigned(part.substr(dash + 1));
         if (!first || !last || last.value() >= sched::CpuMask::cpus_max ||
             first.value() > last.value()) {
             return std::nullopt;

@@ -8,6 +8,7 @@ namespace twofold::sync {
 
 /// The running code's context; `thread` before there is a kernel. O(1).
 inline ExecutionContext current_context() {
+    InterruptGuard const guard; // the caller stays on the processor whose state it looks at
     CpuState const* const state = cpu_state();
     return state != nullptr ? state->context : ExecutionContext::thread;
 }

@@ -1,6 +1,9 @@
 // Staying on this processor for a scope, with interrupts on: what is guarded belongs to threads and
 // work alone, so a handler that comes in between touches none of it. The scope for what lasts
 // longer than a few hundred instructions. Second halves of handlers wait for its end.
+//
+// A thread that may be preempted may find itself on another processor after any instruction. So
+// looking up the processor's state and changing it are one step, with interrupts off.
 #pragma once
 
 #include "core/sync/context_scope.hpp"
@@ -12,16 +15,23 @@ namespace twofold::sync {
 /// there is a kernel it does nothing. O(1).
 class [[nodiscard]] NoPreemptGuard {
 public:
-    NoPreemptGuard() : m_state(cpu_state()) {
+    NoPreemptGuard() {
+        InterruptGuard const guard;
+        m_state = cpu_state();
         if (m_state != nullptr) {
             m_outer = m_state->context;
-            require(Ability::share);
+            if constexpr (checks_enabled) {
+                CHECK(may(m_outer, Ability::share));
+            }
             m_state->context = ExecutionContext::no_preempt;
         }
     }
     ~NoPreemptGuard() {
         if (m_state != nullptr) {
             m_state->context = m_outer;
+            // From here on the caller may be on another processor. Whoever took it away has seen to
+            // the work that waited here, so that a look at the wrong state costs at most the way.
+            handler_fence();
             if (m_state->work_waits) [[unlikely]] {
                 run_work();
             }
@@ -36,13 +46,14 @@ private:
         if (m_outer == ExecutionContext::thread &&
             hal::Interrupt::state() == hal::InterruptState::enabled) {
             InterruptGuard const guard;
-            if (m_state->work_waits && m_state->run_work != nullptr) {
-                m_state->run_work(*m_state);
+            CpuState& here = *cpu_state();
+            if (here.work_waits && here.run_work != nullptr) {
+                here.run_work(here);
             }
         }
     }
 
-    CpuState* m_state;
+    CpuState* m_state = nullptr;
     ExecutionContext m_outer = ExecutionContext::thread;
 };
 

@@ -12,22 +12,13 @@
 #include "core/sync/annotations.hpp"
 #include "core/sync/interrupt_guard.hpp"
 #include "core/sync/lock_rank.hpp"
+#include "core/sync/lock_use.hpp"
 #include "core/sync/no_preempt.hpp"
 #include "core/sync/relax.hpp"
 
 #include <optional>
 
 namespace twofold::sync {
-
-/// Interrupts go off before the lock is taken and are as before once it is given back.
-struct SaveInterrupts {};
-inline constexpr SaveInterrupts save_interrupts;
-/// The caller has interrupts off already, which is checked.
-struct InterruptsAreOff {};
-inline constexpr InterruptsAreOff interrupts_are_off;
-/// Interrupts stay as they are: the lock is none that a handler takes.
-struct InterruptsStayOn {};
-inline constexpr InterruptsStayOn interrupts_stay_on;
 
 class CAPABILITY("spin lock") SpinLock {
 public:
@@ -45,38 +36,16 @@ private:
     friend class SpinLockGuard;
     friend class LockableSpinLock;
 
-    // How it has been taken so far; numbers, which the model checker can print.
-    static constexpr u32 unused = 0, in_handlers = 1, with_interrupts_on = 2;
-
     void acquire() ACQUIRE() { wait_for_turn(); }
     void release() RELEASE() { end_turn(); }
 
     void wait_for_turn() {
         note_acquire(m_rank);
-        note_use();
+        m_use.note();
         // The ticket orders nothing: it is the wait for its turn that does.
         u32 const ticket = m_next.fetch_add(1, relaxed);
         while (m_serving.load(numbered(OrderSite::spin_lock_acquire, twofold::acquire)) != ticket) {
             relax();
-        }
-    }
-
-    /// A handler that takes a lock which somebody holds with interrupts on would wait for ever for
-    /// the one that it interrupted: found by the first use of either kind after one of the other.
-    void note_use() {
-        if constexpr (checks_enabled) {
-            CpuState const* const state = cpu_state();
-            if (state == nullptr) {
-                return;
-            }
-            bool const in_handler = state->context >= ExecutionContext::irq;
-            if (in_handler || hal::Interrupt::state() == hal::InterruptState::enabled) {
-                u32 const use = in_handler ? in_handlers : with_interrupts_on;
-                if (u32 const before = m_use.load(relaxed); before != use) [[unlikely]] {
-                    CHECK(before == unused);
-                    m_use.store(use, relaxed);
-                }
-            }
         }
     }
 
@@ -90,7 +59,7 @@ private:
     Atomic<u32> m_next{0};    ///< the next ticket to be drawn
     Atomic<u32> m_serving{0}; ///< the ticket whose turn it is
     LockRank m_rank;
-    Atomic<u32> m_use{unused};
+    LockUse m_use;
 };
 
 /// Holds a lock for a scope. Any context but a fault inside a holder, and with interrupts_stay_on

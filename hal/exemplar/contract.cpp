@@ -7,6 +7,7 @@
 #include "hal/counters.hpp"
 #include "hal/cpu.hpp"
 #include "hal/entropy.hpp"
+#include "hal/extended_state.hpp"
 #include "hal/interrupt.hpp"
 #include "hal/io.hpp"
 #include "hal/layout.hpp"

@@ -8,6 +8,8 @@
 
 #include "core/base/base.hpp"
 
+#include <isa/extended_state.hpp>
+
 #include <cstddef>
 
 namespace hosted {
@@ -37,10 +39,10 @@ struct CpuBlock {
     u32 extended_mask = 0;  ///< which of them XSAVE keeps; 0: the processor has FXSAVE only
     u32 pauses = 0;         ///< before a spin gives the host's processor away, guest/yield
     bool interrupts_enabled = false;
-    bool attention = false;        ///< something is pending that the next safe point has to look at
-    bool switching = false;        ///< between two stacks: not to be interrupted
-    bool has_clzero = false;       ///< of the host's processors
-    bool extended_compact = false; ///< XSAVEC instead of XSAVE
+    bool attention = false;  ///< something is pending that the next safe point has to look at
+    bool switching = false;  ///< between two stacks: not to be interrupted
+    bool has_clzero = false; ///< of the host's processors
+    isa::SaveInstruction extended_instruction{};
     bool counter_distrusted = false;
     CounterScale scale{};
 };
@@ -48,6 +50,8 @@ static_assert(offsetof(CpuBlock, self) == 0 && offsetof(CpuBlock, core) == 8);
 // guest/entry_registers.h knows these offsets.
 static_assert(offsetof(CpuBlock, extended_bytes) == 32 && offsetof(CpuBlock, extended_mask) == 36);
 static_assert(offsetof(CpuBlock, interrupts_enabled) == 44 && offsetof(CpuBlock, attention) == 45);
+static_assert(offsetof(CpuBlock, extended_instruction) == 48);
+static_assert(static_cast<u8>(isa::SaveInstruction::xsavec) == 3);
 
 /// The block of the virtual CPU that runs the caller. Kernel code only. O(1).
 inline CpuBlock& cpu_block() {

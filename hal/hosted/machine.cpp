@@ -149,10 +149,10 @@ void Machine::prepare_processor(u32 slot, u64 power_on_cycles) {
     cpu.linear_base = cpu.layout.linear.base.value;
     cpu.has_clzero = isa::has(isa::decode(isa::read_cpuid()), isa::Feature::clzero);
     cpu.memory_bytes = m_memory->size();
-    ExtendedState const extended = ExtendedState::detect();
-    cpu.extended_mask = extended.mask;
+    isa::ExtendedFormat const extended = host_extended_format();
+    cpu.extended_mask = static_cast<u32>(extended.mask);
     cpu.extended_bytes = extended.bytes;
-    cpu.extended_compact = extended.compact;
+    cpu.extended_instruction = extended.instruction;
     // One moment for all, or their clocks would not agree.
     cpu.scale = {.base_cycles = power_on_cycles, .base_ns = 0, .multiplier = 0};
     auto const& classes = m_config.core_classes;

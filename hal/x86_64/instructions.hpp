@@ -70,6 +70,14 @@ inline u64 read_cr0() {
     asm volatile("movq %%cr0, %0" : "=r"(value) : : "memory");
     return value;
 }
+/// CR0.TS: instructions that use extended registers fault while it is set.
+inline void set_task_switched() {
+    constexpr u64 task_switched = u64{1} << 3;
+    asm volatile("movq %0, %%cr0" : : "r"(read_cr0() | task_switched) : "memory");
+}
+inline void clear_task_switched() {
+    asm volatile("clts" : : : "memory");
+}
 inline u64 read_cr2() {
     u64 value;
     asm volatile("movq %%cr2, %0" : "=r"(value));

@@ -30,7 +30,11 @@ struct Iteration : FreshAtomics, Suite {
 
 /// Runs `Suite`, a Relacy test suite, as `arguments` ask. Status 64 for wrong use.
 template<class Suite>
-int explore(std::initializer_list<NamedSite> sites, int count, char const* const* arguments) {
+int explore(
+    std::initializer_list<NamedSite> sites,
+    int count,
+    char const* const* arguments,
+    unsigned iterations = 20000) {
     std::string_view const asked = count > 1 ? arguments[1] : "";
     if (asked == "--list") {
         for (NamedSite const& site : sites) {
@@ -45,7 +49,7 @@ int explore(std::initializer_list<NamedSite> sites, int count, char const* const
         return 64;
     }
     rl::test_params parameters;
-    parameters.iteration_count = 20000;
+    parameters.iteration_count = iterations;
     parameters.search_type = rl::random_scheduler_type;
     return rl::simulate<Iteration<Suite>>(parameters) ? 0 : 1;
 }

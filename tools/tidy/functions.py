@@ -13,6 +13,7 @@ from tools.tidy import lexer
 
 _SCOPE = re.compile(r'\bnamespace\b|\bextern\s*"')
 _TYPE = re.compile(r"\b(?:class|struct|union|enum)\b")
+_ANNOTATED = re.compile(r"\b(class|struct)\s+[A-Z_]+\s*\([^)]*\)")
 _NAME = re.compile(r"([~\w:]+|operator\s*\W{1,3})\s*\(")
 _TEMPLATE = re.compile(r"^\s*(?:export\s+)?template\s*<")
 
@@ -36,8 +37,8 @@ def _without_template(head: str) -> str:
 
 
 def _bare(head: str) -> str:
-    """`head` without template parameters, attributes and alignment."""
-    head = _without_template(head)
+    """`head` without template parameters, attributes, alignment and what a type is annotated with."""
+    head = _ANNOTATED.sub(r"\1 ", _without_template(head))
     return re.sub(r"\[\[.*?\]\]|\balignas\s*\([^)]*\)", " ", head, flags=re.DOTALL)
 
 

@@ -80,6 +80,7 @@ u64 prepare_context(PhysicalSpan memory, Stack const& stack, u64 boot_info) {
     u64 const end_of_chain = stack.bounds.size - 16; // the two zeros above it end backtraces
     u64 const offset = end_of_chain - sizeof(isa::SwitchFrame);
     isa::SwitchFrame frame{};
+    frame.resume = reinterpret_cast<u64>(&isa_context_resume);
     frame.r12 = reinterpret_cast<u64>(&guest_start);
     frame.r13 = boot_info;
     frame.rbp = stack.bounds.base + end_of_chain;

@@ -1,4 +1,4 @@
-// Contexts: the instruction set's switch between stacks, announced to the sanitizers.
+// Contexts under a sanitizer: the instruction set's switch between stacks, announced to it.
 #include "hal/context.hpp"
 
 #include "hal/hosted/guest/guest_cpu.hpp"

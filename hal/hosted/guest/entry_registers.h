@@ -13,7 +13,8 @@
     .set    cpu_extended_mask, 36
     .set    cpu_interrupts_enabled, 44
     .set    cpu_attention, 45
-    .set    cpu_extended_compact, 48
+    .set    cpu_extended_instruction, 48
+    .set    instruction_xsavec, 3
 
 // Makes room below rsp, which is aligned to 64 bytes, and saves the extended registers there. Uses
 // rax, rcx, rdx.
@@ -29,8 +30,8 @@
     movl    %gs:cpu_extended_mask, %eax
     testl   %eax, %eax
     jz      7f
-    cmpb    $0, %gs:cpu_extended_compact
-    jne     6f
+    cmpb    $instruction_xsavec, %gs:cpu_extended_instruction
+    je      6f
     xsave64 (%r12)
     jmp     8f
 6:  xsavec64 (%r12)

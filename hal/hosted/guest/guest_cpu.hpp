@@ -107,7 +107,9 @@ struct GuestCpu : CpuBlock {
     hal::CoreClass core_class = hal::CoreClass::uniform;
     u64 kernel_stack = 0;  ///< saved stack pointer of the kernel, while the machine runs
     u64 machine_stack = 0; ///< saved stack pointer of the machine, while the kernel runs
-    StackBounds stack{};   ///< the kernel stack that runs, or will when the machine continues it
+    /// The kernel stack that runs, or will when the machine continues it; where no sanitizer wants
+    /// to know it, the one that it began on.
+    StackBounds stack{};
     StackBounds machine_bounds{};    ///< the machine's stack, where a sanitizer wants to know
     StackBounds interrupted_stack{}; ///< while `stack` is the emergency stack: the one before
     StackBounds emergency_stack{};   ///< for faults that cannot trust the interrupted stack

@@ -1,8 +1,9 @@
-// The context switch (isa/context.hpp), System V AMD64 calling convention.
+// The context switch that saves the callee-saved registers (isa/context.hpp), System V AMD64 calling
+// convention.
 //
-// It leaves by a jump and not by a return: the address was pushed by another call, so a return
-// would always be predicted wrong, and would not match a shadow stack. The jump carries the no-
-// track prefix because it goes back behind a call, where indirect-branch tracking expects no
+// It leaves by jumps and not by a return: the address was pushed by another call, so a return
+// would always be predicted wrong, and would not match a shadow stack. The last jump carries the
+// no-track prefix because it goes back behind a call, where indirect-branch tracking expects no
 // landing pad.
 
     .section .text.isa_context, "ax", @progbits
@@ -20,8 +21,21 @@ isa_switch_context:
     pushq   %r13
     pushq   %r14
     pushq   %r15
+    leaq    isa_context_resume(%rip), %rax
+    pushq   %rax
     movq    %rsp, (%rdi)
     movq    %rsi, %rsp
+    popq    %rax
+    jmpq    *%rax
+    .size   isa_switch_context, . - isa_switch_context
+
+// What the frame of isa_switch_context names as the place to continue at.
+    .globl  isa_context_resume
+    .hidden isa_context_resume
+    .type   isa_context_resume, @function
+    .p2align 4
+isa_context_resume:
+    endbr64
     popq    %r15
     popq    %r14
     popq    %r13
@@ -30,7 +44,7 @@ isa_switch_context:
     popq    %rbp
     popq    %rcx
     notrack jmpq *%rcx
-    .size   isa_switch_context, . - isa_switch_context
+    .size   isa_context_resume, . - isa_context_resume
 
 // Entered by the jump above with r12 = entry, r13 = argument, rsp and rbp = the end of the chain.
     .globl  isa_context_start

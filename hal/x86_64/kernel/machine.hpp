@@ -12,6 +12,7 @@
 #include "hal/x86_64/kernel/pci_access.hpp"
 #include "hal/x86_64/serial.hpp"
 #include "isa/device_access.hpp"
+#include "isa/extended_state.hpp"
 
 namespace metal {
 
@@ -68,6 +69,7 @@ struct Machine {
     Handover const* handover = nullptr;
     SerialPort serial{};
     CpuBlock boot_processor{};
+    isa::ExtendedFormat extended{}; ///< as the boot processor has it
     hal::PowerPlan power{};
     PciAccess pci{};
     ControllerState controller{};

@@ -50,6 +50,8 @@ extern std::byte metal_machine_check_stack_end[];
     set_exception_stacks(machine.boot_processor, stack_ends);
     fill_vectors();
     begin_processor(machine.boot_processor);
+    bool const has_xsave = (read_cr4() & cr4::xsave) != 0;
+    machine.extended = isa::extended_format(has_xsave ? read_extended_control() : 0);
     machine.serial.start();
     silence_legacy_interrupts();
     kernel_start(handover->info);

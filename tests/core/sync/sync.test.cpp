@@ -80,6 +80,54 @@ TEST(SpinLock, RanksAreNotedWhileHeld) {
     EXPECT_EQ(held().size(), 0u);
 }
 
+TEST(QueueLock, ItsGuardRestoresInterrupts) {
+    QueueLock lock(LockRank::innermost);
+    InterruptState const before = Interrupt::disable();
+    Interrupt::restore(InterruptState::enabled);
+    for (int round = 0; round < 3; ++round) { // given back, it can be taken again
+        {
+            QueueLockGuard const guard(lock, save_interrupts);
+            EXPECT_TRUE(Interrupt::state() == InterruptState::disabled);
+        }
+        EXPECT_TRUE(Interrupt::state() == InterruptState::enabled);
+    }
+    Interrupt::disable();
+    {
+        QueueLockGuard const guard(lock, interrupts_are_off);
+        EXPECT_TRUE(Interrupt::state() == InterruptState::disabled);
+    }
+    EXPECT_TRUE(Interrupt::state() == InterruptState::disabled);
+    Interrupt::restore(before);
+}
+
+TEST(QueueLock, HeldWithInterruptsOnItsHolderIsNotPreempted) {
+    QueueLock lock(LockRank::innermost);
+    InterruptState const before = Interrupt::state();
+    {
+        QueueLockGuard const guard(lock, interrupts_stay_on);
+        EXPECT_EQ(current_context(), ExecutionContext::no_preempt);
+        EXPECT_TRUE(Interrupt::state() == before);
+    }
+    EXPECT_EQ(current_context(), ExecutionContext::thread);
+}
+
+TEST(QueueLock, RanksAreNotedWhileHeld) {
+    QueueLock outer(LockRank::heap);
+    SpinLock inner(LockRank::frames);
+    EXPECT_EQ(outer.rank(), LockRank::heap);
+    usize const noted = checks_enabled ? 1 : 0;
+    {
+        QueueLockGuard const first(outer, save_interrupts);
+        EXPECT_EQ(held().size(), noted);
+        {
+            SpinLockGuard const second(inner, interrupts_are_off);
+            EXPECT_EQ(held().size(), 2 * noted);
+        }
+        EXPECT_EQ(held().size(), noted);
+    }
+    EXPECT_EQ(held().size(), 0u);
+}
+
 TEST(ExecutionContext, WhatEachMayDo) {
     struct Row {
         ExecutionContext context;

@@ -236,7 +236,7 @@ void play(void* raw) {
         if (round == 1) { // also from a stack that is not the boot stack
             hal::Console::write("from the other stack\n");
         }
-        hal::Context::switch_between(game.other, game.main);
+        switch_stacks(game.other, game.main);
     }
 }
 
@@ -252,7 +252,7 @@ TEST(HostedMachine, SwitchesBetweenStacks) {
         it.other.create({reinterpret_cast<std::byte*>(base), size}, play, &it);
         for (u64 round = 0; round < 3; ++round) {
             it.order[it.count++] = round;
-            hal::Context::switch_between(it.main, it.other);
+            switch_stacks(it.main, it.other);
         }
     };
     MemoryConsole console;

@@ -7,6 +7,7 @@
 
 #include "core/sync/sync.hpp"
 #include "hal/boot.hpp"
+#include "hal/context.hpp"
 #include "hal/hosted/machine.hpp"
 #include "hal/mmu.hpp"
 #include "hal/upcalls.hpp"
@@ -77,5 +78,9 @@ make_machine(Probe& probe, MemoryConsole& console, MachineConfig config = {});
 
 /// Boots a machine on `probe` and runs it until it stops.
 Stop run_probe(Probe& probe, MachineConfig config = {});
+
+/// hal::Context::switch_between as kernel code has it: tests are compiled with a red zone and with
+/// vector registers, which it does not keep.
+void switch_stacks(hal::Context& from, hal::Context& to);
 
 } // namespace hosted::test

@@ -93,6 +93,10 @@ bool Probe::guarded(void (*function)(void*), void* function_argument) {
     return returned;
 }
 
+void switch_stacks(hal::Context& from, hal::Context& to) {
+    hal::Context::switch_between(from, to);
+}
+
 } // namespace hosted::test
 
 extern "C" void kernel_start(hal::BootInfo const& info) {

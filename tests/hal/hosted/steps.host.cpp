@@ -18,6 +18,7 @@
 
 #include <gtest/gtest.h>
 
+#include <isa/context.hpp>
 #include <isa/cpuid.hpp>
 
 #include <sys/syscall.h>
@@ -81,7 +82,8 @@ struct Stepped : Probe {
 
     u64 page = 0, frame = 0; ///< one that faults
     hal::Context here, there;
-    u64 rounds = 0; ///< of the context `there`
+    StackBounds other_stack{}; ///< of the context `there`
+    u64 rounds = 0;            ///< of it
     alignas(64) u8 pattern[512] = {};
 
     void make_calls();
@@ -227,7 +229,7 @@ void Stepped::watch_entry(Step const& step) {
 void take_interrupt(Probe& probe, hal::Interruption const& interruption) {
     auto& it = static_cast<Stepped&>(probe);
     u64 const stack = address_of(static_cast<char*>(__builtin_frame_address(0)));
-    it.strays += stack - it.cpu->stack.base < it.cpu->stack.size ? 0 : 1; // the one that runs
+    it.strays += it.cpu->stack.contains(stack) || it.other_stack.contains(stack) ? 0 : 1;
     it.handler_stack = it.handler_stack == 0 ? stack : it.handler_stack;
     it.deeper += it.subject == Subject::interrupt_entry && stack != it.handler_stack ? 1 : 0;
     if (interruption.vector == first_vector) {
@@ -331,12 +333,13 @@ TEST_P(HostedSteps, InAFunctionWithARedZone) {
 
 u64 switch_there_and_back(Stepped& it) {
     u64 const before = it.rounds;
-    hal::Context::switch_between(it.here, it.there);
+    switch_stacks(it.here, it.there);
     return it.rounds == before + 1 ? 0 : 1;
 }
 
 TEST_P(HostedSteps, InASwitchBetweenContexts) {
-    stepped.arrives_at_once = false; // between two stacks nothing does
+    // Where a sanitizer is told of the switch, nothing arrives between the two stacks.
+    stepped.arrives_at_once = std::is_same_v<hal::Context, isa::PlainContext>;
     stepped.call.function = address_of(&switch_there_and_back);
     stepped.call.arguments[0] = address_of(&stepped);
     stepped.prepare = [](Stepped& self) {
@@ -352,15 +355,16 @@ TEST_P(HostedSteps, InASwitchBetweenContexts) {
             auto& it = *static_cast<Stepped*>(argument);
             while (true) {
                 ++it.rounds;
-                hal::Context::switch_between(it.there, it.here);
+                switch_stacks(it.there, it.here);
             }
         };
-        self.there.create(
-            {hal::Memory::linear({self.frame}), stack_size.value}, switch_back, &self);
+        std::span const stack{hal::Memory::linear({self.frame}), stack_size.value};
+        self.other_stack = {address_of(stack.data()), stack.size()};
+        self.there.create(stack, switch_back, &self);
     };
     stepped.run();
     EXPECT_EQ(stepped.rounds, stepped.disturbances + 2);
-    EXPECT_GT(stepped.disturbances * stepped.stride, 100u);
+    EXPECT_GT(stepped.disturbances * stepped.stride, 80u);
 }
 
 TEST_P(HostedSteps, InTheEntryOfAnInterrupt) {

@@ -1,6 +1,8 @@
 // Exceptions on the metal machine: each that can be provoked arrives decoded, and can be recovered
 // from.
 #include "core/boot/boot.hpp"
+#include "hal/extended_state.hpp"
+#include "hal/memory.hpp"
 #include "hal/x86_64/instructions.hpp"
 #include "hal/x86_64/kernel/machine.hpp"
 #include "tests/support/test.hpp"
@@ -80,6 +82,20 @@ TEST(Exceptions, StackSegmentFaultOnANonCanonicalAddress) {
 
 TEST(Exceptions, VectorInstructionsFault) {
     expect_fault([] { asm volatile("xorps %xmm0, %xmm0"); }, FaultKind::other);
+}
+
+TEST(Exceptions, VectorInstructionsFaultOnceTheirOwnerIsLeft) {
+    auto const frame = boot::current_kernel().frames->allocate(0);
+    ASSERT_TRUE(frame.has_value());
+    std::span const area{hal::Memory::linear(frame.value()), page_size.value};
+    sync::InterruptGuard const guard;
+    hal::ExtendedState::prepare(area);
+    hal::ExtendedState::restore(area);
+    EXPECT_FALSE(boot::catch_fault([] { asm volatile("xorps %xmm0, %xmm0"); }).has_value());
+    hal::ExtendedState::save(area);
+    hal::ExtendedState::forbid();
+    expect_fault([] { asm volatile("xorps %xmm0, %xmm0"); }, FaultKind::other);
+    boot::current_kernel().frames->free(frame.value(), 0).value();
 }
 
 TEST(Exceptions, FloatingPointInstructionsFault) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 extern "C" void context_keeper(void* keeper);
+extern "C" void call_switch_live(twofold::u64* save, twofold::u64 load);
 extern "C" void guarded_return(void* point);
 extern "C" void guarded_fault(void* point);
 
@@ -184,15 +185,16 @@ struct Stack {
     }
 };
 
-TEST(IsaSteps, StartingAContextAndSwitchingBackAndForth) {
-    u64 const steps = try_everywhere([](Walk& walk) {
+/// From a caller that leaves by `leave`, to a context that leaves by isa_switch_context.
+void try_switches(void (*leave)(u64* save, u64 load)) {
+    u64 const steps = try_everywhere([leave](Walk& walk) {
         Stack stack;
         u64 here = 0;
         Keeper keeper{0, &here, 0, 0};
         keeper.saved = isa::prepare_stack(stack.whole(), context_keeper, &keeper);
         walk.stacks[1] = stack.bounds();
         for (u64 round = 1; round <= 2; ++round) { // started, then continued
-            walk.call.function = address_of(&isa_switch_context);
+            walk.call.function = address_of(leave);
             walk.call.arguments[0] = reinterpret_cast<u64>(&here);
             walk.call.arguments[1] = keeper.saved;
             walk.run();
@@ -203,6 +205,14 @@ TEST(IsaSteps, StartingAContextAndSwitchingBackAndForth) {
         EXPECT_EQ(walk.calls, 3u); // of the entry, and of the switch back in each round
     });
     EXPECT_GT(steps, 60u);
+}
+
+TEST(IsaSteps, StartingAContextAndSwitchingBackAndForth) {
+    try_switches(isa_switch_context);
+}
+
+TEST(IsaSteps, ASwitchThatSavesWhatIsLive) {
+    try_switches(call_switch_live);
 }
 
 void try_guarded_call(void (*function)(void*), u64 expected) {

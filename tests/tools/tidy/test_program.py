@@ -89,6 +89,11 @@ public:
 private:
     int m_a = {};
 };
+class CAPABILITY("lock") L : public B {
+public:
+    void take() {
+    }
+};
 enum class E { a, b };
 constexpr int table[] = {1, 2};
 #define M(x) \\
@@ -116,7 +121,8 @@ extern "C" void d() {
         self.assertEqual(1, found.pop("c"))
         self.assertEqual(2, found.pop("d"))
         self.assertIn("K", found)
-        self.assertFalse({"if", "M", "C", "table"} & found.keys(), found)
+        self.assertIn("take", found)
+        self.assertFalse({"if", "M", "C", "table", "CAPABILITY"} & found.keys(), found)
 
 
 class Parts(TreeTest):

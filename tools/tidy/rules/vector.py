@@ -21,7 +21,7 @@ PRESETS = ("release", "clang")
 # AT&T operands of MMX, SSE, AVX, AVX-512 and x87, and x87 mnemonics without operands. Saving and
 # restoring the state of others (fxsave, fninit, ...) is what the machine's own code is for.
 _REGISTER = re.compile(r"%(?:[xyz]mm\d+|mm[0-7]|st\b|k[0-7]\b)")
-_X87 = re.compile(r"^f(?!xsave|xrstor|ninit|wait)[a-z0-9]+$")
+_X87 = re.compile(r"^f(?!xsave|xrstor|ninit|nstcw|ldcw|wait)[a-z0-9]+$")
 _FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 
 

@@ -5,16 +5,6 @@
 
 namespace hal {
 
-struct Context {
-    void create(std::span<std::byte> stack, void (*entry)(void*), void* argument) {
-        m_stack_pointer = isa::prepare_stack(stack, entry, argument);
-    }
-    static void switch_between(Context& from, Context& to) {
-        isa_switch_context(&from.m_stack_pointer, to.m_stack_pointer);
-    }
-
-private:
-    twofold::u64 m_stack_pointer = 0;
-};
+using Context = isa::PlainContext;
 
 } // namespace hal

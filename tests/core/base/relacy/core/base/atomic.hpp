@@ -46,6 +46,12 @@ inline MemoryOrder numbered(OrderSite site, MemoryOrder order) {
     return site == weakened ? relaxed : order;
 }
 
+inline MemoryOrder joined(MemoryOrder first, MemoryOrder second) {
+    return first == relaxed || first == second ? second
+           : second == relaxed                 ? first
+                                               : acquire_release;
+}
+
 /// The model's atomics of one iteration. In the kernel nobody has to destroy an Atomic, but Relacy
 /// asks for each of its own at the end.
 class ModelledAtomics {
@@ -59,6 +65,17 @@ public:
                 RL_INFO);
         }
         entries[count++] = {atomic, destroy};
+    }
+    /// The atomics in this piece of memory end with it: whoever looks at one later is found out.
+    static void destroy_within(void const* memory, std::size_t bytes) {
+        auto const* const begin = static_cast<std::byte const*>(memory);
+        for (std::size_t index = count; index-- > 0;) {
+            auto const* const at = static_cast<std::byte const*>(entries[index].atomic);
+            if (at >= begin && at < begin + bytes) {
+                entries[index].destroy(entries[index].atomic);
+                entries[index] = entries[--count];
+            }
+        }
     }
     static void forget_all() { count = 0; }
     static void destroy_all() {
@@ -127,5 +144,7 @@ inline void fence(MemoryOrder order) {
         rl::atomic_thread_fence(order, RL_INFO);
     }
 }
+
+inline void handler_fence() {} // no handlers here
 
 } // namespace twofold

@@ -1,4 +1,5 @@
-// The hosted machine's contexts: the instruction set's switch, with the sanitizers told about it.
+// The hosted machine's contexts under a sanitizer, which is told about every switch, and nothing is
+// interrupted before it knows. The twin in plain/ is what other builds use.
 #pragma once
 
 #include "core/base/base.hpp"

@@ -1,0 +1,282 @@
+// What threads sleep for besides mutexes: a semaphore, a condition variable, a lock that readers
+// share, an event, and a word that changes. All are made of a WaitList each; whoever waits longest
+// goes first, and what is given goes to who waits and not to who has just come. With a deadline the
+// answer is whether it came in time.
+//
+// Contexts that may wait, for what may; what gives (release, notify, set, wake) goes up to irq.
+#pragma once
+
+#include "core/task/sync/mutex.hpp"
+#include "core/task/sync/threads.hpp"
+
+namespace twofold::task {
+
+/// So many may go on. O(1) but for the spin lock.
+///
+/// Source: E. W. Dijkstra, "Over de sequentialiteit van procesbeschrijvingen" (EWD-35), 1962.
+template<ThreadSystem T>
+class Semaphore {
+public:
+    static constexpr u32 count_max = 0x7fff'ffff;
+
+    Semaphore(T& threads, u32 count) : m_list(threads), m_count(count) {
+        CHECK(count <= count_max);
+    }
+
+    /// Takes one, when there is one.
+    void acquire() { static_cast<void>(take(std::nullopt)); }
+    bool acquire_until(Nanos deadline) { return take(deadline); }
+    bool try_acquire() {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        return take_now();
+    }
+    /// Gives `count`. Errors: out_of_range, and nothing is given, if there would be more than
+    /// count_max. O(given to who waits).
+    Result<void> release(u32 count = 1) {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        if (count > count_max - m_count) {
+            return Error::out_of_range;
+        }
+        m_count += count - m_list.grant_those(count, [](Waiter<T>&) { return true; });
+        return {};
+    }
+    /// How many there are to take. O(1).
+    u32 count() {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        return m_count;
+    }
+
+private:
+    bool take_now() {
+        bool const has = m_count > 0; // and so nobody waits
+        m_count -= has ? 1 : 0;
+        return has;
+    }
+    bool take(std::optional<Nanos> deadline) {
+        sync::require(sync::Ability::wait);
+        Waiter<T> waiter(m_list.threads().current());
+        {
+            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+            if (take_now()) {
+                return true;
+            }
+            m_list.enqueue(waiter);
+        }
+        return m_list.await(waiter, deadline);
+    }
+
+    WaitList<T> m_list;
+    u32 m_count; ///< guarded by the list's lock
+};
+
+/// Something that is guarded by a mutex may have changed.
+///
+/// Source: C. A. R. Hoare, "Monitors: an operating system structuring concept", CACM 17(10), 1974,
+/// as Mesa has it: who is woken looks again (B. Lampson and D. Redell, CACM 23(2), 1980).
+template<ThreadSystem T>
+class Condition {
+public:
+    explicit Condition(T& threads) : m_list(threads) {}
+
+    /// Gives `mutex`, which the caller holds, back, sleeps until it is notified, and takes the
+    /// mutex again. Who notifies after the mutex was given back is not missed.
+    void wait(Mutex<T>& mutex, std::source_location where = std::source_location::current())
+        REQUIRES(mutex) {
+        static_cast<void>(wait(mutex, std::optional<Nanos>(), where));
+    }
+    bool wait_until(
+        Mutex<T>& mutex,
+        Nanos deadline,
+        std::source_location where = std::source_location::current()) REQUIRES(mutex) {
+        return wait(mutex, std::optional(deadline), where);
+    }
+    void notify_one() { notify(1); }
+    void notify_all() { notify(~u32{0}); }
+
+private:
+    bool wait(Mutex<T>& mutex, std::optional<Nanos> deadline, std::source_location where)
+        REQUIRES(mutex) {
+        Waiter<T> waiter(m_list.threads().current());
+        {
+            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+            m_list.enqueue(waiter);
+        }
+        mutex.unlock();
+        bool const in_time = m_list.await(waiter, deadline);
+        mutex.lock(where);
+        return in_time;
+    }
+    void notify(u32 count) {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        m_list.grant_those(count, [](Waiter<T>&) { return true; });
+    }
+
+    WaitList<T> m_list;
+};
+
+/// Held by many readers, or by one writer. In the order of arrival: who reads waits behind a writer
+/// that waits, so neither starves. Nothing is lent to who holds it.
+///
+/// Source: P. J. Courtois, F. Heymans and D. L. Parnas, "Concurrent control with readers and
+/// writers", CACM 14(10), 1971, for the problem.
+template<ThreadSystem T>
+class SharedLock {
+public:
+    explicit SharedLock(T& threads) : m_list(threads) {}
+    SharedLock(SharedLock const&) = delete;
+    SharedLock& operator=(SharedLock const&) = delete;
+    ~SharedLock() { CHECK(m_readers == 0 && !m_is_written); }
+
+    void lock() { static_cast<void>(take(true, std::nullopt)); }
+    bool lock_until(Nanos deadline) { return take(true, deadline); }
+    void unlock() {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        CHECK(m_is_written);
+        m_is_written = false;
+        grant();
+    }
+    void lock_shared() { static_cast<void>(take(false, std::nullopt)); }
+    bool lock_shared_until(Nanos deadline) { return take(false, deadline); }
+    void unlock_shared() {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        CHECK(m_readers > 0);
+        --m_readers;
+        grant();
+    }
+
+private:
+    bool may_enter(bool is_exclusive) const {
+        return !m_is_written && (!is_exclusive || m_readers == 0);
+    }
+    void enter(bool is_exclusive) {
+        m_is_written = is_exclusive;
+        m_readers += is_exclusive ? 0 : 1;
+    }
+    /// Lets in who is at the front, and the readers behind a reader.
+    void grant() {
+        m_list.lock().assert_held();
+        while (!m_list.empty() && may_enter(m_list.front().is_exclusive)) {
+            Waiter<T>& next = m_list.front();
+            enter(next.is_exclusive);
+            m_list.grant(next);
+        }
+    }
+    bool take(bool is_exclusive, std::optional<Nanos> deadline) {
+        sync::require(sync::Ability::wait);
+        Waiter<T> waiter(m_list.threads().current());
+        waiter.is_exclusive = is_exclusive;
+        {
+            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+            if (m_list.empty() && may_enter(is_exclusive)) {
+                enter(is_exclusive);
+                return true;
+            }
+            m_list.enqueue(waiter);
+        }
+        return m_list.await(waiter, deadline, [this] { grant(); }); // who waited behind a writer
+    }
+
+    WaitList<T> m_list;
+    u32 m_readers = 0; ///< guarded by the list's lock, and the next
+    bool m_is_written = false;
+};
+
+/// Something has happened, until it is reset: all who wait go on, and who comes later does not
+/// wait.
+template<ThreadSystem T>
+class Event {
+public:
+    explicit Event(T& threads) : m_list(threads) {}
+
+    void wait() { static_cast<void>(wait(std::optional<Nanos>())); }
+    bool wait_until(Nanos deadline) { return wait(std::optional(deadline)); }
+    void set() {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        m_is_set = true;
+        m_list.grant_those(~u32{0}, [](Waiter<T>&) { return true; });
+    }
+    void reset() {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        m_is_set = false;
+    }
+
+private:
+    bool wait(std::optional<Nanos> deadline) {
+        sync::require(sync::Ability::wait);
+        Waiter<T> waiter(m_list.threads().current());
+        {
+            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+            if (m_is_set) {
+                return true;
+            }
+            m_list.enqueue(waiter);
+        }
+        return m_list.await(waiter, deadline);
+    }
+
+    WaitList<T> m_list;
+    bool m_is_set = false; ///< guarded by the list's lock
+};
+
+enum class WordWait : u8 {
+    woken,
+    changed, ///< the word was not what was expected: nobody has waited
+    timed_out,
+};
+
+/// Waiting for a word to change, by its address (after Linux's futex). A word needs nothing but
+/// itself while nobody waits for it; `buckets` lists serve all words. Who changes a word wakes
+/// those who wait for it afterwards; who waits looks at the word under the same lock, so that none
+/// is missed.
+///
+/// Source: H. Franke, R. Russell and M. Kirkwood, "Fuss, futexes and furwocks", Ottawa Linux
+/// Symposium, 2002.
+template<ThreadSystem T, usize buckets = 64>
+class WaitTable {
+public:
+    static_assert(std::has_single_bit(buckets));
+
+    explicit WaitTable(T& threads) : WaitTable(threads, std::make_index_sequence<buckets>()) {}
+
+    /// Sleeps if `word` is `expected`, until somebody wakes it. O(1) but for the spin lock.
+    WordWait
+    wait(Atomic<u32> const& word, u32 expected, std::optional<Nanos> deadline = std::nullopt) {
+        sync::require(sync::Ability::wait);
+        WaitList<T>& list = list_of(word);
+        Waiter<T> waiter(list.threads().current());
+        waiter.key = &word;
+        {
+            sync::SpinLockGuard const guard(list.lock(), sync::save_interrupts);
+            if (word.load(acquire) != expected) {
+                return WordWait::changed;
+            }
+            list.enqueue(waiter);
+        }
+        return list.await(waiter, deadline) ? WordWait::woken : WordWait::timed_out;
+    }
+
+    /// Wakes those who wait for `word`, `count` at most, the longest waiting first. Returns how
+    /// many. O(waiters of the bucket).
+    u32 wake(Atomic<u32> const& word, u32 count) {
+        WaitList<T>& list = list_of(word);
+        sync::SpinLockGuard const guard(list.lock(), sync::save_interrupts);
+        return list.grant_those(
+            count, [&word](Waiter<T> const& waiter) { return waiter.key == &word; });
+    }
+
+private:
+    template<usize... indices>
+    WaitTable(T& threads, std::index_sequence<indices...>)
+        : m_lists{((void)indices, WaitList<T>(threads))...} {}
+
+    WaitList<T>& list_of(Atomic<u32> const& word) {
+        // Fibonacci hashing (Knuth, volume 3, section 6.4) of what tells words apart.
+        constexpr u64 golden = 0x9e37'79b9'7f4a'7c15;
+        u64 const hash = (std::bit_cast<u64>(&word) >> 2) * golden;
+        return m_lists[(hash >> 32) % buckets];
+    }
+
+    WaitList<T> m_lists[buckets];
+};
+
+} // namespace twofold::task

@@ -7,7 +7,7 @@ target_compile_options(warnings INTERFACE -Wall -Wextra -Wshadow -Wcast-align
     $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor> -Wunused -Wmissing-declarations -Werror
     $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
     $<$<CXX_COMPILER_ID:Clang>:-Werror=thread-safety>)
-if(CMAKE_UNITY_BUILD)
+if(TWOFOLD_JOINED)
     # Sources compiled as one see each other's file-local names; the preset release looks for real shadows.
     target_compile_options(warnings INTERFACE -Wno-shadow)
 endif()

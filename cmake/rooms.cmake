@@ -20,12 +20,22 @@ endfunction()
 # twofold_join(TARGET)
 #
 # The sources of a target are compiled a few at a time in every preset, not in the joined ones alone: half of the
-# compiler's time for a kernel test goes into what all of its kind include. For what no rule reads objects of.
+# compiler's time goes into what all of its kind include. For what no rule reads objects of.
 function(twofold_join target)
-    if(NOT CMAKE_UNITY_BUILD)
-        set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+    if(NOT TWOFOLD_JOINED)
+        set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
     endif()
 endfunction()
+
+# twofold_join_rest()
+#
+# twofold_join for each target that the calling directory and those below it define from here on.
+macro(twofold_join_rest)
+    if(NOT TWOFOLD_JOINED)
+        set(CMAKE_UNITY_BUILD ON)
+        set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
+    endif()
+endmacro()
 
 # twofold_pure_room(NAME SOURCES file... [LINK room...])
 #
@@ -37,6 +47,7 @@ function(twofold_pure_room name)
     twofold_room(${name} SOURCES ${room_SOURCES})
     if("host" IN_LIST TWOFOLD_MACHINES)
         add_library(${name} STATIC ${room_SOURCES})
+        twofold_join(${name})
         target_link_libraries(${name} PUBLIC ${room_LINK} PRIVATE $<BUILD_INTERFACE:host_program>)
         set_property(GLOBAL APPEND PROPERTY twofold_pure_rooms ${name})
         target_include_directories(${name} PUBLIC
@@ -49,5 +60,5 @@ function(twofold_pure_room name)
 endfunction()
 
 # The rooms that the images are made of, in the order of the ladder (targets without the machine's suffix).
-set(TWOFOLD_BASE_ROOMS base trace memory acpi processor device boot)
+set(TWOFOLD_BASE_ROOMS base trace memory acpi processor sched task device boot)
 set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios)

@@ -8,8 +8,10 @@ Composition composition() {
     return {
         .image = "full",
         .steps = basic_steps(),
-        .commands = {basic_commands(), measuring_commands(), scenario_commands()},
-        .scenarios = scenarios::all()};
+        .commands =
+            {basic_commands(), measuring_commands(), thread_commands(), scenario_commands()},
+        .scenarios = scenarios::all(),
+        .open_threads = open_threads};
 }
 
 } // namespace twofold::boot

@@ -10,3 +10,4 @@
 #include "core/boot/panic.hpp"
 #include "core/boot/scenario.hpp"
 #include "core/boot/startup.hpp"
+#include "core/boot/threads.hpp"

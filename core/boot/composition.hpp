@@ -19,6 +19,7 @@ struct Composition {
     std::span<Step const> steps;                                       ///< the start-up graph
     std::array<std::span<Command const>, command_tables_max> commands; ///< searched in order
     std::span<Scenario const> scenarios;
+    Result<void> (*open_threads)(Kernel& kernel) = nullptr; ///< see threads.hpp; null: none
 };
 
 /// The composition of this image. Defined once, by the image's composition source.

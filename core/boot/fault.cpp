@@ -7,16 +7,18 @@
 namespace twofold::boot {
 
 bool call_catching(RecoveryScope& scope, void (*function)(void*), void* argument) {
-    PerCpu& cpu = this_cpu();
-    hal::InterruptState const interrupts = hal::Interrupt::state();
-    scope.outer = cpu.recovery;
-    scope.context = cpu.context;
-    cpu.recovery = &scope;
+    hal::InterruptState const interrupts = hal::Interrupt::disable();
+    scope.outer = static_cast<RecoveryScope*>(this_cpu().recovery);
+    scope.context = this_cpu().context;
+    this_cpu().recovery = &scope;
+    hal::Interrupt::restore(interrupts);
     bool const returned = hal::Cpu::guarded_call(scope.point, function, argument);
+    static_cast<void>(hal::Interrupt::disable()); // where a fault has not done that
+    PerCpu& cpu = this_cpu();                     // perhaps another one
     CHECK(cpu.recovery == &scope);
     cpu.recovery = scope.outer;
     cpu.context = scope.context;
-    hal::Interrupt::restore(interrupts); // a fault arrives with interrupts disabled
+    hal::Interrupt::restore(interrupts);
     return !returned;
 }
 
@@ -26,7 +28,7 @@ namespace {
 /// is somebody else.
 RecoveryScope* scope_of(PerCpu const& cpu) {
     using sync::ExecutionContext;
-    RecoveryScope* const scope = cpu.recovery;
+    auto* const scope = static_cast<RecoveryScope*>(cpu.recovery);
     if (scope == nullptr || cpu.context == scope->context) {
         return scope;
     }
@@ -48,7 +50,9 @@ bool resolve_page_fault(Kernel& kernel, hal::Fault const& fault) {
     if (!is_ours) {
         return false;
     }
-    // With interrupts as they were where it happened: to make a page takes long.
+    // With interrupts as they were where it happened: to make a page takes long. The thread stays
+    // here, since the stack that a fault is taken on may be the processor's.
+    sync::NoPreemptGuard const stays;
     hal::Interrupt::restore(fault.interrupts);
     Result<void> const resolved = kernel.space->resolve(
         fault.address, {.write = fault.cause.write, .execute = fault.cause.execute});

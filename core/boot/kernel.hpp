@@ -17,13 +17,16 @@
 #include <optional>
 #include <type_traits>
 
+namespace twofold::task {
+class Threads;
+}
+
 namespace twofold::boot {
 
 /// What belongs to one processor, on cache lines of its own. The HAL's per-CPU pointer leads to its
 /// first part, by which the rooms below know it.
 struct alignas(sync::cache_line_bytes) PerCpu : processor::CpuLocal {
     Kernel* kernel = nullptr;
-    RecoveryScope* recovery = nullptr; ///< innermost active catch_fault
     bool in_panic = false;
     hal::CoreClass core_class = hal::CoreClass::uniform;
     u64 features = 0;                 ///< hal::CpuDescription::features, once it runs
@@ -97,6 +100,7 @@ public:
     static constexpr u32 nobody = ~u32{0};
     memory::BuddyFrames* frames = nullptr; ///< from the step `frames` on, in memory of its own
     PciBus* pci = nullptr;                 ///< from its first use on, see pci.hpp
+    task::Threads* threads = nullptr;      ///< from the step `threads` on, in images that have them
     StartupPlan plan;
     PerCpu boot_cpu;
     std::string_view running_command; ///< for the panic report

@@ -164,8 +164,11 @@ Result<void> start_processors(Kernel& kernel) {
 void run_idle(PerCpu& cpu) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
     while (true) { // for as long as the processor runs
+        if (cpu.runner != nullptr) {
+            cpu.runner->find_work(cpu);
+        }
         if (!cpu.jobs.has_calls()) {
-            processor::idle(cpu); // a job that comes from here on ends the sleep
+            processor::idle(cpu); // what comes from here on ends the sleep
             continue;
         }
         sync::enable_interrupts();

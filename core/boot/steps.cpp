@@ -63,6 +63,12 @@ Result<void> describe_processor(Kernel& kernel) {
     return {};
 }
 
+/// What runs until then becomes a thread.
+Result<void> begin_threads(Kernel& kernel) {
+    return kernel.parts.open_threads != nullptr ? kernel.parts.open_threads(kernel)
+                                                : Result<void>();
+}
+
 Result<void> check_commands(Kernel& kernel) {
     for (auto const table : kernel.parts.commands) {
         for (Command const& command : table) {
@@ -106,11 +112,12 @@ constexpr Step steps[] = {
     {"clock", "measures the clocks", {"interrupts"}, open_clock},
     {"delivery", "lets interrupts through", {"clock"}, let_interrupts_through},
     {"processors", "starts the other processors", {"delivery", "pools"}, start_processors},
+    {"threads", "begins threads, in images that have them", {"processors"}, begin_threads},
     {"pci", "finds the way to the PCI buses", {"space", "acpi"}, open_pci},
     {"commands", "checks the tables of commands", {"options"}, check_commands},
     {"ready",
      "everything that commands need is there",
-     {"pools", "symbols", "processor", "processors", "pci", "commands"},
+     {"pools", "symbols", "processor", "threads", "pci", "commands"},
      announce},
 };
 

@@ -51,4 +51,8 @@ using DebugKernelHeap = DebugAllocator<BareKernelHeap, KernelDebugEnvironment>;
 using KernelHeap = std::conditional_t<heap_checks_enabled, DebugKernelHeap, BareKernelHeap>;
 static_assert(Allocator<BareKernelHeap>);
 
+// Compiled once (kernel_heap.cpp), except for what every caller inlines.
+extern template class heap::Space<KernelHeapBacking>;
+extern template class Heap<KernelHeapBacking, KernelHeapEnvironment>;
+
 } // namespace twofold::memory

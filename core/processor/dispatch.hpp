@@ -30,7 +30,7 @@ inline void dispatch(CpuLocal& cpu, hal::Interruption const& interruption) {
     }
     cpu.context = outer;
     if (cpu.work_waits) [[unlikely]] {
-        run_pending(cpu);
+        cpu.run_work(cpu); // second halves, and whoever goes before the interrupted thread
     }
 }
 

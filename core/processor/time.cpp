@@ -12,9 +12,14 @@ constinit Alarm const machine_alarm{
 void idle(CpuLocal& cpu) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
     Nanos const before = hal::Clock::now();
+    cpu.is_resting = true;
     hal::Cpu::idle();
+    cpu.is_resting = false;
     ++cpu.idle_wakes;
     cpu.idle_time = cpu.idle_time + (hal::Clock::now() - before);
+    if (cpu.work_waits && cpu.run_work != nullptr) {
+        cpu.run_work(cpu); // whoever was woken; the caller may go on on another processor
+    }
 }
 
 Result<void> start_timer(Timer& timer, Nanos deadline) {

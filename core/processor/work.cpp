@@ -1,6 +1,7 @@
 // See work.hpp.
 #include "core/processor/work.hpp"
 
+#include <algorithm>
 #include <bit>
 
 namespace twofold::processor {
@@ -22,6 +23,12 @@ bool take_request(CpuLocal& cpu, hal::Vector& vector) {
     }
     cpu.work_waits = false;
     return false;
+}
+
+bool has_requests(CpuLocal const& cpu) {
+    return std::any_of(
+        std::begin(cpu.work.vectors), std::end(cpu.work.vectors),
+        [](u64 bits) { return bits != 0; });
 }
 
 /// The worker: runs what is requested, then goes back to whom it came over. Never returns.
@@ -68,7 +75,7 @@ bool is_work_underway(CpuLocal const& cpu, hal::Vector vector) {
 
 void run_pending(CpuLocal& cpu) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
-    if (!cpu.work_waits || !cpu.work.is_open || cpu.context != ExecutionContext::thread) {
+    if (!has_requests(cpu) || !cpu.work.is_open || cpu.context != ExecutionContext::thread) {
         return;
     }
     CHECK(!cpu.work.is_running && cpu.held_count == 0);

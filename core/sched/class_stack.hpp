@@ -219,6 +219,7 @@ public:
         });
     }
 
+    /// Whether the class's guarantee holds in its queue alone (dispatcher.hpp).
     static bool is_bound_to_queue(Parameters const& parameters) {
         return at_class(parameters, [&]<usize I>(Constant<I>) {
             if constexpr (requires { Class<I>::is_bound_to_queue(parameters.template at<I>()); }) {

@@ -531,6 +531,9 @@ private:
     }
     /// Sets the alarm for the first thing that may have to be done here.
     void set_alarm(Queue& queue, Nanos now) {
+        if (queue.wants_reschedule.load(relaxed) != 0) {
+            return; // then it is set
+        }
         bool const has_others = queue.queue.runnable() > (queue.current == queue.idle ? 0u : 1u);
         Nanos at = queue.slice_is_hard || has_others ? queue.slice_end : never;
         if (!queue.throttled.empty()) {

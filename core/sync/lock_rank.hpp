@@ -20,6 +20,7 @@ namespace twofold::sync {
 enum class LockRank : u8 {
     device = 16,
     task = 32,
+    thread_list = 40,      ///< the list of threads; takes run queues
     scheduler = 48,
     heap_checks = 56,      ///< the heap's debugging layer; takes blocks of the heap
     heap = 64,             ///< the heap; takes pages of the kernel's space

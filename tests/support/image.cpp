@@ -9,8 +9,11 @@ Composition composition() {
     return {
         .image = "test",
         .steps = basic_steps(),
-        .commands = {basic_commands(), measuring_commands(), scenario_commands(), test::commands()},
-        .scenarios = scenarios::all()};
+        .commands =
+            {basic_commands(), measuring_commands(), thread_commands(), scenario_commands(),
+             test::commands()},
+        .scenarios = scenarios::all(),
+        .open_threads = open_threads};
 }
 
 } // namespace twofold::boot

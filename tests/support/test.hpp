@@ -104,17 +104,31 @@ fail_comparison(char const* file, u32 line, std::string_view expectation, A cons
     fail(file, line, expectation, shown.view());
 }
 
-/// Whether `holds(a, b)`; records a failure if not. A function, so that temporaries among the
-/// operands live until it has been decided.
-template<class A, class B, class Holds>
-bool compare(
-    char const* file,
-    u32 line,
-    std::string_view expectation,
-    A const& a,
-    B const& b,
-    Holds const& holds) {
-    if (holds(a, b)) [[likely]] {
+// The comparisons by name, so that one function serves all expectations about the same two types.
+struct Equal {
+    static constexpr bool holds(auto const& a, auto const& b) { return static_cast<bool>(a == b); }
+};
+struct NotEqual {
+    static constexpr bool holds(auto const& a, auto const& b) { return static_cast<bool>(a != b); }
+};
+struct Less {
+    static constexpr bool holds(auto const& a, auto const& b) { return static_cast<bool>(a < b); }
+};
+struct LessEqual {
+    static constexpr bool holds(auto const& a, auto const& b) { return static_cast<bool>(a <= b); }
+};
+struct Greater {
+    static constexpr bool holds(auto const& a, auto const& b) { return static_cast<bool>(a > b); }
+};
+struct GreaterEqual {
+    static constexpr bool holds(auto const& a, auto const& b) { return static_cast<bool>(a >= b); }
+};
+
+/// Whether the comparison holds; records a failure if not. A function, so that temporaries among
+/// the operands live until it has been decided.
+template<class Comparison, class A, class B>
+bool compare(char const* file, u32 line, std::string_view expectation, A const& a, B const& b) {
+    if (Comparison::holds(a, b)) [[likely]] {
         return true;
     }
     fail_comparison(file, line, expectation, a, b);
@@ -144,13 +158,10 @@ bool compare(
         }                                                                                          \
     } while (false)
 
-#define TWOFOLD_COMPARE(a, operation, b, otherwise)                                                \
+#define TWOFOLD_COMPARE(a, comparison, operation, b, otherwise)                                    \
     do {                                                                                           \
-        if (!::twofold::test::compare(                                                             \
-                __FILE__, __LINE__, #a " " #operation " " #b, (a), (b),                            \
-                [](auto const& twofold_left, auto const& twofold_right) {                          \
-                    return static_cast<bool>(twofold_left operation twofold_right);                \
-                })) {                                                                              \
+        if (!::twofold::test::compare<::twofold::test::comparison>(                                \
+                __FILE__, __LINE__, #a " " operation " " #b, (a), (b))) {                          \
             otherwise;                                                                             \
         }                                                                                          \
     } while (false)
@@ -158,18 +169,18 @@ bool compare(
 #define EXPECT_TRUE(condition) TWOFOLD_EXPECT(condition, #condition, static_cast<void>(0))
 #define EXPECT_FALSE(condition)                                                                    \
     TWOFOLD_EXPECT(!(condition), "not " #condition, static_cast<void>(0))
-#define EXPECT_EQ(a, b) TWOFOLD_COMPARE(a, ==, b, static_cast<void>(0))
-#define EXPECT_NE(a, b) TWOFOLD_COMPARE(a, !=, b, static_cast<void>(0))
-#define EXPECT_LT(a, b) TWOFOLD_COMPARE(a, <, b, static_cast<void>(0))
-#define EXPECT_LE(a, b) TWOFOLD_COMPARE(a, <=, b, static_cast<void>(0))
-#define EXPECT_GT(a, b) TWOFOLD_COMPARE(a, >, b, static_cast<void>(0))
-#define EXPECT_GE(a, b) TWOFOLD_COMPARE(a, >=, b, static_cast<void>(0))
+#define EXPECT_EQ(a, b) TWOFOLD_COMPARE(a, Equal, "==", b, static_cast<void>(0))
+#define EXPECT_NE(a, b) TWOFOLD_COMPARE(a, NotEqual, "!=", b, static_cast<void>(0))
+#define EXPECT_LT(a, b) TWOFOLD_COMPARE(a, Less, "<", b, static_cast<void>(0))
+#define EXPECT_LE(a, b) TWOFOLD_COMPARE(a, LessEqual, "<=", b, static_cast<void>(0))
+#define EXPECT_GT(a, b) TWOFOLD_COMPARE(a, Greater, ">", b, static_cast<void>(0))
+#define EXPECT_GE(a, b) TWOFOLD_COMPARE(a, GreaterEqual, ">=", b, static_cast<void>(0))
 
 #define ASSERT_TRUE(condition) TWOFOLD_EXPECT(condition, #condition, return)
 #define ASSERT_FALSE(condition) TWOFOLD_EXPECT(!(condition), "not " #condition, return)
-#define ASSERT_EQ(a, b) TWOFOLD_COMPARE(a, ==, b, return)
-#define ASSERT_NE(a, b) TWOFOLD_COMPARE(a, !=, b, return)
-#define ASSERT_LT(a, b) TWOFOLD_COMPARE(a, <, b, return)
-#define ASSERT_LE(a, b) TWOFOLD_COMPARE(a, <=, b, return)
-#define ASSERT_GT(a, b) TWOFOLD_COMPARE(a, >, b, return)
-#define ASSERT_GE(a, b) TWOFOLD_COMPARE(a, >=, b, return)
+#define ASSERT_EQ(a, b) TWOFOLD_COMPARE(a, Equal, "==", b, return)
+#define ASSERT_NE(a, b) TWOFOLD_COMPARE(a, NotEqual, "!=", b, return)
+#define ASSERT_LT(a, b) TWOFOLD_COMPARE(a, Less, "<", b, return)
+#define ASSERT_LE(a, b) TWOFOLD_COMPARE(a, LessEqual, "<=", b, return)
+#define ASSERT_GT(a, b) TWOFOLD_COMPARE(a, Greater, ">", b, return)
+#define ASSERT_GE(a, b) TWOFOLD_COMPARE(a, GreaterEqual, ">=", b, return)

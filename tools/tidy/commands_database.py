@@ -11,6 +11,9 @@ from pathlib import Path
 # A source that CMake made of several (UNITY_BUILD), and the lines by which it includes them.
 _JOINED = re.compile(r"/CMakeFiles/[^/]+\.dir/Unity/unity_\d+_\w+\.\w+$")
 _PART = re.compile(r'^#include "([^"]+)"$', re.MULTILINE)
+# A header that CMake has compiled beforehand (target_precompile_headers), and what brings it in.
+_PRECOMPILED = re.compile(r"/cmake_pch\.hxx(?:\.pch)?$")
+_BRINGS_IN = ("-Xclang", "-include", "-include-pch")
 _TARGET = re.compile(r"CMakeFiles/([^/]+)\.dir/")
 
 
@@ -20,10 +23,10 @@ class Compilation:
 
     source: str  # relative to the repository root; absolute if it lies outside
     directory: Path
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...]  # without precompiled headers
     object: Path  # of several sources together where they are joined
     target: str
-    is_joined: bool = False
+    is_first: bool = True  # neither joined sources nor precompiled headers come before it
 
     @property
     def is_kernel(self) -> bool:
@@ -53,7 +56,8 @@ def load(root: Path, build: Path) -> list[Compilation]:
     for entry in json.loads((build / "compile_commands.json").read_text()):
         directory = Path(entry["directory"])
         file = directory / entry["file"]
-        arguments = tuple(entry.get("arguments") or shlex.split(entry["command"]))
+        written = tuple(entry.get("arguments") or shlex.split(entry["command"]))
+        arguments = _without_precompiled(written)
         if "output" in entry:
             output = entry["output"]
         else:
@@ -61,17 +65,27 @@ def load(root: Path, build: Path) -> list[Compilation]:
         match = _TARGET.search(output)
         target = match.group(1) if match else ""
         parts = _parts(file)
-        for source in parts:
+        for place, source in enumerate(parts):
             relative = (
                 source.relative_to(root).as_posix() if source.is_relative_to(root) else str(source)
             )
             alone = tuple(str(source) if word == str(file) else word for word in arguments)
+            is_first = place == 0 and arguments == written
             compilations.append(
-                Compilation(
-                    relative, directory, alone, directory / output, target, parts != [file]
-                )
+                Compilation(relative, directory, alone, directory / output, target, is_first)
             )
     return compilations
+
+
+def _without_precompiled(arguments: tuple[str, ...]) -> tuple[str, ...]:
+    kept: list[str] = []
+    for word in arguments:
+        if not _PRECOMPILED.search(word):
+            kept.append(word)
+            continue
+        while kept[-1] in _BRINGS_IN:
+            kept.pop()
+    return tuple(kept)
 
 
 def _parts(file: Path) -> list[Path]:

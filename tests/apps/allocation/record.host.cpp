@@ -19,15 +19,18 @@ using enum EventKind;
 constexpr u64 begin_marker = 424241;
 constexpr u64 end_marker = 424242;
 
+} // namespace
+
 /// A folder of the test's own, and the recorder run on the subject in it.
 class Recording : public ::testing::Test {
-protected:
+public:
     Recording() {
         std::string name = (fs::temp_directory_path() / "twofold-record-XXXXXX").string();
         m_folder = mkdtemp(name.data());
     }
     ~Recording() override { fs::remove_all(m_folder); }
 
+protected:
     fs::path trace() const { return m_folder / "trace"; }
 
     /// Runs the subject under the recorder; its status as wait gives it.
@@ -87,6 +90,8 @@ protected:
 private:
     fs::path m_folder;
 };
+
+namespace {
 
 /// What lies between the markers, with objects counted from the first of them.
 std::vector<Event> marked(std::vector<Event> const& events) {

@@ -197,6 +197,28 @@ TEST(TimerQueue, AFunctionMayStartItsOwnTimer) {
     EXPECT_EQ(bench.queue.pending(), 0u);
 }
 
+TEST(TimerQueue, AFunctionMayStartItsOwnTimerForThePastWhileTimeGoesBy) {
+    Bench bench;
+    struct Late {
+        explicit Late(Bench& owner) : bench(owner) {}
+        Bench& bench;
+        u32 times = 0;
+        Timer timer{
+            [](void* self) {
+                auto& late = *static_cast<Late*>(self);
+                late.bench.clock.now = late.bench.clock.now + Nanos{5};
+                if (++late.times < 3) {
+                    late.bench.queue.start(late.timer, {1});
+                }
+            },
+            this};
+    } late(bench);
+    bench.queue.start(late.timer, {10});
+    bench.advance({1000});
+    EXPECT_EQ(late.times, 3u);
+    EXPECT_EQ(bench.queue.lateness().max(), 0u); // none before it was asked for
+}
+
 TEST(TimerQueue, DeadlinesInThePastLeaveTheProcessorTime) {
     Bench bench;
     Repeating repeating(bench, {-1});

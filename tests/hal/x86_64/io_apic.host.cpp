@@ -5,9 +5,8 @@
 #include <map>
 #include <vector>
 
-namespace {
+namespace twofold::io_apic_tests {
 
-using namespace twofold;
 using hal::Polarity;
 using hal::Trigger;
 using metal::encode_redirection;
@@ -45,8 +44,6 @@ protected:
     IoApicModel model;
     IoApic<IoApicAccess> io{IoApicAccess{&model}};
 };
-
-} // namespace
 
 TEST_F(IoApicTest, CountsItsInputs) {
     EXPECT_EQ(io.inputs(), 24u);
@@ -100,3 +97,5 @@ TEST(Messages, LeadToAProcessorById) {
     EXPECT_EQ(last.address.value, 0xfeef'e000u);
     EXPECT_EQ(last.data, 0xfau);
 }
+
+} // namespace twofold::io_apic_tests

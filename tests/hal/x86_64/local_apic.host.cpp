@@ -4,9 +4,8 @@
 
 #include "hal/x86_64/devices/deadline.hpp"
 
-namespace {
+namespace twofold::local_apic_tests {
 
-using namespace twofold;
 using hal::Polarity;
 using hal::Vector;
 using metal::LocalApic;
@@ -32,8 +31,6 @@ protected:
 
 using Ways = testing::Types<models::XapicRegisters, models::X2apicRegisters>;
 TYPED_TEST_SUITE(LocalApicOf, Ways);
-
-} // namespace
 
 TYPED_TEST(LocalApicOf, KnowsWhatAnswers) {
     EXPECT_TRUE(this->local.answers());
@@ -201,3 +198,5 @@ TEST(LocalMode, StaysWithWhatFirmwareChose) {
         choose({.has_apic = true, .has_extended = true, .base = enabled}), LocalMode::extended);
     EXPECT_EQ(choose({.has_apic = true, .base = enabled}), LocalMode::none);
 }
+
+} // namespace twofold::local_apic_tests

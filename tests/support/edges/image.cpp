@@ -10,9 +10,10 @@ Composition composition() {
         .image = "edges",
         .steps = basic_steps(),
         .commands =
-            {basic_commands(), measuring_commands(), scenario_commands(), test::commands(),
-             test::edge_commands()},
-        .scenarios = scenarios::all()};
+            {basic_commands(), measuring_commands(), thread_commands(), scenario_commands(),
+             test::commands(), test::edge_commands()},
+        .scenarios = scenarios::all(),
+        .open_threads = open_threads};
 }
 
 } // namespace twofold::boot

@@ -88,13 +88,50 @@ class SelfSufficient(TreeTest):
         self.write({"core/base/a.hpp": "// a\n#pragma once\nstd::uint64_t length();\n"})
         self.assert_clean(self_sufficient.check(self.tree()))
 
-    def test_a_header_of_joined_sources_was_not(self):
+    def test_of_joined_sources_the_first_alone_shows_its_header(self):
         joined = "build/release/CMakeFiles/base_host.dir/Unity/unity_0_cxx.cxx"
-        self.write({"core/base/a.cpp": '#include "core/base/a.hpp"\n'})
-        self.write({"core/base/a.hpp": "// a\n#pragma once\nextern int length;\n"})
-        self.write({joined: f'#include <cstdint>\n#include "{self.root}/core/base/a.cpp"\n'})
+        self.write({"core/base/a.cpp": '#include "core/base/a.hpp"\n#include <cstdint>\n'})
+        self.write({"core/base/b.cpp": '#include "core/base/b.hpp"\n'})
+        self.write({"core/base/a.hpp": "// a\n", "core/base/b.hpp": "// b\n#pragma once\n"})
+        parts = [f'#include "{self.root}/core/base/{name}.cpp"\n' for name in "ab"]
+        self.write({joined: "\n".join(parts)})
         self.compile([joined])
         self.write({"core/base/a.hpp": "// a\n#pragma once\nstd::uint64_t length();\n"})
+        self.assert_clean(self_sufficient.check(self.tree()))
+        self.write({"core/base/b.hpp": "// b\n#pragma once\nstd::uint64_t length();\n"})
+        found = self_sufficient.check(self.tree())
+        self.assert_finding(found, "core/base/b.hpp", "does not compile alone", line=3)
+
+    def test_what_a_header_includes_first_is_shown_with_it(self):
+        self.write({"core/base/a.cpp": '#include "core/base/a.hpp"\n'})
+        self.write({"core/base/a.hpp": '// a\n#pragma once\n#include "core/base/b.hpp"\n'})
+        self.write({"core/base/b.hpp": "// b\n#pragma once\n"})
+        self.compile(["core/base/a.cpp"])
+        self.write({"core/base/b.hpp": "// b\n#pragma once\nstd::uint64_t length();\n"})
+        self.assert_clean(self_sufficient.check(self.tree()))
+        for before in ("#include <cstdint>", "using Length = int;"):
+            text = f'// a\n#pragma once\n{before}\n#include "core/base/b.hpp"\n'
+            self.write({"core/base/a.hpp": text})
+            found = self_sufficient.check(self.tree())
+            self.assert_finding(found, "core/base/b.hpp", "does not compile alone", line=3)
+
+    def test_behind_a_header_that_fails_each_is_compiled(self):
+        self.write({"core/base/a.cpp": "#include <cstdint>\n#include \"core/base/a.hpp\"\n"})
+        self.write({"core/base/a.hpp": '// a\n#pragma once\n#include "core/base/b.hpp"\nA a;\n'})
+        self.write({"core/base/b.hpp": '// b\n#pragma once\n#include "core/base/c.hpp"\n'})
+        self.write({"core/base/c.hpp": "// c\n#pragma once\nstd::uint64_t length();\n"})
+        self.write({"core/base/d.cpp": '#include "core/base/d.hpp"\n', "core/base/d.hpp": "// d\n"})
+        self.compile(["core/base/d.cpp"])
+        found = self_sufficient.check(self.tree())
+        self.assertEqual(3, len(found))
+
+    def test_a_header_behind_precompiled_ones_was_not_shown(self):
+        precompiled = "build/release/CMakeFiles/all.dir/cmake_pch.hxx"
+        self.write({precompiled: "#include <cstdint>\n"})
+        self.write({"core/base/a.cpp": '#include "core/base/a.hpp"\n'})
+        self.write({"core/base/a.hpp": "// a\n#pragma once\nstd::uint64_t length();\n"})
+        flags = ["-ffreestanding", "-include", f"{self.root}/{precompiled}"]
+        self.compile(["core/base/a.cpp"], flags=flags)
         found = self_sufficient.check(self.tree())
         self.assert_finding(found, "core/base/a.hpp", "does not compile alone", line=3)
 

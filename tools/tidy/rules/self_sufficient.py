@@ -4,8 +4,9 @@ The headers of core/ and of the contract are compiled against the exemplar machi
 declarations only; any other header as the first source that includes it is compiled. A machine's
 half of the contract (machine/NAME.hpp) is entered through hal/NAME.hpp, as everybody does.
 
-A header that a source, compiled by itself, includes before anything else has been compiled alone by
-the build already."""
+A header that a source includes before anything else has been compiled alone by the build already,
+unless joined sources or precompiled headers come before that source. So has what such a header
+itself includes first, and so on; the same goes for a header that is compiled here."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ PRESET = "release"
 MACHINE_NEUTRAL = ("core/", "hal/include/", "hal/exemplar/")
 EXEMPLAR = "hal/exemplar/include"
 _ERROR = re.compile(r"^([^:\n]+):(\d+):\d+: (?:fatal )?error: (.*)$", re.MULTILINE)
-_FIRST_INCLUDE = re.compile(r'^#include [<"]([^">]+)[">]', re.MULTILINE)
+_FIRST_INCLUDE = re.compile(
+    r'\A(?:\s|//[^\n]*\n|/\*.*?\*/|#pragma once\b)*#include [<"]([^">]+)[">]', re.DOTALL
+)
 _MACHINE = re.compile(r"/hal/(?:hosted|x86_64)/include$")
 
 
@@ -100,14 +103,22 @@ def _first_error(tree: Tree, header: str, output: str) -> list:
     return [0, (output.strip().splitlines() or ["the compiler failed"])[-1]]
 
 
+def _first_includes(tree: Tree, path: str) -> set[str]:
+    """The headers that come first in a file, in what it includes first, and so on."""
+    found: set[str] = set()
+    while first := _FIRST_INCLUDE.match(tree.text(path)):
+        names = {first.group(1), f"hal/include/{first.group(1)}"} & tree.file_set - found
+        if len(names) != 1:
+            break
+        found |= names
+        path = names.pop()
+    return found
+
+
 def _shown_by_the_build(tree: Tree, compilations: list[Compilation]) -> set[str]:
-    """The headers that come first in a source which is compiled by itself."""
-    shown = set()
-    for one in compilations:
-        if not one.is_joined and one.source in tree.file_set:
-            if first := _FIRST_INCLUDE.search(tree.text(one.source)):
-                shown |= {first.group(1), f"hal/include/{first.group(1)}"}
-    return shown
+    """The headers that come first in what is compiled."""
+    sources = {one.source for one in compilations if one.is_first} & tree.file_set
+    return set().union(*(_first_includes(tree, source) for source in sources))
 
 
 def check(tree: Tree) -> list[Finding]:
@@ -124,12 +135,23 @@ def check(tree: Tree) -> list[Finding]:
         for header, user in users.items()
         if user is None
     ]
-    known = [(header, user) for header, user in users.items() if user is not None]
-    answers = in_parallel(
-        lambda pair: _compile(tree, pair[0], pair[1], versions[pair[1].arguments[0]]), known
-    )
-    for (header, _), answer in zip(known, answers):
-        if answer:
-            wrong = f"does not compile alone: {answer[1]}"
-            found.append(Finding(header, answer[0], wrong, "include what it uses"))
+    left = {header: user for header, user in users.items() if user is not None}
+    while left:
+        first = {header: _first_includes(tree, header) for header in left}
+        behind = set().union(*first.values())
+        chosen = [header for header in left if header not in behind] or list(left)
+        answers = in_parallel(
+            lambda header: _compile(
+                tree, header, left[header], versions[left[header].arguments[0]]
+            ),
+            chosen,
+        )
+        for header, answer in zip(chosen, answers):
+            left.pop(header)
+            if answer:
+                wrong = f"does not compile alone: {answer[1]}"
+                found.append(Finding(header, answer[0], wrong, "include what it uses"))
+            else:
+                for one in first[header]:
+                    left.pop(one, None)
     return found

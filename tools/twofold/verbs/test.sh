@@ -127,7 +127,7 @@ verb_test() {
         fi
         build_stage edges && ctest_stage edges "${options[@]}" || failed=1
         # With eight processors there is more to race than with one, which the preset runs, too.
-        build_stage threads && ctest_stage threads "${options[@]}" -R cpus8 || failed=1
+        build_stage threads twofold-test-host && ctest_stage threads "${options[@]}" -R cpus8 || failed=1
         build_stage fuzz fuzz_targets && stage fuzz "$root/twofold" fuzz --all --time 10 || failed=1
         await_beside
         stage twin "$root/twofold" twin || failed=1

@@ -1,0 +1,323 @@
+// The commands that show and steer threads: ps, top, sched, threads, nice, affinity.
+#include "core/boot/kernel.hpp"
+#include "core/boot/threads.hpp"
+#include "core/task/task.hpp"
+
+#include <algorithm>
+
+namespace twofold::boot {
+
+namespace {
+
+constexpr Column ps_columns[] = {{"id", 6},     {"name", 16},    {"process", 10}, {"class", 10},
+                                 {"state", 10}, {"cpu", 4},      {"ran us", 12},  {"switches", 0}};
+constexpr Column thread_columns[] = {{"id", 6},         {"waited us", 12}, {"worst wait us", 14},
+                                     {"wakes", 10},     {"preempted", 10}, {"moved", 8},
+                                     {"throttled", 10}, {"may use", 0}};
+constexpr Column top_columns[] = {
+    {"id", 6}, {"name", 16}, {"class", 10}, {"cpu", 4}, {"cpu %", 8}, {"switches/s", 0}};
+constexpr Column queue_columns[] = {{"cpu", 4},        {"runs", 16},   {"runnable", 9},
+                                    {"switches", 12},  {"stolen", 8},  {"given away", 10},
+                                    {"looked at", 10}, {"violation", 0}};
+
+using task::Thread;
+using task::Threads;
+
+constexpr usize shown_max = 256;
+
+u64 micros(Nanos time) {
+    return static_cast<u64>(time.value) / 1000;
+}
+
+/// The threads, or a word why there are none.
+Threads* find_threads(CommandContext& context) {
+    if (context.kernel.threads == nullptr) {
+        context.out.line("there are no threads: this machine has no interrupts or no clock");
+    }
+    return context.kernel.threads;
+}
+
+/// What is shown of a thread, taken under the lock of the list.
+struct ThreadView {
+    u64 id = 0;
+    Thread::Name name;
+    task::Process::Name process;
+    std::string_view class_name;
+    sched::TaskState state{};
+    CpuId cpu;
+    sched::TaskCounts counts;
+    u32 allowed = 0;
+    bool may_use_all = false;
+};
+using ThreadViews = FixedVector<ThreadView, shown_max>;
+
+ThreadView view_of(Thread& thread) {
+    return {
+        .id = thread.id(),
+        .name = Thread::Name::create(thread.name()).value(),
+        .process = task::Process::Name::create(thread.process().name()).value(),
+        .class_name = thread.name().starts_with("idle-") ? "idle" : thread.parameters().class_name(),
+        .state = thread.state(),
+        .cpu = thread.cpu(),
+        .counts = thread.counts(),
+        .allowed = thread.allowed().size(),
+        .may_use_all = thread.allowed() == sched::CpuMask::all()};
+}
+
+/// Views lie in the heap: they are too many for a stack.
+class ViewsBox {
+public:
+    explicit ViewsBox(Kernel& kernel)
+        : m_views(memory::Box<ThreadViews, memory::KernelHeap>::create(*kernel.heap)) {}
+    ThreadViews* get() { return m_views ? &*m_views.value() : nullptr; }
+
+private:
+    Result<memory::Box<ThreadViews, memory::KernelHeap>> m_views;
+};
+
+/// All threads, or the first of very many; how many there are beyond.
+u64 look_at(Threads& threads, ThreadViews& views) {
+    u64 left_out = 0;
+    for (u32 cpu = 0; cpu < threads.dispatcher().count(); ++cpu) {
+        sync::InterruptGuard const off;
+        threads.dispatcher().settle({cpu});
+    }
+    threads.for_each([&](Thread& thread) {
+        left_out += views.push_back(view_of(thread)) ? 0 : 1;
+    });
+    return left_out;
+}
+
+template<class Show>
+u8 show_views(CommandContext& context, Show const& show) {
+    Threads* const threads = find_threads(context);
+    if (threads == nullptr) {
+        return status::failure;
+    }
+    ViewsBox views(context.kernel);
+    if (views.get() == nullptr) {
+        context.out.line("there is no memory to look at the threads");
+        return status::failure;
+    }
+    u64 const left_out = look_at(*threads, *views.get());
+    show(*views.get());
+    if (left_out != 0) {
+        context.out.line("{} more threads are not shown", left_out);
+    }
+    return status::success;
+}
+
+u8 run_ps(CommandContext& context) {
+    return show_views(context, [&](ThreadViews const& views) {
+        context.out.table(ps_columns);
+        for (ThreadView const& view : views) {
+            context.out.row(
+                {view.id, view.name.view(), view.process.view(), view.class_name,
+                 sched::task_state_name(view.state), view.cpu.value, micros(view.counts.ran),
+                 view.counts.switches});
+        }
+    });
+}
+
+u8 run_threads(CommandContext& context) {
+    return show_views(context, [&](ThreadViews const& views) {
+        context.out.table(thread_columns);
+        for (ThreadView const& view : views) {
+            char letters[32];
+            std::string_view const may_use =
+                view.may_use_all
+                    ? "all"
+                    : format_to(std::span(letters), "{} processors", view.allowed).text;
+            context.out.row(
+                {view.id, micros(view.counts.waited), micros(view.counts.waited_max),
+                 view.counts.wakes, view.counts.preemptions, view.counts.migrations,
+                 view.counts.throttles, may_use});
+        }
+    });
+}
+
+/// What ran in a tenth of a second, the busiest first.
+u8 run_top(CommandContext& context) {
+    constexpr Nanos window{100'000'000};
+    Threads* const threads = find_threads(context);
+    if (threads == nullptr) {
+        return status::failure;
+    }
+    ViewsBox before(context.kernel);
+    if (before.get() == nullptr) {
+        context.out.line("there is no memory to look at the threads");
+        return status::failure;
+    }
+    look_at(*threads, *before.get());
+    Nanos const began = hal::Clock::now();
+    threads->sleep_for(window);
+    Nanos const lasted = hal::Clock::now() - began;
+    return show_views(context, [&](ThreadViews& views) {
+        for (ThreadView& view : views) {
+            for (ThreadView const& old : *before.get()) {
+                if (old.id == view.id) {
+                    view.counts.ran = view.counts.ran - old.counts.ran;
+                    view.counts.switches -= old.counts.switches;
+                }
+            }
+        }
+        std::sort(views.begin(), views.end(), [](ThreadView const& a, ThreadView const& b) {
+            return a.counts.ran != b.counts.ran ? a.counts.ran > b.counts.ran : a.id < b.id;
+        });
+        context.out.table(top_columns);
+        for (ThreadView const& view : views) {
+            auto const share = static_cast<u64>(view.counts.ran.value) * 1000 /
+                               static_cast<u64>(lasted.value);
+            char letters[32];
+            context.out.row(
+                {view.id, view.name.view(), view.class_name, view.cpu.value,
+                 format_to(std::span(letters), "{}.{}", share / 10, share % 10).text,
+                 view.counts.switches * 1'000'000'000 / static_cast<u64>(lasted.value)});
+        }
+    });
+}
+
+u8 run_sched(CommandContext& context) {
+    Threads* const threads = find_threads(context);
+    if (threads == nullptr) {
+        return status::failure;
+    }
+    context.out.table(queue_columns);
+    for (u32 cpu = 0; cpu < threads->dispatcher().count(); ++cpu) {
+        auto const& queue = threads->dispatcher().of({cpu});
+        Thread::Name running = Thread::Name::create("?").value();
+        threads->for_each([&](Thread const& thread) {
+            if (queue.current == &thread) {
+                running = Thread::Name::create(thread.name()).value();
+            }
+        });
+        context.out.row(
+            {cpu, running.view(), queue.load.load(relaxed), queue.counts.switches,
+             queue.counts.stolen, queue.counts.pushed, queue.counts.attentions,
+             sched::violation_name(queue.queue.violation())});
+    }
+    context.out.line("{} threads live, {} ever", threads->count(), threads->ever());
+    return status::success;
+}
+
+/// A thread's number from the command line; false after a word why not.
+bool read_id(CommandContext& context, u64& id) {
+    auto const number = parse_unsigned(context.arguments[0]);
+    if (!number) {
+        context.out.line("'{}' is no number of a thread; `ps` shows them", context.arguments[0]);
+        return false;
+    }
+    id = number.value();
+    return true;
+}
+
+u8 report(CommandContext& context, bool is_found, u64 id, Result<void> const& outcome) {
+    if (!is_found) {
+        context.out.line("there is no thread {}; `ps` shows them", id);
+        return status::failure;
+    }
+    if (!outcome) {
+        context.out.line("thread {} stays as it is: {}", id, outcome.error());
+        return status::failure;
+    }
+    return status::success;
+}
+
+std::optional<i32> parse_nice(std::string_view text) {
+    bool const is_negative = text.starts_with('-');
+    auto const number = parse_unsigned(is_negative ? text.substr(1) : text);
+    if (!number || number.value() > 20) {
+        return std::nullopt;
+    }
+    auto const value = static_cast<i32>(number.value());
+    return is_negative ? -value : value;
+}
+
+u8 run_nice(CommandContext& context) {
+    if (context.arguments.size() != 2) {
+        context.out.line("usage: nice ID VALUE, a value from -20 (most) to 19 (least)");
+        return status::usage;
+    }
+    Threads* const threads = find_threads(context);
+    u64 id = 0;
+    if (threads == nullptr || !read_id(context, id)) {
+        return threads == nullptr ? status::failure : status::usage;
+    }
+    auto const nice = parse_nice(context.arguments[1]);
+    auto const weight = nice ? sched::weight_of_nice(*nice) : Result<u32>(Error::out_of_range);
+    if (!weight) {
+        context.out.line("'{}' is no nice value from -20 to 19", context.arguments[1]);
+        return status::usage;
+    }
+    Result<void> outcome = Error::invalid_state;
+    bool const is_found = threads->with_thread(id, [&](Thread& thread) {
+        if (thread.state() != sched::TaskState::absent && thread.parameters().is<sched::Eevdf>() &&
+            !thread.name().starts_with("idle-")) {
+            auto parameters = thread.parameters();
+            parameters.get<sched::Eevdf>().weight = weight.value();
+            outcome = threads->change(thread, parameters);
+        }
+    });
+    return report(context, is_found, id, outcome);
+}
+
+/// `0,2-5`; nothing where it is malformed.
+std::optional<sched::CpuMask> parse_cpus(std::string_view text) {
+    sched::CpuMask mask;
+    while (!text.empty()) {
+        auto const part = text.substr(0, text.find(','));
+        text = text.size() > part.size() ? text.substr(part.size() + 1) : std::string_view();
+        auto const dash = part.find('-');
+        auto const first = parse_unsigned(part.substr(0, dash));
+        auto const last = dash == std::string_view::npos ? first : parse_unsigned(part.substr(dash + 1));
+        if (!first || !last || last.value() >= sched::CpuMask::cpus_max ||
+            first.value() > last.value()) {
+            return std::nullopt;
+        }
+        for (u64 cpu = first.value(); cpu <= last.value(); ++cpu) {
+            mask.add({static_cast<u32>(cpu)});
+        }
+    }
+    return mask;
+}
+
+u8 run_affinity(CommandContext& context) {
+    if (context.arguments.size() != 2) {
+        context.out.line("usage: affinity ID CPUS, for example: affinity 1 0,2-3");
+        return status::usage;
+    }
+    Threads* const threads = find_threads(context);
+    u64 id = 0;
+    if (threads == nullptr || !read_id(context, id)) {
+        return threads == nullptr ? status::failure : status::usage;
+    }
+    auto const mask = parse_cpus(context.arguments[1]);
+    if (!mask) {
+        context.out.line("'{}' is no list of processors, like 0,2-3", context.arguments[1]);
+        return status::usage;
+    }
+    Result<void> outcome = Error::invalid_state;
+    bool const is_found = threads->with_thread(id, [&](Thread& thread) {
+        if (!thread.name().starts_with("idle-")) {
+            outcome = threads->set_allowed(thread, *mask);
+        }
+    });
+    return report(context, is_found, id, outcome);
+}
+
+constexpr Command commands[] = {
+    {"ps", "", "shows the threads", 0, run_ps},
+    {"threads", "", "shows what became of the threads' time", 0, run_threads},
+    {"top", "", "shows who ran in a tenth of a second", 0, run_top},
+    {"sched", "", "shows the run queues", 0, run_sched},
+    {"nice", "ID VALUE", "gives a thread more time or less", 2, run_nice},
+    {"affinity", "ID CPUS", "binds a thread to processors", 2, run_affinity},
+};
+
+} // namespace
+
+std::span<Command const> thread_commands() {
+    return commands;
+}
+
+} // namespace twofold::boot

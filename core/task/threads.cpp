@@ -1,0 +1,483 @@
+// See threads.hpp.
+#include "core/task/threads.hpp"
+
+#include "hal/layout.hpp"
+#include "hal/mmu.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace twofold::task {
+
+namespace {
+
+using hal::InterruptState;
+using sync::ExecutionContext;
+
+/// What the processor is told where it cannot look at once: interrupts are off, or it may not
+/// leave the thread yet. At the next interrupt, or at the end of the scope, it looks.
+void ask_look(processor::CpuLocal& cpu) {
+    cpu.work_waits = true;
+}
+
+} // namespace
+
+// ---- the machine ----
+
+void MachineWorld::arm(CpuId, Nanos at) {
+    processor::CpuLocal& cpu = processor::this_cpu();
+    processor::Timer& alarm = static_cast<CpuThreads&>(*cpu.runner).alarm;
+    processor::TimerQueue::cancel(alarm);
+    cpu.timers.start(alarm, at);
+}
+
+CpuThreads::CpuThreads(Threads& threads)
+    : owner(threads), alarm(&Threads::take_alarm, this) {
+    find_work = &Threads::find_work;
+}
+
+// ---- the beginning ----
+
+Threads::Threads(Plan const& plan, hal::Vector vector, std::span<Dispatch::Queue*> queues)
+    : m_plan(plan),
+      m_world(plan.cpus, vector),
+      m_vector(vector),
+      m_dispatcher(m_world, queues),
+      m_kernel(0, Process::Name::create("kernel").value(), nullptr) {}
+
+Result<Threads*> Threads::begin(Plan const& plan) {
+    if (!plan.interrupts.is_open() || !processor::this_cpu().timers.is_open()) {
+        return Error::not_supported;
+    }
+    u32 const cpus = plan.cpus.known();
+    auto* const slots = TRY(take_room<Dispatch::Queue*>(plan, cpus));
+    std::uninitialized_fill_n(slots, cpus, nullptr);
+    auto* const room = TRY(take_room<Threads>(plan));
+    auto const vector = TRY(plan.interrupts.bind_any(
+        {.handler = take_kick, .name = "reschedule", .may_come_often = true}));
+    auto* const threads = new (room) Threads(plan, vector, std::span(slots, cpus));
+    for (u32 cpu = 0; cpu < cpus; ++cpu) {
+        if (plan.cpus.is_online({cpu})) {
+            TRY(threads->join_processor({cpu}));
+        }
+    }
+    TRY(threads->adopt_caller());
+    return threads;
+}
+
+/// The idle thread of a processor: on the boot processor one with a stack, elsewhere what runs.
+Result<void> Threads::join_processor(CpuId cpu) {
+    auto* const room = TRY(take_room<CpuThreads>(m_plan));
+    auto* const own = new (room) CpuThreads(*this);
+    char letters[Thread::Name::capacity()];
+    auto const name = format_to(std::span(letters), "idle-{}", cpu.value).text;
+    own->idle.m_name = Thread::Name::create(name).value();
+    own->idle.m_process = &m_kernel;
+    own->running = &own->idle;
+    if (cpu == CpuId{0}) {
+        TRY(prepare(own->idle, {}));
+        own->idle.m_entry = [](void* self) {
+            sync::disable_interrupts();
+            static_cast<Threads*>(self)->m_plan.idle(processor::this_cpu());
+        };
+        own->idle.m_argument = this;
+    }
+    publish(own->idle, m_kernel);
+    struct Arrival {
+        Threads& self;
+        CpuThreads& own;
+    } arrival{*this, *own};
+    return m_plan.cpus.call(
+        cpu,
+        [](void* argument) {
+            auto& arriving = *static_cast<Arrival*>(argument);
+            arriving.self.install(arriving.own, processor::this_cpu());
+        },
+        &arrival);
+}
+
+/// On the processor itself, in context irq.
+void Threads::install(CpuThreads& own, processor::CpuLocal& cpu) {
+    cpu.runner = &own;
+    cpu.run_work = &Threads::attend;
+    m_dispatcher.add(own.queue, cpu.id, m_plan.place_of(m_plan.object, cpu.id), own.idle);
+}
+
+/// What runs becomes a thread, as if the idle thread had chosen it.
+Result<void> Threads::adopt_caller() {
+    auto* const room = TRY(take_room<Thread>(m_plan));
+    auto* const main = new (room) Thread;
+    main->m_name = Thread::Name::create("main").value();
+    sync::InterruptGuard const off;
+    processor::CpuLocal& cpu = processor::this_cpu();
+    CpuThreads& own = own_of(cpu);
+    TRY(m_dispatcher.admit(*main, default_parameters(), sched::CpuMask::only(cpu.id)));
+    publish(*main, m_kernel);
+    m_dispatcher.unpark(*main, cpu.id);
+    auto* const chosen = m_dispatcher.preempt(cpu.id);
+    CHECK(chosen == main);
+    own.running = main;
+    m_dispatcher.finish(cpu.id);
+    return m_dispatcher.set_allowed(*main, sched::CpuMask::all(), cpu.id);
+}
+
+// ---- threads come and go ----
+
+Result<Thread::Name> Threads::check(ThreadAttributes const& attributes) {
+    if (attributes.name.size() > Thread::Name::capacity()) {
+        return Error::out_of_range;
+    }
+    bool const has_room = attributes.stack >= ThreadAttributes::stack_min &&
+                          attributes.stack <= ThreadAttributes::stack_max;
+    if (!has_room || !attributes.limit.is_sound()) {
+        return Error::out_of_range;
+    }
+    TRY(Classes::check(attributes.parameters));
+    return Thread::Name::create(attributes.name);
+}
+
+/// A stack, and the first switch to it.
+Result<void> Threads::prepare(Thread& thread, ThreadAttributes const& attributes) {
+    thread.m_stack = TRY(m_plan.space.allocate_stack(align_up(attributes.stack, page_size)));
+    thread.m_context.create(
+        std::span(hal::kernel_pointer(thread.m_stack.base), thread.m_stack.size.value), start,
+        &thread);
+    return {};
+}
+
+void Threads::publish(Thread& thread, Process& process) {
+    thread.m_id = m_next_id.fetch_add(1, relaxed);
+    thread.m_process = &process;
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    m_all.push_back(thread);
+}
+
+Result<Thread*>
+Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* argument) {
+    CHECK(entry != nullptr);
+    reap();
+    auto const name = TRY(check(attributes));
+    if (count() >= threads_max) {
+        return Error::no_space;
+    }
+    Process& process = attributes.process != nullptr ? *attributes.process : m_kernel;
+    TRY(process.enter());
+    auto const made = [&]() -> Result<Thread*> {
+        auto* const room = TRY(memory::allocate_room<Thread>(m_plan.heap, 1));
+        auto* const thread = new (room) Thread;
+        thread->m_name = name;
+        thread->m_entry = entry;
+        thread->m_argument = argument;
+        thread->m_is_detached = attributes.is_detached;
+        Result<void> outcome = prepare(*thread, attributes);
+        if (outcome) {
+            sync::InterruptGuard const off;
+            outcome = m_dispatcher.admit(*thread, attributes.parameters, attributes.allowed);
+        }
+        if (!outcome) {
+            dispose(*thread);
+            return outcome.error();
+        }
+        return thread;
+    }();
+    if (!made) {
+        process.leave();
+        return made.error();
+    }
+    Thread& thread = *made.value();
+    if (attributes.limit.is_set()) {
+        set_limit(thread, attributes.limit).value(); // it has been checked
+    }
+    publish(thread, process);
+    unpark(thread);
+    return &thread;
+}
+
+/// Gives back what a thread lay in; nothing runs on its stack.
+void Threads::dispose(Thread& thread) {
+    if (thread.m_stack.size.value != 0) {
+        m_plan.space.free_stack(thread.m_stack).value();
+    }
+    std::destroy_at(&thread);
+    memory::free_room(m_plan.heap, &thread);
+}
+
+/// Disposes of the threads that nobody joins.
+void Threads::reap() {
+    while (true) {
+        Thread* dead = nullptr;
+        {
+            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            dead = m_dead.empty() ? nullptr : &m_dead.pop_front();
+        }
+        if (dead == nullptr) {
+            return;
+        }
+        dispose(*dead);
+    }
+}
+
+/// A thread that has exited is off its processor for good.
+void Threads::bury(Thread& thread) {
+    thread.process().leave();
+    Thread* joiner = nullptr;
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        m_all.remove(thread);
+        thread.m_ending = Thread::Ending::over;
+        joiner = thread.m_joiner;
+        if (thread.m_is_detached) {
+            m_dead.push_back(thread);
+        }
+    }
+    if (joiner != nullptr) {
+        unpark(*joiner);
+    }
+}
+
+Result<u64> Threads::join(Thread& thread) {
+    sync::require(sync::Ability::wait);
+    Thread& self = current();
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        if (thread.m_is_detached || thread.m_joiner != nullptr || &thread == &self) {
+            return Error::invalid_state;
+        }
+        thread.m_joiner = &self;
+    }
+    while (true) {
+        {
+            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            if (thread.m_ending == Thread::Ending::over) {
+                break;
+            }
+        }
+        park();
+    }
+    u64 const status = thread.m_status;
+    dispose(thread);
+    return status;
+}
+
+Result<void> Threads::detach(Thread& thread) {
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        if (thread.m_is_detached || thread.m_joiner != nullptr) {
+            return Error::invalid_state;
+        }
+        thread.m_is_detached = true;
+        if (thread.m_ending == Thread::Ending::over) {
+            m_dead.push_back(thread);
+        }
+    }
+    reap();
+    return {};
+}
+
+void Threads::exit(u64 status) {
+    sync::require(sync::Ability::wait);
+    static_cast<void>(hal::Interrupt::disable());
+    processor::CpuLocal& cpu = processor::this_cpu();
+    CHECK(cpu.recovery == nullptr && cpu.held_count == 0);
+    Thread& self = *own_of(cpu).running;
+    self.m_status = status;
+    self.m_has_exited = true;
+    switch_to(m_dispatcher.exit(cpu.id));
+    UNREACHABLE(); // nobody continues a thread that is gone
+}
+
+// ---- from one thread to the next ----
+
+/// Interrupts are off, and the run queue is locked unless `next` is null.
+void Threads::switch_to(sched::Schedulable<Classes>* next) {
+    if (next == nullptr) {
+        return;
+    }
+    processor::CpuLocal& cpu = processor::this_cpu();
+    CHECK(cpu.context == ExecutionContext::thread);
+    CpuThreads& own = own_of(cpu);
+    Thread& before = *own.running;
+    auto& after = static_cast<Thread&>(*next);
+    before.m_saved = {cpu.recovery, cpu.no_alloc};
+    cpu.recovery = after.m_saved.recovery;
+    cpu.no_alloc = after.m_saved.no_alloc;
+    own.previous = &before;
+    own.running = &after;
+    memory::AddressSpace* const space = after.process().space();
+    if (space != before.process().space()) {
+        space != nullptr ? space->activate() : m_plan.space.space().activate();
+    }
+    hal::Context::switch_between(before.m_context, after.m_context);
+    finish_switch(); // perhaps on another processor
+}
+
+void Threads::finish_switch() {
+    processor::CpuLocal const& cpu = processor::this_cpu();
+    Thread& previous = *std::exchange(own_of(processor::this_cpu()).previous, nullptr);
+    bool const is_over = previous.m_has_exited;
+    m_dispatcher.finish(cpu.id);
+    if (is_over) [[unlikely]] {
+        bury(previous);
+    }
+}
+
+void Threads::start(void* thread) {
+    auto& self = *static_cast<Thread*>(thread);
+    Threads& threads = own_of(processor::this_cpu()).owner;
+    threads.finish_switch();
+    sync::enable_interrupts();
+    self.m_entry(self.m_argument);
+    threads.exit(0);
+}
+
+/// Somebody may have been woken: looks whether the caller goes on. `before`: how interrupts were.
+void Threads::settle(InterruptState before) {
+    processor::CpuLocal& cpu = processor::this_cpu();
+    if (!m_dispatcher.wants_reschedule(cpu.id)) [[likely]] {
+        return;
+    }
+    if (cpu.context == ExecutionContext::thread && before == InterruptState::enabled &&
+        !cpu.is_resting) {
+        switch_to(m_dispatcher.preempt(cpu.id));
+        return;
+    }
+    ask_look(cpu);
+    if (cpu.context <= ExecutionContext::no_preempt && before == InterruptState::disabled) {
+        hal::Controller::send(cpu.id, m_vector); // comes as soon as it can be followed
+    }
+}
+
+/// What CpuState::run_work leads to: second halves, then whoever goes before the thread.
+void Threads::attend(sync::CpuState& state) {
+    auto& cpu = static_cast<processor::CpuLocal&>(state);
+    processor::run_pending(cpu);
+    if (cpu.context != ExecutionContext::thread) {
+        return;
+    }
+    CpuThreads& own = own_of(cpu);
+    if (!own.owner.m_dispatcher.wants_reschedule(cpu.id)) {
+        cpu.work_waits = false;
+    } else if (cpu.is_resting) {
+        ask_look(cpu);
+    } else {
+        cpu.work_waits = false;
+        own.owner.switch_to(own.owner.m_dispatcher.preempt(cpu.id));
+    }
+}
+
+void Threads::find_work(processor::CpuLocal& cpu) {
+    Threads& self = own_of(cpu).owner;
+    if (self.m_dispatcher.steal(cpu.id)) {
+        self.switch_to(self.m_dispatcher.preempt(cpu.id));
+    }
+}
+
+void Threads::take_alarm(void* own) {
+    auto& cpu = processor::this_cpu();
+    if (static_cast<CpuThreads*>(own)->owner.m_dispatcher.attend(cpu.id)) {
+        ask_look(cpu);
+    }
+}
+
+processor::Handling Threads::take_kick(void*, hal::Interruption const&) {
+    auto& cpu = processor::this_cpu();
+    if (cpu.runner != nullptr && own_of(cpu).owner.m_dispatcher.attend(cpu.id)) {
+        ask_look(cpu);
+    }
+    return processor::Handling::handled;
+}
+
+// ---- what threads do ----
+
+Threads* Threads::here() {
+    sync::InterruptGuard const off;
+    auto* const cpu = static_cast<processor::CpuLocal*>(sync::cpu_state());
+    return cpu != nullptr && cpu->runner != nullptr ? &own_of(*cpu).owner : nullptr;
+}
+
+Thread& Threads::current() {
+    sync::InterruptGuard const off;
+    return *own_of(processor::this_cpu()).running;
+}
+
+void Threads::park() {
+    sync::require(sync::Ability::wait);
+    sync::InterruptGuard const off;
+    switch_to(m_dispatcher.park(processor::this_cpu().id));
+}
+
+bool Threads::park_until(Nanos deadline) {
+    struct Alarm {
+        Threads& self;
+        Thread& thread;
+        Atomic<u32> has_come{0};
+    } alarm{.self = *this, .thread = current()};
+    processor::Timer timer(
+        [](void* argument) {
+            auto& due = *static_cast<Alarm*>(argument);
+            due.has_come.store(1, release);
+            due.self.unpark(due.thread);
+        },
+        &alarm);
+    processor::start_timer(timer, deadline).value(); // there is a clock
+    park();
+    processor::TimerQueue::cancel_and_wait(timer);
+    return alarm.has_come.load(acquire) == 0;
+}
+
+void Threads::unpark(Thread& thread) {
+    InterruptState const before = hal::Interrupt::state();
+    sync::InterruptGuard const off;
+    m_dispatcher.unpark(thread, processor::this_cpu().id);
+    settle(before);
+}
+
+void Threads::yield() {
+    sync::require(sync::Ability::wait);
+    sync::InterruptGuard const off;
+    switch_to(m_dispatcher.yield(processor::this_cpu().id));
+}
+
+void Threads::sleep_until(Nanos deadline) {
+    while (hal::Clock::now() < deadline) {
+        park_until(deadline);
+    }
+}
+
+Result<void> Threads::change(Thread& thread, Parameters const& parameters) {
+    InterruptState const before = hal::Interrupt::state();
+    sync::InterruptGuard const off;
+    auto const outcome =
+        m_dispatcher.change(thread, parameters, processor::this_cpu().id);
+    settle(before);
+    return outcome;
+}
+
+Result<void> Threads::set_allowed(Thread& thread, sched::CpuMask const& allowed) {
+    InterruptState const before = hal::Interrupt::state();
+    sync::InterruptGuard const off;
+    auto const outcome =
+        m_dispatcher.set_allowed(thread, allowed, processor::this_cpu().id);
+    settle(before);
+    return outcome;
+}
+
+Result<void> Threads::set_limit(Thread& thread, sched::BandwidthLimit const& limit) {
+    InterruptState const before = hal::Interrupt::state();
+    sync::InterruptGuard const off;
+    auto const outcome = m_dispatcher.set_limit(thread, limit, processor::this_cpu().id);
+    settle(before);
+    return outcome;
+}
+
+void Threads::ask_to_end(Thread& thread) {
+    thread.m_is_to_end.store(1, relaxed);
+    unpark(thread);
+}
+
+u32 Threads::count() {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    return static_cast<u32>(m_all.size());
+}
+
+} // namespace twofold::task

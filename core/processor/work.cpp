@@ -26,9 +26,9 @@ bool take_request(CpuLocal& cpu, hal::Vector& vector) {
 }
 
 bool has_requests(CpuLocal const& cpu) {
-    return std::any_of(
-        std::begin(cpu.work.vectors), std::end(cpu.work.vectors),
-        [](u64 bits) { return bits != 0; });
+    return std::any_of(std::begin(cpu.work.vectors), std::end(cpu.work.vectors), [](u64 bits) {
+        return bits != 0;
+    });
 }
 
 /// The worker: runs what is requested, then goes back to whom it came over. Never returns.

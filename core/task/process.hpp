@@ -1,7 +1,8 @@
 // A process: threads that share an address space, and from when to when they live. The kernel's own
 // threads belong to process 0, which never ends.
 //
-//      embryo --first thread--> running --end, or the last thread exits--> ending --no thread--> dead
+//      embryo --first thread--> running --end, or the last thread exits--> ending --no thread-->
+//      dead
 //
 // In `ending` no thread begins any more, and those that there are see it where they look
 // (Thread::is_to_end). Its capabilities will lie here, too.

@@ -31,8 +31,7 @@ void MachineWorld::arm(CpuId, Nanos at) {
     cpu.timers.start(alarm, at);
 }
 
-CpuThreads::CpuThreads(Threads& threads)
-    : owner(threads), alarm(&Threads::take_alarm, this) {
+CpuThreads::CpuThreads(Threads& threads) : owner(threads), alarm(&Threads::take_alarm, this) {
     find_work = &Threads::find_work;
 }
 
@@ -447,8 +446,7 @@ void Threads::sleep_until(Nanos deadline) {
 Result<void> Threads::change(Thread& thread, Parameters const& parameters) {
     InterruptState const before = hal::Interrupt::state();
     sync::InterruptGuard const off;
-    auto const outcome =
-        m_dispatcher.change(thread, parameters, processor::this_cpu().id);
+    auto const outcome = m_dispatcher.change(thread, parameters, processor::this_cpu().id);
     settle(before);
     return outcome;
 }
@@ -456,8 +454,7 @@ Result<void> Threads::change(Thread& thread, Parameters const& parameters) {
 Result<void> Threads::set_allowed(Thread& thread, sched::CpuMask const& allowed) {
     InterruptState const before = hal::Interrupt::state();
     sync::InterruptGuard const off;
-    auto const outcome =
-        m_dispatcher.set_allowed(thread, allowed, processor::this_cpu().id);
+    auto const outcome = m_dispatcher.set_allowed(thread, allowed, processor::this_cpu().id);
     settle(before);
     return outcome;
 }

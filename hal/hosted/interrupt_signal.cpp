@@ -136,7 +136,8 @@ void check_deadline(SignalTarget& target, bool fired) {
 
 void sleep_until_notified(SignalTarget& target) {
     set_run_state(target, RunState::sleeping);
-    if (!target.cpu.interrupts.any() && !target.stop_requested) {
+    if (!target.cpu.interrupts.any() && !target.stop_requested &&
+        !target.has_input.exchange(false)) {
         // A signal that is held back does not keep the thread from falling asleep.
         constexpr timespec look_again{0, 1'000'000};
         syscall(

@@ -243,6 +243,18 @@ void Machine::wait(int input_descriptor) {
     if (ready > 0 && polled[0].revents != 0) {
         boot().forget_wake();
     }
+    if (ready > 0 && polled[1].revents != 0) {
+        note_input();
+    }
+}
+
+void Machine::note_input() {
+    for (auto const& processor : m_processors) {
+        if (processor.get() != &boot() && &processor->cpu() == m_input_reader) {
+            processor->signals().has_input = true;
+            notify(processor->signals());
+        }
+    }
 }
 
 u64 Machine::time_ns() const {

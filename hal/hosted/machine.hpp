@@ -127,6 +127,9 @@ public:
     /// input to be read at `input_descriptor` (-1: there is none), something is pending for the
     /// boot processor, or a signal handler of the program has run. May return early.
     void wait(int input_descriptor);
+    /// There may be input again, which `wait` has not been told of: the processor that looked for
+    /// some last looks again. While the boot processor rests, which does so by itself in `run`.
+    void note_input();
 
     /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
     void reset();
@@ -220,6 +223,8 @@ private:
 
     std::atomic<u32> m_running = 1; ///< processors that have not halted
     std::atomic<bool> m_all_halted = false;
+    std::atomic<GuestCpu const*> m_input_reader =
+        nullptr;                 ///< the processor that looked for input last
     std::optional<RunEnd> m_end; ///< under the lock `end`
     std::string m_crash_report;
 };

@@ -83,6 +83,10 @@ void Machine::answer_console(GuestCpu& cpu) {
     u64 const first = cpu.arguments[0];
     if (cpu.request == Request::console_read) {
         hal::ConsoleInput const input = m_console.read();
+        m_input_reader = &cpu; // whom more of it is to wake
+        if (input.status == hal::InputStatus::none && &cpu != &boot().cpu()) {
+            notify(boot().signals()); // the program, which waits beside it, is to know
+        }
         cpu.result = static_cast<u64>(input.status) << 8 | static_cast<u8>(input.byte);
         return;
     }

@@ -39,12 +39,14 @@ struct SignalTarget {
     HostTimer timer{};
     int wake_descriptor = -1;                 ///< wakes a program that waits while this one rests
     std::atomic<bool> stop_requested = false; ///< the kernel is to be left
+    std::atomic<bool> has_input = false;      ///< its next sleep is to end: there may be input
     usize report_size = 0;                    ///< bytes of `report`, when the kernel was ended
     char report[8192] = {};
 
     /// For a kernel that starts over.
     void forget() {
         stop_requested = false;
+        has_input = false;
         report_size = 0;
     }
 };

@@ -40,7 +40,8 @@ Division divide(Wide dividend, Wide divisor) {
     auto const shift = static_cast<u32>(std::countl_zero(static_cast<u64>(divisor >> 64)));
     auto const scaled = static_cast<u64>(divisor << shift >> 64);
     u64 unused = 0;
-    u64 quotient = divide_word(upper >> 1, upper << 63 | lower >> 1, scaled, unused) >> (63 - shift);
+    u64 quotient =
+        divide_word(upper >> 1, upper << 63 | lower >> 1, scaled, unused) >> (63 - shift);
     quotient -= quotient != 0 ? 1 : 0;
     Wide rest = dividend - divisor * quotient;
     if (rest >= divisor) {

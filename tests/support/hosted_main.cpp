@@ -113,6 +113,7 @@ public:
     /// Runs one command; false if the kernel is gone afterwards.
     bool run(std::string const& line) {
         m_console.type(line + '\n');
+        m_machine->note_input();
         m_stop = run_until_asked();
         return m_stop.kind == Stop::Kind::waiting_for_input;
     }

@@ -81,8 +81,8 @@ public:
         }
     }
 
-    Task& add(
-        typename P::Parameters const& parameters = {}, CpuMask const& allowed = CpuMask::all()) {
+    Task&
+    add(typename P::Parameters const& parameters = {}, CpuMask const& allowed = CpuMask::all()) {
         tasks.push_back(std::make_unique<Task>());
         CHECK(dispatcher.admit(*tasks.back(), parameters, allowed).has_value());
         return *tasks.back();
@@ -134,7 +134,9 @@ public:
         world.time = end;
         run_events();
     }
-    Nanos first_alarm() const { return *std::min_element(world.alarms.begin(), world.alarms.end()); }
+    Nanos first_alarm() const {
+        return *std::min_element(world.alarms.begin(), world.alarms.end());
+    }
     Nanos ran(Task& task) {
         for (u32 cpu = 0; cpu < queues.size(); ++cpu) {
             dispatcher.settle({cpu});
@@ -301,8 +303,7 @@ TEST(Dispatcher, GuaranteesAreGivenWhereThereIsRoom) {
     auto& second = machine.add(most);
     EXPECT_NE(first.cpu(), second.cpu());
     Machine<Edf>::Task third;
-    EXPECT_EQ(
-        machine.dispatcher.admit(third, most, CpuMask::all()).error(), Error::no_space);
+    EXPECT_EQ(machine.dispatcher.admit(third, most, CpuMask::all()).error(), Error::no_space);
 }
 
 namespace {
@@ -340,7 +341,8 @@ void expect_sound(Machine<P>& machine) {
         ASSERT_EQ(queue.queue.runnable(), runnable[cpu]);
         ASSERT_EQ(queue.load.load(relaxed), runnable[cpu]);
         ASSERT_EQ(queue.queue.violation(), Violation::none);
-        ASSERT_EQ(machine.current(cpu) == nullptr, runnable[cpu] == 0) << "somebody waits for nobody";
+        ASSERT_EQ(machine.current(cpu) == nullptr, runnable[cpu] == 0)
+            << "somebody waits for nobody";
         has_waiting = has_waiting || runnable[cpu] > 1;
         has_idle = has_idle || runnable[cpu] == 0;
     }
@@ -512,8 +514,7 @@ TEST(Dispatcher, EachKindOfWrongAnswerIsNamedAndNobodyIsLost) {
         }
         machine.pass(300'000'000);
         for (usize i = 0; i < tasks.size(); ++i) {
-            EXPECT_NEAR(
-                static_cast<double>(machine.ran(*tasks[i]).value - before[i]), 1e8, 2e6)
+            EXPECT_NEAR(static_cast<double>(machine.ran(*tasks[i]).value - before[i]), 1e8, 2e6)
                 << violation_name(Hostile::way) << ", task " << i;
         }
         EXPECT_EQ(sleeper.state(), TaskState::asleep);

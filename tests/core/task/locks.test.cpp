@@ -75,9 +75,13 @@ struct Scene {
         threads, nullptr, [](void*, std::string_view) { CHECK(false); }, nullptr};
     Mutex<TestThreads> mutex{domain, "scene"};
     Semaphore<TestThreads> semaphore{threads, 0};
+    Condition<TestThreads> has_items{threads};
+    Condition<TestThreads> has_room{threads};
     WaitTable<TestThreads, 4> table{threads};
     Atomic<u32> word{0};
     u64 count = 0;
+    u64 items = 0;
+    u64 sum = 0;
     Thread* workers[workers_max] = {};
     u32 started = 0;
 
@@ -117,6 +121,37 @@ TEST(TaskLocks, AMutexKeepsThreadsApart) {
     scene.join_all();
     EXPECT_EQ(scene.count, u64{turns} * Scene::workers_max);
     EXPECT_FALSE(scene.mutex.is_held());
+}
+
+TEST(TaskLocks, NoNotificationOfAConditionIsLost) {
+    Scene scene;
+    for (u32 index = 0; index < 2; ++index) {
+        scene.start([](void* argument) {
+            auto& it = *static_cast<Scene*>(argument);
+            for (u32 turn = 0; turn < turns; ++turn) {
+                MutexGuard const guard(it.mutex);
+                while (it.items == 3) {
+                    it.has_room.wait(it.mutex);
+                }
+                ++it.items;
+                it.has_items.notify_one();
+            }
+        });
+        scene.start([](void* argument) {
+            auto& it = *static_cast<Scene*>(argument);
+            for (u32 turn = 0; turn < turns; ++turn) {
+                MutexGuard const guard(it.mutex);
+                while (it.items == 0) {
+                    it.has_items.wait(it.mutex);
+                }
+                --it.items;
+                ++it.sum;
+                it.has_room.notify_one();
+            }
+        });
+    }
+    scene.join_all();
+    EXPECT_EQ(scene.sum, 2u * turns);
 }
 
 TEST(TaskLocks, NoWakeUpOfAWordIsLost) {

@@ -40,6 +40,12 @@ Result<void> open_threads(Kernel& kernel) {
          .idle = [](processor::CpuLocal& cpu) { run_idle(static_cast<PerCpu&>(cpu)); },
          .take_pages = take_pages,
          .place_of = place_of,
+         .report =
+             [](void* object, std::string_view text) {
+                 if (!text.empty()) {
+                     static_cast<Kernel*>(object)->log(trace::LogLevel::error, "{}", text);
+                 }
+             },
          .object = &kernel});
     if (!threads && threads.error() == Error::not_supported) {
         kernel.log(

@@ -3,19 +3,11 @@
 
 #include "core/memory/memory.hpp"
 #include "core/processor/processor.hpp"
-#include "core/sched/sched.hpp"
+#include "core/task/kernel_threads.hpp"
 #include "core/task/process.hpp"
 #include "hal/context.hpp"
 
 namespace twofold::task {
-
-using Classes = sched::KernelClasses;
-using Parameters = Classes::Parameters;
-
-/// Those of a thread that asks for nothing else.
-inline Parameters default_parameters() {
-    return Parameters::of<sched::Eevdf>({});
-}
 
 /// What a thread is made with.
 struct ThreadAttributes {
@@ -47,11 +39,14 @@ public:
     u64 id() const { return m_id; }
     std::string_view name() const { return m_name.view(); }
     Process& process() const { return *m_process; }
+    /// With what it was made to run, and what was said since; `parameters` may be lent.
+    Parameters const& own_parameters() const { return m_own; }
     /// Somebody wants it to end; it does so where it looks.
     bool is_to_end() const { return m_is_to_end.load(relaxed) != 0; }
 
 private:
     friend class Threads;
+    friend class KernelThreads;
 
     /// What belongs to the running thread and lies in its processor's state.
     struct Saved {
@@ -68,6 +63,8 @@ private:
     Entry m_entry = nullptr;
     void* m_argument = nullptr;
     Saved m_saved;
+    Parameters m_own = default_parameters(); ///< guarded by the domain of mutexes
+    LockState<KernelThreads> m_locks;
     Atomic<u32> m_is_to_end{0};
     // The following are guarded by the list of threads.
     Ending m_ending = Ending::alive;

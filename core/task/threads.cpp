@@ -37,12 +37,17 @@ CpuThreads::CpuThreads(Threads& threads) : owner(threads), alarm(&Threads::take_
 
 // ---- the beginning ----
 
-Threads::Threads(Plan const& plan, hal::Vector vector, std::span<Dispatch::Queue*> queues)
+Threads::Threads(
+    Plan const& plan,
+    hal::Vector vector,
+    std::span<Dispatch::Queue*> queues,
+    sync::LockOrder* order)
     : m_plan(plan),
       m_world(plan.cpus, vector),
       m_vector(vector),
       m_dispatcher(m_world, queues),
-      m_kernel(0, Process::Name::create("kernel").value(), nullptr) {}
+      m_kernel(0, Process::Name::create("kernel").value(), nullptr),
+      m_locks(m_waiting, order, plan.report, plan.object) {}
 
 Result<Threads*> Threads::begin(Plan const& plan) {
     if (!plan.interrupts.is_open() || !processor::this_cpu().timers.is_open()) {
@@ -54,7 +59,11 @@ Result<Threads*> Threads::begin(Plan const& plan) {
     auto* const room = TRY(take_room<Threads>(plan));
     auto const vector = TRY(plan.interrupts.bind_any(
         {.handler = take_kick, .name = "reschedule", .may_come_often = true}));
-    auto* const threads = new (room) Threads(plan, vector, std::span(slots, cpus));
+    sync::LockOrder* order = nullptr;
+    if constexpr (checks_enabled) {
+        order = std::construct_at(TRY(take_room<sync::LockOrder>(plan)));
+    }
+    auto* const threads = new (room) Threads(plan, vector, std::span(slots, cpus), order);
     for (u32 cpu = 0; cpu < cpus; ++cpu) {
         if (plan.cpus.is_online({cpu})) {
             TRY(threads->join_processor({cpu}));
@@ -167,6 +176,7 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
         thread->m_name = name;
         thread->m_entry = entry;
         thread->m_argument = argument;
+        thread->m_own = attributes.parameters;
         thread->m_is_detached = attributes.is_detached;
         Result<void> outcome = prepare(*thread, attributes);
         if (outcome) {
@@ -443,10 +453,24 @@ void Threads::sleep_until(Nanos deadline) {
     }
 }
 
+/// The dispatcher's part of a change. Interrupts are off.
+Result<void> Threads::run_with(Thread& thread, Parameters const& parameters) {
+    return m_dispatcher.change(thread, parameters, processor::this_cpu().id);
+}
+
 Result<void> Threads::change(Thread& thread, Parameters const& parameters) {
+    TRY(Classes::check(parameters));
     InterruptState const before = hal::Interrupt::state();
     sync::InterruptGuard const off;
-    auto const outcome = m_dispatcher.change(thread, parameters, processor::this_cpu().id);
+    auto const outcome = m_locks.change_own(thread, [&](bool is_lent) -> Result<void> {
+        if (!is_lent) {
+            TRY(run_with(thread, parameters));
+        } else if (Classes::is_bound_to_queue(parameters)) {
+            return Error::invalid_state;
+        }
+        thread.m_own = parameters;
+        return {};
+    });
     settle(before);
     return outcome;
 }
@@ -476,5 +500,47 @@ u32 Threads::count() {
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     return static_cast<u32>(m_all.size());
 }
+
+// ---- as what threads sleep for knows them ----
+
+Thread& KernelThreads::current() {
+    return Threads::current();
+}
+
+void KernelThreads::park() {
+    m_threads.park();
+}
+
+bool KernelThreads::park_until(Nanos deadline) {
+    return m_threads.park_until(deadline);
+}
+
+void KernelThreads::unpark(Thread& thread) {
+    m_threads.unpark(thread);
+}
+
+Parameters KernelThreads::own_parameters(Thread& thread) {
+    return thread.m_own;
+}
+
+void KernelThreads::lend(Thread& thread, std::optional<Parameters> const& lent) {
+    Parameters parameters = lent.value_or(thread.m_own);
+    if (lent && parameters.is<sched::Edf>()) {
+        parameters.get<sched::Edf>().is_lent = true; // who lends it sleeps, and its share rests
+    }
+    // Nothing of this is refused: its own was given to it before, and what is lent is not counted.
+    m_threads.run_with(thread, parameters).value();
+    m_threads.settle(InterruptState::disabled);
+}
+
+LockState<KernelThreads>& KernelThreads::lock_state(Thread& thread) {
+    return thread.m_locks;
+}
+
+std::string_view KernelThreads::name(Thread& thread) {
+    return thread.name();
+}
+
+static_assert(ThreadSystem<KernelThreads>);
 
 } // namespace twofold::task

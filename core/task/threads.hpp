@@ -64,6 +64,8 @@ public:
         /// Memory for as long as the kernel lives, zeroed, at a multiple of a page.
         Result<std::span<std::byte>> (*take_pages)(void* object, Bytes size);
         sched::CpuPlace (*place_of)(void* object, CpuId cpu);
+        /// A piece of what is said of mutexes that can deadlock, interrupts off; the last is empty.
+        void (*report)(void* object, std::string_view text);
         void* object;
     };
 
@@ -103,7 +105,8 @@ public:
     void sleep_until(Nanos deadline);
     void sleep_for(Nanos duration) { sleep_until(hal::Clock::now() + duration); }
 
-    /// Errors: those of the dispatcher.
+    /// Other parameters of its own; while it is lent stronger ones it runs with these. Errors:
+    /// those of the policies; invalid_state (what asks for a guarantee, while it is lent others).
     Result<void> change(Thread& thread, Parameters const& parameters);
     Result<void> set_allowed(Thread& thread, sched::CpuMask const& allowed);
     Result<void> set_limit(Thread& thread, sched::BandwidthLimit const& limit);
@@ -135,11 +138,20 @@ public:
     u64 ever() const { return m_next_id.load(relaxed); }
     Dispatch& dispatcher() { return m_dispatcher; }
     Process& kernel_process() { return m_kernel; }
+    /// What mutexes are made with: `Mutex<KernelThreads> mutex(threads.locks(), "name")`.
+    LockDomain<KernelThreads>& locks() { return m_locks; }
+    /// What all else is made with that threads sleep for.
+    KernelThreads& waiting() { return m_waiting; }
 
 private:
     friend struct CpuThreads;
+    friend class KernelThreads;
 
-    Threads(Plan const& plan, hal::Vector vector, std::span<Dispatch::Queue*> queues);
+    Threads(
+        Plan const& plan,
+        hal::Vector vector,
+        std::span<Dispatch::Queue*> queues,
+        sync::LockOrder* order);
 
     template<class T>
     static Result<T*> take_room(Plan const& plan, usize count = 1) {
@@ -163,6 +175,7 @@ private:
     void finish_switch();
     static void start(void* thread);
     void settle(hal::InterruptState before);
+    Result<void> run_with(Thread& thread, Parameters const& parameters);
     static void attend(sync::CpuState& state);
     static void find_work(processor::CpuLocal& cpu);
     static void take_alarm(void* own);
@@ -173,6 +186,8 @@ private:
     hal::Vector m_vector;
     Dispatch m_dispatcher;
     Process m_kernel;
+    KernelThreads m_waiting{*this};
+    LockDomain<KernelThreads> m_locks;
     Atomic<u64> m_next_id{0};
     sync::SpinLock m_lock{sync::LockRank::thread_list};
     IntrusiveList<Thread, AllThreadsTag> m_all GUARDED_BY(m_lock);

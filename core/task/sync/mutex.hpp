@@ -48,6 +48,15 @@ public:
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
         inherit(thread, true);
     }
+    /// Changes its own parameters: `set(is_lent)` does, and may refuse; `is_lent`: it runs with
+    /// others now. Interrupts are off. Errors: those of `set`. Complexity as above.
+    template<class Set>
+    Result<void> change_own(typename T::Thread& thread, Set const& set) {
+        sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
+        TRY(set(m_threads.lock_state(thread).lent.has_value()));
+        inherit(thread, true);
+        return {};
+    }
     /// With what `thread` runs. O(1).
     typename T::Parameters effective(typename T::Thread& thread) {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);

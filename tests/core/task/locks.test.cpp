@@ -1,83 +1,23 @@
 // What threads sleep for, on the kernel's own threads, on as many processors as there are: nobody
 // is forgotten, mutexes keep apart, and strength is lent.
 #include "core/boot/boot.hpp"
-#include "core/task/sync/waits.hpp"
 #include "core/task/task.hpp"
 #include "tests/support/test.hpp"
 
 namespace twofold::task {
 namespace {
 
-/// The kernel's threads, with what the locks keep in each in a table of the test.
-class TestThreads {
-public:
-    using Thread = task::Thread;
-    using Parameters = task::Parameters;
-    static constexpr usize threads_max = 8;
-
-    explicit TestThreads(Threads& threads) : m_threads(threads) {}
-
-    Thread& current() { return Threads::current(); }
-    void park() { m_threads.park(); }
-    bool park_until(Nanos deadline) { return m_threads.park_until(deadline); }
-    void unpark(Thread& thread) { m_threads.unpark(thread); }
-    Parameters own_parameters(Thread& thread) { return entry(thread).own; }
-    static bool stronger(Parameters const& left, Parameters const& right) {
-        return Classes::stronger(left, right);
-    }
-    void lend(Thread& thread, std::optional<Parameters> const& lent) {
-        Entry const& own = entry(thread);
-        m_threads.change(thread, lent ? *lent : own.own).value(); // none of these is refused
-    }
-    LockState<TestThreads>& lock_state(Thread& thread) { return entry(thread).state; }
-    std::string_view name(Thread& thread) { return thread.name(); }
-
-private:
-    struct Entry {
-        Atomic<Thread*> thread{nullptr};
-        Parameters own = default_parameters();
-        LockState<TestThreads> state;
-    };
-
-    /// Found, or made by the first who looks.
-    Entry& entry(Thread& thread) {
-        for (Entry& each : m_entries) {
-            Thread* known = each.thread.load(acquire);
-            if (known == nullptr) {
-                sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-                known = each.thread.load(acquire);
-                if (known == nullptr) {
-                    each.own = thread.parameters();
-                    each.thread.store(&thread, release);
-                    known = &thread;
-                }
-            }
-            if (known == &thread) {
-                return each;
-            }
-        }
-        UNREACHABLE(); // no test has more threads
-    }
-
-    Threads& m_threads;
-    sync::SpinLock m_lock{sync::LockRank::innermost};
-    Entry m_entries[threads_max];
-};
-static_assert(ThreadSystem<TestThreads>);
-
 /// Everything that the threads of a test share.
 struct Scene {
     static constexpr u32 workers_max = 4;
 
     Threads& kernel_threads = *Threads::here();
-    TestThreads threads{kernel_threads};
-    LockDomain<TestThreads> domain{
-        threads, nullptr, [](void*, std::string_view) { CHECK(false); }, nullptr};
-    Mutex<TestThreads> mutex{domain, "scene"};
-    Semaphore<TestThreads> semaphore{threads, 0};
-    Condition<TestThreads> has_items{threads};
-    Condition<TestThreads> has_room{threads};
-    WaitTable<TestThreads, 4> table{threads};
+    KernelThreads& threads = kernel_threads.waiting();
+    Mutex<KernelThreads> mutex{kernel_threads.locks(), "scene"};
+    Semaphore<KernelThreads> semaphore{threads, 0};
+    Condition<KernelThreads> has_items{threads};
+    Condition<KernelThreads> has_room{threads};
+    WaitTable<KernelThreads, 4> table{threads};
     Atomic<u32> word{0};
     u64 count = 0;
     u64 items = 0;
@@ -212,6 +152,55 @@ TEST(TaskLocks, TheHolderRunsWithWhatTheStrongestWaiterHas) {
     EXPECT_FALSE(Classes::stronger(self.parameters(), own));
     scene.join_all();
     EXPECT_EQ(scene.count, 1u);
+}
+
+TEST(TaskLocks, InheritanceLeadsThroughTwoMutexesAndThroughTheClasses) {
+    Scene scene;
+    Mutex<KernelThreads> second(scene.kernel_threads.locks(), "second");
+    struct Chain {
+        Scene& scene;
+        Mutex<KernelThreads>& second;
+        Atomic<u32> has_second{0};
+    } chain{scene, second};
+    Thread& self = Threads::current();
+    scene.mutex.lock();
+    ThreadAttributes attributes;
+    Thread& middle = *scene.kernel_threads
+                          .spawn(
+                              attributes,
+                              [](void* argument) {
+                                  auto& it = *static_cast<Chain*>(argument);
+                                  MutexGuard const outer(it.second);
+                                  it.has_second.store(1, release);
+                                  MutexGuard const inner(it.scene.mutex);
+                              },
+                              &chain)
+                          .value();
+    while (chain.has_second.load(acquire) == 0) {
+        scene.kernel_threads.yield();
+    }
+    attributes.parameters =
+        Parameters::of<sched::Edf>({.runtime = Nanos{1'000'000}, .period = Nanos{100'000'000}});
+    Thread& urgent = *scene.kernel_threads
+                          .spawn(
+                              attributes,
+                              [](void* argument) {
+                                  MutexGuard const guard(static_cast<Chain*>(argument)->second);
+                              },
+                              &chain)
+                          .value();
+    while (!self.parameters().is<sched::Edf>()) {
+        scene.kernel_threads.yield(); // until both wait
+    }
+    EXPECT_TRUE(middle.parameters().is<sched::Edf>());
+    EXPECT_TRUE(self.parameters().get<sched::Edf>().is_lent);
+    EXPECT_TRUE(self.own_parameters().is<sched::Eevdf>());
+    auto const asked = Parameters::of<sched::Edf>({});
+    EXPECT_EQ(scene.kernel_threads.change(self, asked).error(), Error::invalid_state);
+    scene.mutex.unlock();
+    EXPECT_TRUE(self.parameters().is<sched::Eevdf>());
+    EXPECT_TRUE(scene.kernel_threads.join(middle).has_value());
+    EXPECT_TRUE(scene.kernel_threads.join(urgent).has_value());
 }
 
 } // namespace twofold::task

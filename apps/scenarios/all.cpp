@@ -9,8 +9,8 @@ constexpr twofold::boot::Scenario scenarios_in_order[] = {
     {"base", base},     {"trace", trace},   {"memory", memory},
     {"frames", frames}, {"spaces", spaces}, {"heap", heap},
     {"pools", pools},   {"acpi", acpi},     {"interrupts", interrupts},
-    {"timers", timers}, {"calls", calls},   {"pci", pci},
-    {"boot", boot}};
+    {"timers", timers}, {"calls", calls},   {"schedule", schedule},
+    {"pci", pci},       {"boot", boot}};
 
 } // namespace
 

@@ -466,7 +466,7 @@ private:
         if (!task.m_allowed.has(queue.cpu)) {
             return place_for(task, queue);
         }
-        if (queue.misfit.load(relaxed) != 0) {
+        if (queue.misfit.load(relaxed) != Misfit::none) {
             return faster_idle(queue, task);
         }
         return queue.cpu;
@@ -494,6 +494,7 @@ private:
         queue.wants_reschedule.store(0, relaxed);
         Task* const before = queue.current;
         set_state(next, TaskState::running, now);
+        queue.misfit.store(Misfit::none, relaxed);
         note_misfit(queue, next);
         queue.current = &next;
         set_alarm(queue, now);
@@ -503,6 +504,7 @@ private:
         }
         if (before == queue.idle) {
             m_idle.remove(queue.cpu);
+            set_state(*before, TaskState::waiting, now);
         } else if (&next == queue.idle) {
             m_idle.add(queue.cpu);
         }
@@ -515,7 +517,11 @@ private:
         if (queue.place.capacity < m_capacity_max.load(relaxed)) [[unlikely]] {
             bool const fits = &task == queue.idle || need_of(task) <= queue.place.capacity ||
                               !may_go_faster(queue, task);
-            queue.misfit.store(fits ? 0 : 1, relaxed);
+            if (fits) {
+                queue.misfit.store(Misfit::none, relaxed);
+            } else if (queue.misfit.load(relaxed) == Misfit::none) {
+                queue.misfit.store(Misfit::wants, relaxed);
+            }
         }
     }
     bool slice_is_over(Queue const& queue, Nanos now) const {
@@ -527,7 +533,8 @@ private:
             return false;
         }
         note_misfit(queue, *queue.current);
-        return queue.misfit.load(relaxed) != 0 && faster_idle(queue, *queue.current) != queue.cpu;
+        return queue.misfit.load(relaxed) != Misfit::none &&
+               faster_idle(queue, *queue.current) != queue.cpu;
     }
     /// Sets the alarm for the first thing that may have to be done here.
     void set_alarm(Queue& queue, Nanos now) {
@@ -641,7 +648,10 @@ private:
     }
     /// Whether who begins to wait should run at once. The current task has been charged.
     void consider(Queue& queue, Task& task, Nanos now, CpuId here) {
-        bool const is_next = queue.current == queue.idle || queue.queue.preempts(task, now);
+        bool is_next = queue.current == queue.idle || queue.queue.preempts(task, now);
+        if (mutant(Mutant::schedule_preempts)) {
+            is_next = queue.current == queue.idle;
+        }
         if (is_next) {
             ask_reschedule(queue, here);
         } else {
@@ -850,11 +860,14 @@ private:
         }
         return task;
     }
-    /// Has a slower processor hand over who runs there and wants a faster one.
+    /// Has a slower processor hand over who runs there and wants a faster one. Each is asked once;
+    /// after that it looks itself now and then.
     void relieve_slower(Queue const& queue) {
         m_known.look().for_each([&](CpuId cpu) {
             Queue& other = of(cpu);
-            if (other.place.capacity < queue.place.capacity && other.misfit.load(relaxed) != 0) {
+            Misfit wants = Misfit::wants;
+            if (other.place.capacity < queue.place.capacity &&
+                other.misfit.compare_exchange(wants, Misfit::asked, relaxed, relaxed)) {
                 kick(other);
                 return false;
             }

@@ -109,6 +109,13 @@ struct CpuCounts {
     Nanos idle{};
 };
 
+/// Whether who runs on a processor wants a faster one.
+enum class Misfit : u8 {
+    none,
+    wants,
+    asked, ///< somebody faster has told it to look
+};
+
 /// One processor's queue, on cache lines of its own. The lock guards everything but the atomics.
 template<Policy P, class World>
 struct alignas(64) RunQueue {
@@ -134,7 +141,7 @@ struct alignas(64) RunQueue {
     Atomic<u32> wants_reschedule{0};
     Atomic<u32> kicked{0}; ///< it was told, and has not looked yet
     Atomic<u32> load{0};   ///< who waits or runs
-    Atomic<u32> misfit{0}; ///< its current one wants a faster processor
+    Atomic<Misfit> misfit{Misfit::none};
     IntrusiveList<Task, PlacedTag> members;
     IntrusiveList<Task, ThrottledTag> throttled; ///< by the end of their windows
     CpuCounts counts;

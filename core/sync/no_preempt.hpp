@@ -33,7 +33,7 @@ public:
             // the work that waited here, so that a look at the wrong state costs at most the way.
             handler_fence();
             if (m_state->work_waits) [[unlikely]] {
-                run_work();
+                run_work(m_outer);
             }
         }
     }
@@ -42,8 +42,8 @@ public:
 
 private:
     /// At the end of the outermost scope of a thread. Where interrupts are off it is not over yet.
-    [[gnu::noinline]] void run_work() const {
-        if (m_outer == ExecutionContext::thread &&
+    [[gnu::noinline]] static void run_work(ExecutionContext outer) {
+        if (outer == ExecutionContext::thread &&
             hal::Interrupt::state() == hal::InterruptState::enabled) {
             InterruptGuard const guard;
             CpuState& here = *cpu_state();

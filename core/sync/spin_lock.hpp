@@ -75,7 +75,8 @@ public:
         CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
         m_lock.acquire();
     }
-    SpinLockGuard(SpinLock& lock, InterruptsStayOn) ACQUIRE(lock)
+    /// Not inlined: these locks are held for long, and taken in many places.
+    [[gnu::noinline]] SpinLockGuard(SpinLock& lock, InterruptsStayOn) ACQUIRE(lock)
         : m_lock(lock), m_before(hal::InterruptState::disabled) {
         m_no_preempt.emplace();
         m_lock.acquire();

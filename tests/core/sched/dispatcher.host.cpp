@@ -296,6 +296,24 @@ TEST(Dispatcher, WhatRunsLongGoesToTheFasterProcessor) {
     EXPECT_EQ(task.state(), TaskState::running);
 }
 
+TEST(Dispatcher, ASlowProcessorIsAskedOnceWhereNobodyMayComeFromIt) {
+    Machine<Eevdf> machine(std::vector<CpuPlace>{{0, 1024}, {0, 400}, {0, 1024}});
+    CpuMask not_the_first = CpuMask::only({1});
+    not_the_first.add({2});
+    machine.unpark(machine.add({}, CpuMask::only({2})));
+    machine.unpark(machine.add({}, not_the_first));
+    machine.pass(50'000'000);
+    ASSERT_NE(machine.current(1), nullptr);
+    u32 kicks = 0;
+    for (u32 i = 0; i < 10; ++i) {
+        machine.world.kicks[1] = false;
+        EXPECT_FALSE(machine.dispatcher.steal({0}));
+        kicks += machine.world.kicks[1] ? 1 : 0;
+        machine.dispatcher.attend({1});
+    }
+    EXPECT_LE(kicks, 1u); // else an idle processor never comes to rest
+}
+
 TEST(Dispatcher, GuaranteesAreGivenWhereThereIsRoom) {
     Machine<Edf> machine(std::vector<CpuPlace>{{}, {}});
     EdfParameters const most{Nanos{6'000'000}, Nanos{10'000'000}};

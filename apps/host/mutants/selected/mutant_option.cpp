@@ -41,6 +41,8 @@ std::string_view mutant_name(Mutant which) {
         return "timers_order";
     case Mutant::calls_order:
         return "calls_order";
+    case Mutant::schedule_preempts:
+        return "schedule_preempts";
     case Mutant::pci_decoding_off:
         return "pci_decoding_off";
     case Mutant::boot_requires:

@@ -1,0 +1,225 @@
+// The kernel's dispatcher and its classes under a clock that the scenario turns: who ran when, on
+// which processor, while tasks of all classes wake, sleep, yield and change. Processors, alarms and
+// kicks are variables, so every machine has four, in two nodes, one of them slow.
+#include "apps/scenarios/scenarios.hpp"
+#include "core/sched/sched.hpp"
+
+namespace twofold::scenarios {
+
+namespace {
+
+using twofold::boot::Kernel;
+using twofold::boot::Recorder;
+using namespace twofold::sched;
+
+constexpr u32 cpus = 4;
+constexpr u32 tasks = 14;
+constexpr u32 events = 3000;
+constexpr CpuPlace places[cpus] = {{0, 1024}, {0, 512}, {1, 1024}, {1, 1024}};
+
+struct ScriptedWorld {
+    struct Lock {
+        void lock() { CHECK(!std::exchange(is_taken, true)); }
+        void unlock() { CHECK(std::exchange(is_taken, false)); }
+        bool is_taken = false;
+    };
+
+    Nanos now(CpuId) const { return time; }
+    void arm(CpuId here, Nanos at) { alarms[here.value] = at; }
+    void kick(CpuId cpu) { kicks[cpu.value] = true; }
+    static void relax() { UNREACHABLE(); } // nobody is on the way: there is one thread
+    /// Adds what happened to the schedule's checksum.
+    void note(DispatchEvent<KernelClasses> const& event) {
+        u64 const words[] = {
+            static_cast<u64>(event.kind), event.cpu.value, static_cast<u64>(event.now.value),
+            event.task == nullptr ? ~u64{0} : static_cast<u64>(event.task - first_task)};
+        checksum.update(std::as_bytes(std::span(words)));
+        ++noted;
+    }
+
+    Nanos time{};
+    Nanos alarms[cpus] = {never, never, never, never};
+    bool kicks[cpus]{};
+    Schedulable<KernelClasses> const* first_task = nullptr;
+    Crc32 checksum;
+    u64 noted = 0;
+};
+
+/// A machine of variables that does what the dispatcher says.
+struct ScriptedMachine {
+    using Dispatch = Dispatcher<KernelClasses, ScriptedWorld>;
+    using Task = Dispatch::Task;
+
+    ScriptedMachine() {
+        world.first_task = all;
+        for (u32 cpu = 0; cpu < cpus; ++cpu) {
+            dispatcher.add(queues[cpu], {cpu}, places[cpu], idles[cpu]);
+        }
+    }
+
+    bool is_idle(u32 cpu) const { return dispatcher.current({cpu}) == &idles[cpu]; }
+    void follow(Task const* next, u32 cpu) {
+        if (next != nullptr) {
+            dispatcher.finish({cpu});
+        }
+    }
+    bool attend(u32 cpu) {
+        bool const is_told = world.kicks[cpu] || world.alarms[cpu] <= world.time;
+        if (is_told) {
+            world.kicks[cpu] = false;
+            world.alarms[cpu] = world.alarms[cpu] <= world.time ? never : world.alarms[cpu];
+            dispatcher.attend({cpu});
+        }
+        if (dispatcher.wants_reschedule({cpu})) {
+            follow(dispatcher.preempt({cpu}), cpu);
+        }
+        if (is_idle(cpu) && dispatcher.steal({cpu})) {
+            follow(dispatcher.preempt({cpu}), cpu);
+        }
+        return is_told;
+    }
+    /// Everything that the processors were told to do.
+    void run_events() {
+        for (bool is_over = false; !is_over;) {
+            is_over = true;
+            for (u32 cpu = 0; cpu < cpus; ++cpu) {
+                is_over = !attend(cpu) && is_over;
+            }
+        }
+    }
+    void pass(Nanos duration) {
+        Nanos const end = world.time + duration;
+        run_events();
+        while (true) {
+            Nanos next = never;
+            for (Nanos const alarm : world.alarms) {
+                next = std::min(next, alarm);
+            }
+            if (next > end) {
+                break;
+            }
+            world.time = std::max(world.time, next);
+            run_events();
+        }
+        world.time = end;
+        run_events();
+    }
+    /// Ends all tasks, wherever they are.
+    void end() {
+        for (Task& task : all) {
+            while (task.state() != TaskState::absent) {
+                if (task.state() == TaskState::asleep) {
+                    dispatcher.expel(task);
+                } else if (task.state() == TaskState::running) {
+                    follow(dispatcher.exit(task.cpu()), task.cpu().value);
+                } else {
+                    pass({1'000'000});
+                }
+            }
+        }
+    }
+
+    ScriptedWorld world;
+    Dispatch::Queue* pointers[cpus]{};
+    Dispatch dispatcher{world, pointers};
+    Dispatch::Queue queues[cpus];
+    Task idles[cpus];
+    Task all[tasks];
+};
+
+KernelClasses::Parameters parameters_of(u32 index) {
+    constexpr i64 ms = 1'000'000;
+    switch (index % 7) {
+    case 0:
+        return KernelClasses::Parameters::of<Edf>({Nanos{ms}, Nanos{(10 + index) * ms}});
+    case 1:
+        return KernelClasses::Parameters::of<Fifo>({.priority = 10 + index});
+    case 2:
+        return KernelClasses::Parameters::of<RoundRobin>({.priority = index, .quantum{2 * ms}});
+    case 3:
+        return KernelClasses::Parameters::of<KernelStride>({.tickets = 512 * index});
+    case 4:
+        return KernelClasses::Parameters::of<Inference>({});
+    case 5:
+        return KernelClasses::Parameters::of<Batch>({});
+    default:
+        return KernelClasses::Parameters::of<Eevdf>({.weight = 100 * index});
+    }
+}
+
+void play(ScriptedMachine& machine, Random& random) {
+    auto& task = machine.all[random.below(tasks)];
+    auto const cpu = static_cast<u32>(random.below(cpus));
+    switch (random.below(8)) {
+    case 0:
+    case 1:
+    case 2:
+        machine.dispatcher.unpark(task, {cpu});
+        break;
+    case 3:
+    case 4:
+        if (!machine.is_idle(cpu)) {
+            machine.follow(machine.dispatcher.park({cpu}), cpu);
+        }
+        break;
+    case 5:
+        machine.follow(machine.dispatcher.yield({cpu}), cpu);
+        break;
+    case 6: {
+        CpuMask allowed = CpuMask::only({cpu});
+        allowed.add({static_cast<u32>(random.below(cpus))});
+        // What is guaranteed elsewhere is refused, on every machine alike.
+        static_cast<void>(machine.dispatcher.set_allowed(task, allowed, {cpu}));
+        break;
+    }
+    default:
+        static_cast<void>(machine.dispatcher.change(
+            task, parameters_of(static_cast<u32>(random.below(tasks))), {cpu}));
+    }
+    machine.pass({static_cast<i64>(random.below(1'500'000))});
+}
+
+} // namespace
+
+void schedule(Recorder& record, Kernel& kernel) {
+    auto made = memory::Box<ScriptedMachine, memory::KernelHeap>::create(*kernel.heap);
+    if (!made) {
+        record.error("a machine of variables", made.error());
+        return;
+    }
+    ScriptedMachine& machine = *made.value();
+    for (u32 i = 0; i < tasks; ++i) {
+        char name[24];
+        record.result(
+            format_to(std::span(name), "task {} admitted", i).text,
+            machine.dispatcher.admit(machine.all[i], parameters_of(i), CpuMask::first(cpus)));
+    }
+    Random random(20'261);
+    for (u32 event = 0; event < events; ++event) {
+        play(machine, random);
+        if (event % 500 == 499) {
+            char name[40];
+            record.number(
+                format_to(std::span(name), "schedule until event {}", event + 1).text,
+                machine.world.checksum.value());
+        }
+    }
+    for (u32 i = 0; i < tasks; ++i) {
+        TaskCounts const& counts = machine.all[i].counts();
+        char name[40];
+        record.number(
+            format_to(std::span(name), "task {} ran", i).text, static_cast<u64>(counts.ran.value));
+        record.number(format_to(std::span(name), "task {} switches", i).text, counts.switches);
+        record.number(format_to(std::span(name), "task {} migrations", i).text, counts.migrations);
+    }
+    record.number("what happened", machine.world.noted);
+    for (u32 cpu = 0; cpu < cpus; ++cpu) {
+        char name[40];
+        record.text(
+            format_to(std::span(name), "processor {} complains of", cpu).text,
+            violation_name(machine.queues[cpu].queue.violation()));
+    }
+    machine.end();
+}
+
+} // namespace twofold::scenarios

@@ -21,6 +21,7 @@ struct ThreadAttributes {
     sched::BandwidthLimit limit;
     Bytes stack = stack_default; ///< whole pages; a guard page lies below
     bool is_detached = false;    ///< nobody joins it
+    bool owns_registers = false; ///< it may use vector and floating-point registers
     Process* process = nullptr;  ///< null: the kernel's
 };
 
@@ -63,6 +64,7 @@ private:
     Entry m_entry = nullptr;
     void* m_argument = nullptr;
     Saved m_saved;
+    std::span<std::byte> m_registers; ///< where its extended ones are kept; empty: it owns none
     Parameters m_own = default_parameters(); ///< guarded by the domain of mutexes
     LockState<KernelThreads> m_locks;
     Atomic<u32> m_is_to_end{0};

@@ -1,6 +1,7 @@
 // See threads.hpp.
 #include "core/task/threads.hpp"
 
+#include "hal/extended_state.hpp"
 #include "hal/layout.hpp"
 #include "hal/mmu.hpp"
 
@@ -153,6 +154,15 @@ Result<void> Threads::prepare(Thread& thread, ThreadAttributes const& attributes
     return {};
 }
 
+/// Room for its extended registers, as a thread begins with them.
+Result<void> Threads::give_registers(Thread& thread) {
+    Bytes const size = hal::ExtendedState::area_bytes();
+    std::byte* const area = TRY(m_plan.heap.allocate(size, {hal::ExtendedState::area_alignment}));
+    thread.m_registers = std::span(area, size.value);
+    hal::ExtendedState::prepare(thread.m_registers);
+    return {};
+}
+
 void Threads::publish(Thread& thread, Process& process) {
     thread.m_id = m_next_id.fetch_add(1, relaxed);
     thread.m_process = &process;
@@ -179,6 +189,9 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
         thread->m_own = attributes.parameters;
         thread->m_is_detached = attributes.is_detached;
         Result<void> outcome = prepare(*thread, attributes);
+        if (outcome && attributes.owns_registers) {
+            outcome = give_registers(*thread);
+        }
         if (outcome) {
             sync::InterruptGuard const off;
             outcome = m_dispatcher.admit(*thread, attributes.parameters, attributes.allowed);
@@ -206,6 +219,9 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
 void Threads::dispose(Thread& thread) {
     if (thread.m_stack.size.value != 0) {
         m_plan.space.free_stack(thread.m_stack).value();
+    }
+    if (!thread.m_registers.empty()) {
+        m_plan.heap.free(thread.m_registers.data()).value();
     }
     std::destroy_at(&thread);
     memory::free_room(m_plan.heap, &thread);
@@ -298,7 +314,7 @@ void Threads::exit(u64 status) {
 // ---- from one thread to the next ----
 
 /// Interrupts are off, and the run queue is locked unless `next` is null.
-void Threads::switch_to(sched::Schedulable<Classes>* next) {
+void Threads::switch_to(sched::Schedulable<Classes>* next, Leave leave) {
     if (next == nullptr) {
         return;
     }
@@ -310,6 +326,10 @@ void Threads::switch_to(sched::Schedulable<Classes>* next) {
     before.m_saved = {cpu.recovery, cpu.no_alloc};
     cpu.recovery = after.m_saved.recovery;
     cpu.no_alloc = after.m_saved.no_alloc;
+    if (!before.m_registers.empty()) {
+        leave == Leave::called ? hal::ExtendedState::save_control(before.m_registers)
+                               : hal::ExtendedState::save(before.m_registers);
+    }
     own.previous = &before;
     own.running = &after;
     memory::AddressSpace* const space = after.process().space();
@@ -321,8 +341,14 @@ void Threads::switch_to(sched::Schedulable<Classes>* next) {
 }
 
 void Threads::finish_switch() {
-    processor::CpuLocal const& cpu = processor::this_cpu();
-    Thread& previous = *std::exchange(own_of(processor::this_cpu()).previous, nullptr);
+    processor::CpuLocal& cpu = processor::this_cpu();
+    CpuThreads& own = own_of(cpu);
+    Thread& previous = *std::exchange(own.previous, nullptr);
+    if (!own.running->m_registers.empty()) {
+        hal::ExtendedState::restore(own.running->m_registers);
+    } else if (!previous.m_registers.empty()) {
+        hal::ExtendedState::forbid();
+    }
     bool const is_over = previous.m_has_exited;
     m_dispatcher.finish(cpu.id);
     if (is_over) [[unlikely]] {
@@ -370,7 +396,7 @@ void Threads::attend(sync::CpuState& state) {
         ask_look(cpu);
     } else {
         cpu.work_waits = false;
-        own.owner.switch_to(own.owner.m_dispatcher.preempt(cpu.id));
+        own.owner.switch_to(own.owner.m_dispatcher.preempt(cpu.id), Leave::interrupted);
     }
 }
 

@@ -84,6 +84,8 @@ public:
     Result<u64> join(Thread& thread);
     /// Nobody will join it. Errors: invalid_state.
     Result<void> detach(Thread& thread);
+    /// Lets go of detached threads that are over; `spawn` does so, too. Context thread.
+    void reap();
     /// The caller ends.
     [[noreturn]] void exit(u64 status);
 
@@ -166,12 +168,15 @@ private:
     }
     static Result<Thread::Name> check(ThreadAttributes const& attributes);
     Result<void> prepare(Thread& thread, ThreadAttributes const& attributes);
+    Result<void> give_registers(Thread& thread);
     void publish(Thread& thread, Process& process);
     void dispose(Thread& thread);
-    void reap();
     void bury(Thread& thread);
 
-    void switch_to(sched::Schedulable<Classes>* next);
+    /// How a thread is left: by a call of its own, or by the end of an interrupt.
+    enum class Leave : u8 { called, interrupted };
+
+    void switch_to(sched::Schedulable<Classes>* next, Leave leave = Leave::called);
     void finish_switch();
     static void start(void* thread);
     void settle(hal::InterruptState before);

@@ -209,5 +209,6 @@ TEST(ExtendedState, GoesWithContexts) {
         ASSERT_TRUE(Registers::now() == mine);
     }
     EXPECT_EQ(owners.wrong, 0u);
+    unpoison(hal::Memory::linear(stack.value()), stack_size.value); // nobody left its frames
     boot::current_kernel().frames->free(stack.value(), stack_order).value();
 }

@@ -120,7 +120,23 @@ std::vector<Function> read_functions(std::span<std::byte const> file) {
     return functions;
 }
 
-std::string readable_name(std::string const& name) {
+namespace {
+
+/// Longer names are of templates within templates. Their beginnings say what they are, their ends
+/// which function; whole, they would be most of the table.
+constexpr std::size_t name_max = 320;
+constexpr std::string_view left_out = "...";
+
+std::string shortened(std::string const& name) {
+    if (name.size() <= name_max) {
+        return name;
+    }
+    std::size_t const tail = name_max / 4;
+    return name.substr(0, name_max - tail - left_out.size()) + std::string(left_out) +
+           name.substr(name.size() - tail);
+}
+
+std::string whole_name(std::string const& name) {
     int status = 0;
     std::unique_ptr<char, decltype(&std::free)> const demangled(
         abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status), &std::free);
@@ -141,6 +157,12 @@ std::string readable_name(std::string const& name) {
         }
     }
     return text;
+}
+
+} // namespace
+
+std::string readable_name(std::string const& name) {
+    return shortened(whole_name(name));
 }
 
 std::vector<std::byte> encode_table(std::vector<Function> const& functions) {

@@ -29,7 +29,7 @@ struct BadImage : std::runtime_error {
 std::vector<Function> read_functions(std::span<std::byte const> file);
 
 /// A demangled name without its arguments, template parameters kept; `name` itself if it is not
-/// mangled.
+/// mangled. One that is longer than 320 letters is cut in the middle.
 std::string readable_name(std::string const& name);
 
 /// The blob of core/trace/symbols.hpp.

@@ -103,6 +103,7 @@ TEST(Threads, WhoComputesWithoutEndIsPreempted) {
     Atomic<u32> is_over{0};
     auto const body = [&] {
         while (is_over.load(relaxed) == 0) {
+            hal::Cpu::pause(); // under ThreadSanitizer interrupts come in spins alone
         }
     };
     auto attributes = named("hog");
@@ -112,6 +113,7 @@ TEST(Threads, WhoComputesWithoutEndIsPreempted) {
         threads().set_allowed(Threads::current(), sched::CpuMask::only(hog.cpu())).has_value());
     Nanos const began = hal::Clock::now();
     while (hog.counts().switches < 3 && hal::Clock::now() - began < Nanos{60'000'000'000}) {
+        hal::Cpu::pause();
     }
     EXPECT_GE(hog.counts().switches, 3u);
     is_over.store(1, relaxed);
@@ -191,6 +193,7 @@ TEST(Threads, OneThatIsDetachedCannotBeJoined) {
         threads().yield();
     }
     EXPECT_EQ(threads().count(), before - 1);
+    threads().reap(); // its memory comes back
 }
 
 TEST(Threads, WhatCannotBeIsRefused) {

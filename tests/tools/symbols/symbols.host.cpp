@@ -105,4 +105,9 @@ TEST(Symbols, NamesAreReadable) {
         readable_name("_ZN7twofold4boot5panicESt17basic_string_viewIcSt11char_traitsIcEE"),
         "twofold::boot::panic");
     EXPECT_EQ(readable_name("_ZN1a12_GLOBAL__N_11bEi"), "a::b");
+    std::string const longest(320, 'n');
+    EXPECT_EQ(readable_name(longest), longest);
+    EXPECT_EQ(
+        readable_name("begin" + longest + "end"),
+        "begin" + std::string(232, 'n') + "..." + std::string(77, 'n') + "end");
 }

@@ -59,18 +59,18 @@ void time_switches(benchmark::State& state, Prepare const& prepare, Run const& r
     }
 }
 
+extern "C" { // sched/use_registers.S
+void use_avx512_registers();
+void use_avx2_registers();
+}
+
 /// Leaves something in all extended registers that the processor has; otherwise saving them leaves
 /// out what is as after a reset.
 void use_extended_registers() {
     if (__builtin_cpu_supports("avx512f")) {
-        asm volatile("vpternlogd $0xff, %%zmm0, %%zmm0, %%zmm0\n\t"
-                     "vpternlogd $0xff, %%zmm31, %%zmm31, %%zmm31\n\t"
-                     "kxnorw %%k1, %%k1, %%k1"
-                     :
-                     :
-                     : "xmm0");
+        use_avx512_registers();
     } else if (__builtin_cpu_supports("avx2")) {
-        asm volatile("vpcmpeqd %%ymm0, %%ymm0, %%ymm0" : : : "xmm0");
+        use_avx2_registers();
     }
 }
 

@@ -70,9 +70,9 @@ struct CpuLocal : sync::CpuState {
     sync::CallQueue jobs;        ///< for its idle loop; see CpuSet::delegate
     sync::Call posts[posts_max]; ///< that this processor made and does not wait for
     sync::Call stop_call;        ///< that ends it
-    Runner* runner = nullptr; ///< from when there are threads
-    void* recovery = nullptr; ///< innermost active catch_fault, of the thread that runs
-    bool is_resting = false;  ///< it sleeps until an interrupt; nobody is preempted meanwhile
+    Runner* runner = nullptr;    ///< from when there are threads
+    void* recovery = nullptr;    ///< innermost active catch_fault, of the thread that runs
+    bool is_resting = false;     ///< it sleeps until an interrupt; nobody is preempted meanwhile
     CallCounts call_counts;
     FlushCounts flush_counts;
     u64 idle_wakes = 0;

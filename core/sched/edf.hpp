@@ -81,8 +81,8 @@ public:
                                                        : Result<void>(Error::invalid_argument);
     }
 
-    /// What is guaranteed is guaranteed by the queue that admitted it; and who is lent a deadline may
-    /// have a guarantee of its own there.
+    /// What is guaranteed is guaranteed by the queue that admitted it; and who is lent a deadline
+    /// may have a guarantee of its own there.
     static bool is_bound_to_queue(Parameters const&) { return true; }
     /// Of two that are periodic, who is due sooner.
     static bool stronger(Parameters const& a, Parameters const& b) { return a.period < b.period; }

@@ -23,16 +23,18 @@ namespace twofold::sched {
 template<class Item>
 class TreeNode {
 public:
-    TreeNode() = default;
     TreeNode(TreeNode const&) = delete;
     TreeNode& operator=(TreeNode const&) = delete;
-    ~TreeNode() { CHECK(!is_linked()); }
 
     bool is_linked() const { return m_rank != 0; }
 
 private:
     template<class, class>
     friend class OrderedTree;
+    friend Item;
+
+    TreeNode() = default;
+    ~TreeNode() { CHECK(!is_linked()); }
 
     Item* m_parent = nullptr;
     Item* m_children[2] = {};

@@ -162,7 +162,8 @@ private:
         add(seen, edge.to.index);
         while (first < behind && queue[first] != edge.from.index) {
             u16 const at = queue[first++];
-            for (u16 next = 0; next < m_classes.size(); ++next) {
+            auto const known = static_cast<u16>(m_classes.size()); // classes_max at most
+            for (u16 next = 0; next < known; ++next) {
                 if (has(m_after[at], next) && !has(seen, next)) {
                     add(seen, next);
                     came_from[next] = at;

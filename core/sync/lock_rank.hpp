@@ -19,8 +19,8 @@ namespace twofold::sync {
 /// are held when it is taken and those that are taken while it is held.
 enum class LockRank : u8 {
     device = 16,
-    thread_list = 24,      ///< the list of threads; takes those of what threads sleep for
-    task = 32,             ///< what threads sleep for; takes run queues
+    thread_list = 24, ///< the list of threads; takes those of what threads sleep for
+    task = 32,        ///< what threads sleep for; takes run queues
     scheduler = 48,
     heap_checks = 56,      ///< the heap's debugging layer; takes blocks of the heap
     heap = 64,             ///< the heap; takes pages of the kernel's space

@@ -17,8 +17,9 @@ inline void relax() {
     if (state != nullptr && state->urgent.has_calls()) [[unlikely]] {
         InterruptGuard const guard; // the caller stays on its processor
         CpuState* const here = cpu_state();
-        CHECK(here->serve != nullptr);
-        here->serve(*here);
+        auto* const serve = here->serve;
+        CHECK(serve != nullptr);
+        serve(*here);
     }
 }
 

@@ -21,6 +21,7 @@
 #pragma once
 
 #include "core/task/sync/threads.hpp"
+#include "hal/layout.hpp"
 
 #include <bit>
 #include <source_location>
@@ -229,7 +230,10 @@ private:
 
     static u64 word(Thread& thread) { return std::bit_cast<u64>(&thread); }
     /// Null: it is free.
-    Thread* holder() const { return std::bit_cast<Thread*>(m_state.load(relaxed) & ~contended); }
+    Thread* holder() const {
+        VirtAddr const place{m_state.load(relaxed) & ~contended};
+        return static_cast<Thread*>(static_cast<void*>(hal::kernel_pointer(place)));
+    }
 
     bool take_free(Thread& self) {
         u64 expected = 0;

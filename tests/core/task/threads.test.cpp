@@ -234,7 +234,7 @@ TEST(Threads, AFaultIsCaughtByTheThreadThatMadeIt) {
             auto const fault = boot::catch_fault([&] {
                 threads().yield();          // others fault meanwhile
                 u64 volatile unmapped = 16; // not null, which the sanitizer would report
-                static_cast<void>(*reinterpret_cast<u64 volatile*>(unmapped));
+                static_cast<void>(*hal::kernel_pointer({unmapped}));
             });
             caught.fetch_add(fault.has_value() ? 1 : 0, relaxed);
         }

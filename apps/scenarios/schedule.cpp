@@ -19,8 +19,14 @@ constexpr CpuPlace places[cpus] = {{0, 1024}, {0, 512}, {1, 1024}, {1, 1024}};
 
 struct ScriptedWorld {
     struct Lock {
-        void lock() { CHECK(!std::exchange(is_taken, true)); }
-        void unlock() { CHECK(std::exchange(is_taken, false)); }
+        void lock() {
+            CHECK(!is_taken);
+            is_taken = true;
+        }
+        void unlock() {
+            CHECK(is_taken);
+            is_taken = false;
+        }
         bool is_taken = false;
     };
 

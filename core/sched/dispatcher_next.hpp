@@ -295,7 +295,8 @@ auto Dispatcher<P, World>::join(CpuId target, Task& task, CpuId here) -> void {
     Nanos const now = account(queue);
     CHECK(task.state() == TaskState::moving);
     // What asks for no guarantee is not refused, and its parameters have been checked.
-    CHECK(queue.queue.admit(task, task.m_parameters, now).has_value());
+    Result<void> const outcome = queue.queue.admit(task, task.m_parameters, now);
+    CHECK(outcome.has_value());
     queue.members.push_back(task);
     note(Kind::migrate, queue, &task, now);
     enter(queue, task, now, here);

@@ -234,7 +234,8 @@ TEST(Threads, AFaultIsCaughtByTheThreadThatMadeIt) {
             auto const fault = boot::catch_fault([&] {
                 threads().yield();          // others fault meanwhile
                 u64 volatile unmapped = 16; // not null, which the sanitizer would report
-                static_cast<void>(*hal::kernel_pointer({unmapped}));
+                std::byte const volatile* const place = hal::kernel_pointer({unmapped});
+                static_cast<void>(*place);
             });
             caught.fetch_add(fault.has_value() ? 1 : 0, relaxed);
         }

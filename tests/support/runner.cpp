@@ -3,6 +3,7 @@
 #include "tests/support/runner.hpp"
 
 #include "core/boot/boot.hpp"
+#include "core/task/task.hpp"
 #include "core/trace/trace.hpp"
 #include "hal/cpu.hpp"
 #include "tests/support/test.hpp"
@@ -40,9 +41,18 @@ void report_end(Run& run, std::string_view outcome, u64 cycles, std::string_view
     run.kernel.send(record.number(cycles).text(reason));
 }
 
+/// Tests begin on the boot processor, wherever the one before has ended.
+void go_to_boot_processor(boot::Kernel& kernel) {
+    if (kernel.threads != nullptr) {
+        sched::CpuMask const boot_processor = sched::CpuMask::only({0});
+        kernel.threads->set_allowed(task::Threads::current(), boot_processor).value();
+    }
+}
+
 /// Runs the body of `run.test`; its failures are counted in `run`. Returns the cycles it took.
 u64 run_guarded(Run& run) {
     run.failed_expectations = 0;
+    go_to_boot_processor(run.kernel);
     u64 const blocks = boot::blocks_in_use(run.kernel);
     u64 const before = hal::Cpu::cycle_counter();
     auto const fault = boot::catch_fault([&run] { run.test->body(); });

@@ -22,8 +22,8 @@ IMAGE_BASE = 0xFFFF_FFFF_8000_0000
 GATE_BYTES = 16
 # Where interrupt gates lead: a function, the vector of its first gate, and how many gates lie there.
 GATES = [("metal_exception_entries", 0, 32), ("metal_interrupt_entries", 32, 224)]
-# Tests whose point is to hold interrupts off for as long as they take: those that step through gates, and those that use
-# vector registers, which nobody else may find meanwhile. And the gate that stepping uses.
+# Tests whose point is to hold interrupts off for as long as they take: those that step through gates, and those that
+# use vector registers, which nobody else may find meanwhile. And the gate that stepping uses.
 HOLDING_TESTS, STEPPING_GATE = ("GateSteps", "_test_ExtendedState_"), "metal_step_entry"
 OWN_GATES = ["metal_deadline_entry", "metal_console_entry", "metal_broadcast_entry", "metal_error_entry"]
 

@@ -144,7 +144,7 @@ TEST(TaskLocks, TheHolderRunsWithWhatTheStrongestWaiterHas) {
             ++it.count;
         },
         strong);
-    while (!Classes::stronger(self.parameters(), own)) {
+    while (!Classes::stronger(scene.kernel_threads.locks().effective(self), own)) {
         scene.kernel_threads.yield(); // until it waits
     }
     EXPECT_FALSE(Classes::stronger(strong, self.parameters()));
@@ -189,7 +189,7 @@ TEST(TaskLocks, InheritanceLeadsThroughTwoMutexesAndThroughTheClasses) {
                               },
                               &chain)
                           .value();
-    while (!self.parameters().is<sched::Edf>()) {
+    while (!scene.kernel_threads.locks().effective(self).is<sched::Edf>()) {
         scene.kernel_threads.yield(); // until both wait
     }
     EXPECT_TRUE(middle.parameters().is<sched::Edf>());

@@ -42,6 +42,7 @@ public:
     using Parameters = BatchParameters;
 
     static constexpr std::string_view name = "batch";
+    static constexpr bool refuses_nobody = true;
     static constexpr u32 weight_max = 100;
     static constexpr Nanos quantum_min{1'000'000};
     static constexpr Nanos quantum_max{1'000'000'000};

@@ -10,6 +10,7 @@
 //  - `may_run(entity, now)`: whether `entity`, which waits, may run in the class's place. Without
 //  it
 //    whoever waits may.
+//  - `refuses_nobody = true`: whose parameters are sound is admitted, always.
 //  - `stronger(a, b)`: whether parameters `a` go before `b`; without it all are equal.
 //  - `is_bound_to_queue(parameters)`: whether these are a guarantee that only the queue which gave
 //    it can keep; without it none is.
@@ -376,6 +377,9 @@ private:
     /// Whether the class would take somebody with these parameters now. Nothing changes.
     template<usize I>
     Result<void> probe(Parameters const& parameters, Nanos now) {
+        if constexpr (requires { requires Class<I>::refuses_nobody; }) {
+            return Class<I>::check(parameters.template at<I>());
+        }
         typename Class<I>::Entity stranger;
         TRY(queue<I>().admit(stranger, parameters.template at<I>(), now));
         queue<I>().expel(stranger, now);

@@ -77,6 +77,7 @@ public:
     using Parameters = InferenceParameters;
 
     static constexpr std::string_view name = "inference";
+    static constexpr bool refuses_nobody = true;
     static constexpr u8 models = 64;
     static constexpr Nanos estimate_min{10'000};
     static constexpr Nanos bound_max{i64{1} << 42}; ///< more than an hour

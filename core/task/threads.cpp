@@ -148,6 +148,22 @@ void Threads::reap() {
     }
 }
 
+/// The second half of `reschedule`: sees to those who have exited on this processor.
+void Threads::bury_all(void*) {
+    while (true) {
+        Thread* over = nullptr;
+        {
+            sync::InterruptGuard const off;
+            auto& list = own_of(processor::this_cpu()).over;
+            over = list.empty() ? nullptr : &list.pop_front();
+        }
+        if (over == nullptr) {
+            return;
+        }
+        own_of(processor::this_cpu()).owner.bury(*over);
+    }
+}
+
 /// A thread that has exited is off its processor for good.
 void Threads::bury(Thread& thread) {
     thread.process().leave();
@@ -258,7 +274,9 @@ void Threads::finish_switch() {
     bool const is_over = previous.m_has_exited;
     m_dispatcher.finish(cpu.id);
     if (is_over) [[unlikely]] {
-        bury(previous);
+        own.over.push_back(previous);
+        processor::request_work(cpu, m_vector);
+        hal::Controller::send(cpu.id, m_vector); // and with the interrupt it runs
     }
 }
 
@@ -279,7 +297,12 @@ void Threads::settle(InterruptState before) {
     }
     if (cpu.context == ExecutionContext::thread && before == InterruptState::enabled &&
         !cpu.is_resting) {
-        switch_to(m_dispatcher.preempt(cpu.id));
+        sync::enable_interrupts(); // what has come meanwhile does not wait for the switch, too
+        sync::disable_interrupts();
+        CpuId const here = processor::this_cpu().id; // perhaps another one
+        if (m_dispatcher.wants_reschedule(here)) {
+            switch_to(m_dispatcher.preempt(here));
+        }
         return;
     }
     ask_look(cpu);
@@ -296,14 +319,22 @@ void Threads::attend(sync::CpuState& state) {
         return;
     }
     CpuThreads& own = own_of(cpu);
-    if (!own.owner.m_dispatcher.wants_reschedule(cpu.id)) {
-        cpu.work_waits = false;
-    } else if (cpu.is_resting) {
-        ask_look(cpu);
-    } else {
-        cpu.work_waits = false;
-        own.owner.switch_to(own.owner.m_dispatcher.preempt(cpu.id), Leave::interrupted);
+    if (own.is_looking) {
+        return; // an interrupt between handler and switch: who is about to switch looks again
     }
+    cpu.work_waits = false;
+    if (!own.owner.m_dispatcher.wants_reschedule(cpu.id)) {
+        return;
+    }
+    if (cpu.is_resting) {
+        ask_look(cpu);
+        return;
+    }
+    own.is_looking = true;
+    sync::enable_interrupts(); // what has come meanwhile does not wait for the switch, too
+    sync::disable_interrupts();
+    own.is_looking = false;
+    own.owner.switch_to(own.owner.m_dispatcher.preempt(cpu.id), Leave::interrupted);
 }
 
 void Threads::find_work(processor::CpuLocal& cpu) {

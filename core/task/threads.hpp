@@ -48,6 +48,8 @@ struct CpuThreads : processor::Runner {
     processor::Timer alarm;
     Thread* running = nullptr;
     Thread* previous = nullptr; ///< while the processor goes from one thread to the next
+    bool is_looking = false;    ///< it is about to switch, and lets interrupts through before
+    IntrusiveList<Thread, DeadThreadsTag> over; ///< have exited here, and are to be buried
 };
 
 class Threads {
@@ -171,6 +173,7 @@ private:
     Result<void> give_registers(Thread& thread);
     void publish(Thread& thread, Process& process);
     void dispose(Thread& thread);
+    static void bury_all(void*);
     void bury(Thread& thread);
 
     /// How a thread is left: by a call of its own, or by the end of an interrupt.

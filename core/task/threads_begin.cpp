@@ -27,7 +27,10 @@ Result<Threads*> Threads::begin(Plan const& plan) {
     std::uninitialized_fill_n(slots, cpus, nullptr);
     auto* const room = TRY(take_room<Threads>(plan));
     auto const vector = TRY(plan.interrupts.bind_any(
-        {.handler = take_kick, .name = "reschedule", .may_come_often = true}));
+        {.handler = take_kick,
+         .name = "reschedule",
+         .second_half = bury_all,
+         .may_come_often = true}));
     sync::LockOrder* order = nullptr;
     if constexpr (checks_enabled) {
         order = std::construct_at(TRY(take_room<sync::LockOrder>(plan)));
@@ -85,17 +88,18 @@ Result<void> Threads::adopt_caller() {
     auto* const room = TRY(take_room<Thread>(m_plan));
     auto* const main = new (room) Thread;
     main->m_name = Thread::Name::create("main").value();
-    sync::InterruptGuard const off;
-    processor::CpuLocal& cpu = processor::this_cpu();
-    CpuThreads& own = own_of(cpu);
-    TRY(m_dispatcher.admit(*main, default_parameters(), sched::CpuMask::only(cpu.id)));
     publish(*main, m_kernel);
-    m_dispatcher.unpark(*main, cpu.id);
-    auto* const chosen = m_dispatcher.preempt(cpu.id);
-    CHECK(chosen == main);
-    own.running = main;
-    m_dispatcher.finish(cpu.id);
-    return m_dispatcher.set_allowed(*main, sched::CpuMask::all(), cpu.id);
+    CpuId const here = processor::this_cpu().id; // the boot processor, until there are threads
+    {
+        sync::InterruptGuard const off;
+        TRY(m_dispatcher.admit(*main, default_parameters(), sched::CpuMask::only(here)));
+        m_dispatcher.unpark(*main, here);
+        auto* const chosen = m_dispatcher.preempt(here);
+        CHECK(chosen == main);
+        own_of(processor::this_cpu()).running = main;
+        m_dispatcher.finish(here);
+    }
+    return set_allowed(*main, sched::CpuMask::all());
 }
 
 } // namespace twofold::task

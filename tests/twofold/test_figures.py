@@ -12,8 +12,7 @@ BUILD = pathlib.Path(os.environ.get("TWOFOLD_BUILD", ROOT / "build" / "release")
 IMAGE = BUILD / "images" / "twofold-base.elf"
 IMAGE_BYTES_MAX = 256 << 10
 INSTRUCTIONS_MAX = 3_000_000
-# The goal is 2,000, which all but a contended mutex keeps (docs/threads.md).
-INTERRUPTS_OFF_MAX = 2_300
+INTERRUPTS_OFF_MAX = 2_000
 
 
 class Figures(unittest.TestCase):

@@ -90,29 +90,61 @@ private:
         return is_lent ? std::optional(strongest) : std::nullopt;
     }
 
-    /// Who waits for the thread has changed: it, and who it waits for in turn, are lent what they
-    /// are to be. `always`: also if it stays as strong.
+    /// Who waits for the thread has changed: it is lent what it is to be, and stands where it
+    /// should among those who wait beside it. Whether anything has changed. `always`: also if it
+    /// stays as strong.
+    bool adjust(Thread& thread, bool always) REQUIRES(m_lock) {
+        LockState<T>& state = m_threads.lock_state(thread);
+        Parameters const before = strength(thread);
+        bool const was_lent = state.lent.has_value();
+        state.lent = to_lend(thread);
+        Parameters const now = strength(thread);
+        bool const changes = T::stronger(now, before) || T::stronger(before, now);
+        if (!changes && !always && was_lent == state.lent.has_value()) {
+            return false;
+        }
+        m_threads.lend(thread, state.lent);
+        if (Mutex<T>* const mutex = state.blocked_on) {
+            mutex->m_waiters.remove(*state.waiter);
+            mutex->enqueue(*state.waiter);
+        }
+        return true;
+    }
+
+    /// The same for the thread, and for those that it waits for in turn.
     void inherit(Thread& first, bool always = false) REQUIRES(m_lock) {
         Thread* thread = &first;
         for (usize step = 0; thread != nullptr && step < chain_max; ++step) {
-            LockState<T>& state = m_threads.lock_state(*thread);
-            Parameters const before = strength(*thread);
-            bool const was_lent = state.lent.has_value();
-            state.lent = to_lend(*thread);
-            Parameters const now = strength(*thread);
-            bool const changes = T::stronger(now, before) || T::stronger(before, now);
-            if (!changes && !always && was_lent == state.lent.has_value()) {
+            if (!adjust(*thread, always)) {
                 return;
             }
-            m_threads.lend(*thread, state.lent);
-            Mutex<T>* const mutex = state.blocked_on;
-            if (mutex == nullptr) {
-                return;
-            }
-            mutex->m_waiters.remove(*state.waiter);
-            mutex->enqueue(*state.waiter);
-            thread = mutex->holder();
+            thread = waited_for(*thread);
         }
+    }
+
+    /// The first of those that `waiting` waits for that is not lent what it is to be: one for each
+    /// time that the lock is taken, so that it is not held for longer where the chain is. False:
+    /// there is none any more.
+    bool inherit_once(Thread& waiting) REQUIRES(m_lock) {
+        Thread* thread = waited_for(waiting);
+        for (usize step = 0; thread != nullptr && step < chain_max; ++step) {
+            if (adjust(*thread, false)) {
+                return true;
+            }
+            thread = waited_for(*thread);
+        }
+        return false;
+    }
+
+    bool lend_on(Thread& waiting) {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        return inherit_once(waiting);
+    }
+
+    /// Who holds the mutex that the thread sleeps for, or is about to; null: it does not.
+    Thread* waited_for(Thread& thread) REQUIRES(m_lock) {
+        Mutex<T> const* const mutex = m_threads.lock_state(thread).blocked_on;
+        return mutex == nullptr ? nullptr : mutex->holder();
     }
 
     /// The thread is about to take a mutex while it holds others.
@@ -135,9 +167,9 @@ private:
     /// The thread is about to sleep for a mutex: does it wait for itself?
     void note_wait(Thread& thread) REQUIRES(m_lock) {
         bool is_first = true;
-        auto const holder = [this](Thread& waiting) -> Thread* {
-            Mutex<T> const* const mutex = m_threads.lock_state(waiting).blocked_on;
-            return mutex == nullptr ? nullptr : mutex->holder();
+        auto const holder = [this](Thread& waiting) {
+            m_lock.assert_held();
+            return waited_for(waiting);
         };
         bool const found = sync::find_wait_circle(&thread, chain_max, holder, [&](Thread& waiting) {
             if (is_first) {
@@ -283,7 +315,8 @@ private:
             if constexpr (checks_enabled) {
                 m_domain.note_wait(self);
             }
-            m_domain.inherit(*holder());
+        }
+        while (m_domain.lend_on(self)) {
         }
         while (true) {
             bool in_time = true;

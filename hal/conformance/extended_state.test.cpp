@@ -63,6 +63,24 @@ struct Registers {
                      : "memory");
         return seen;
     }
+
+    // The operations, with interrupts off for as long as they take.
+    static void restore(std::span<std::byte> area) {
+        sync::InterruptGuard const off;
+        ExtendedState::restore(area);
+    }
+    static void save(std::span<std::byte> area) {
+        sync::InterruptGuard const off;
+        ExtendedState::save(area);
+    }
+    static void save_control(std::span<std::byte> area) {
+        sync::InterruptGuard const off;
+        ExtendedState::save_control(area);
+    }
+    static void forbid() {
+        sync::InterruptGuard const off;
+        ExtendedState::forbid();
+    }
 };
 
 /// A page for the registers of one thread.
@@ -77,7 +95,7 @@ void free_area(std::span<std::byte> area) {
     boot::current_kernel().frames->free(hal::Memory::physical(area.data()), 0).value();
 }
 
-/// Two areas, interrupts off; in the end nobody owns registers.
+/// Two areas; in the end nobody owns registers.
 class ExtendedStateTest {
 public:
     ExtendedStateTest() {
@@ -89,17 +107,14 @@ public:
     }
     ~ExtendedStateTest() {
         ExtendedState::prepare(first);
-        ExtendedState::restore(first); // a host goes on with what it expects
-        ExtendedState::forbid();
+        Registers::restore(first); // a host goes on with what it expects
+        Registers::forbid();
         free_area(second);
         free_area(first);
     }
 
     std::span<std::byte> const first = new_area();
     std::span<std::byte> const second = new_area();
-
-private:
-    sync::InterruptGuard m_guard;
 };
 
 } // namespace
@@ -112,9 +127,9 @@ TEST(ExtendedState, AnAreaIsSmallAndAligned) {
 
 TEST(ExtendedState, BeginsWithZerosAndTheInitialControl) {
     ExtendedStateTest const areas;
-    ExtendedState::restore(areas.first);
+    Registers::restore(areas.first);
     Registers::pattern(1).load();
-    ExtendedState::restore(areas.second);
+    Registers::restore(areas.second);
     EXPECT_TRUE(Registers::now() == Registers());
 }
 
@@ -123,19 +138,19 @@ TEST(ExtendedState, WhatTwoOwnDoesNotMix) {
     Registers mine = Registers::pattern(1);
     Registers const others = Registers::pattern(2);
     mine.control = other_control;
-    ExtendedState::restore(areas.first);
+    Registers::restore(areas.first);
     mine.load();
-    ExtendedState::save(areas.first);
-    ExtendedState::restore(areas.second);
+    Registers::save(areas.first);
+    Registers::restore(areas.second);
     EXPECT_TRUE(Registers::now() == Registers());
     others.load();
     for (int round = 0; round < 3; ++round) {
-        ExtendedState::save(areas.second);
-        ExtendedState::restore(areas.first);
+        Registers::save(areas.second);
+        Registers::restore(areas.first);
         EXPECT_TRUE(Registers::now() == mine);
-        ExtendedState::save(areas.first);
-        ExtendedState::forbid(); // somebody who owns none
-        ExtendedState::restore(areas.second);
+        Registers::save(areas.first);
+        Registers::forbid(); // somebody who owns none
+        Registers::restore(areas.second);
         EXPECT_TRUE(Registers::now() == others);
     }
 }
@@ -144,25 +159,25 @@ TEST(ExtendedState, ACallKeepsTheControlAlone) {
     ExtendedStateTest const areas;
     Registers mine = Registers::pattern(1);
     mine.control = other_control;
-    ExtendedState::restore(areas.first);
+    Registers::restore(areas.first);
     mine.load();
-    ExtendedState::save_control(areas.first);
-    ExtendedState::restore(areas.second);
+    Registers::save_control(areas.first);
+    Registers::restore(areas.second);
     EXPECT_TRUE(Registers::now() == Registers());
-    ExtendedState::save_control(areas.second);
-    ExtendedState::restore(areas.first);
+    Registers::save_control(areas.second);
+    Registers::restore(areas.first);
     EXPECT_EQ(Registers::now().control, other_control);
-    ExtendedState::save_control(areas.first);
-    ExtendedState::restore(areas.second);
+    Registers::save_control(areas.first);
+    Registers::restore(areas.second);
     EXPECT_EQ(Registers::now().control, initial_control);
-    ExtendedState::save_control(areas.second);
-    ExtendedState::restore(areas.first);
+    Registers::save_control(areas.second);
+    Registers::restore(areas.first);
     // And it may be left by an interrupt after that, with all that it has by then.
     mine.load();
-    ExtendedState::save(areas.first);
-    ExtendedState::restore(areas.second);
+    Registers::save(areas.first);
+    Registers::restore(areas.second);
     EXPECT_EQ(Registers::now().control, initial_control);
-    ExtendedState::restore(areas.first);
+    Registers::restore(areas.first);
     EXPECT_TRUE(Registers::now() == mine);
 }
 
@@ -176,14 +191,14 @@ struct Owners {
 
     static void play(void* argument) {
         auto& self = *static_cast<Owners*>(argument);
-        ExtendedState::restore(self.areas.second);
+        Registers::restore(self.areas.second);
         self.wrong += Registers::now() == Registers() ? 0 : 1;
         for (u64 round = 0;; ++round) {
             Registers const mine = Registers::pattern(1000 + round);
             mine.load();
-            ExtendedState::save(self.areas.second);
+            Registers::save(self.areas.second);
             hal::Context::switch_between(self.there, self.here);
-            ExtendedState::restore(self.areas.second);
+            Registers::restore(self.areas.second);
             self.wrong += Registers::now() == mine ? 0 : 1;
         }
     }
@@ -199,13 +214,13 @@ TEST(ExtendedState, GoesWithContexts) {
     Owners owners;
     owners.there.create(
         {hal::Memory::linear(stack.value()), stack_size.value}, Owners::play, &owners);
-    ExtendedState::restore(owners.areas.first);
+    Registers::restore(owners.areas.first);
     for (u64 round = 0; round < 10; ++round) {
         Registers const mine = Registers::pattern(round);
         mine.load();
-        ExtendedState::save(owners.areas.first);
+        Registers::save(owners.areas.first);
         hal::Context::switch_between(owners.here, owners.there);
-        ExtendedState::restore(owners.areas.first);
+        Registers::restore(owners.areas.first);
         ASSERT_TRUE(Registers::now() == mine);
     }
     EXPECT_EQ(owners.wrong, 0u);

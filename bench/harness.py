@@ -3,9 +3,39 @@
 import argparse
 import json
 import pathlib
+import subprocess
 from typing import Any
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TIMEOUT_S = 300
+QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]
 Entry = dict[str, Any]
+
+
+class Failed(Exception):
+    """A measurement could not be made; the text is for a person."""
+
+
+def output(command: list[Any]) -> str:
+    """What a program prints that ends well."""
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(str(word) for word in command)}: {(done.stdout + done.stderr).strip()[-300:]}")
+    return done.stdout
+
+
+def rows(program: pathlib.Path, *options: str) -> list[dict[str, Any]]:
+    """The rows that the last command of a kernel printed."""
+    text = output([program, "--json", *options]).strip().splitlines()[-1]
+    return [row for row in json.loads(text)["output"] if "text" not in row]
 
 
 def parser(name: str) -> argparse.ArgumentParser:

@@ -24,40 +24,13 @@ sys.path.insert(0, str(ROOT))
 from tools.interrupt_windows import measure as windows  # noqa: E402
 
 HANDLER = "twofold::boot::Raised::take"
-GUEST_TIMEOUT_S = 300
-QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]
-
-
-class Failed(Exception):
-    """A measurement could not be made; the text is for a person."""
-
-
-def output(command: list[Any]) -> str:
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=GUEST_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(str(word) for word in command)}: {(done.stdout + done.stderr).strip()[-300:]}")
-    return done.stdout
-
-
-def rows(program: pathlib.Path, *options: str) -> list[dict[str, Any]]:
-    """The rows that the last command of a kernel printed."""
-    text = output([program, "--json", *options]).strip().splitlines()[-1]
-    return [row for row in json.loads(text)["output"] if "text" not in row]
 
 
 def hosted(build: pathlib.Path) -> dict[str, float]:
     """Nanoseconds of the hosted machine, and how much a safe point costs in a loop."""
     seen = {
         row["operation"]: row
-        for row in rows(build / "apps/host/twofold-host", "--cpus", "2", "--command", "irq-bench 20000")
+        for row in harness.rows(build / "apps/host/twofold-host", "--cpus", "2", "--command", "irq-bench 20000")
     }
 
     def mean(name: str) -> float:
@@ -74,7 +47,7 @@ def hosted(build: pathlib.Path) -> dict[str, float]:
 
 def signals(build: pathlib.Path) -> dict[str, float]:
     """Nanoseconds of the host's signals."""
-    seen = json.loads(output([build / "bench" / "processors-peers", "20000"]))
+    seen = json.loads(harness.output([build / "bench" / "processors-peers", "20000"]))
     return {
         "raise_to_handler/signal": seen["signal_to_self"],
         "raise_on_other/signal": seen["signal_to_other"],
@@ -83,7 +56,7 @@ def signals(build: pathlib.Path) -> dict[str, float]:
 
 def lateness(name: str, program: pathlib.Path) -> dict[str, float]:
     """How late deadlines are on one processor, in nanoseconds."""
-    seen = rows(program, "--command", "jitter 1000")[0]
+    seen = harness.rows(program, "--command", "jitter 1000")[0]
     return {
         f"lateness_{name}_median/ours": float(seen["p50 ns"]),
         f"lateness_{name}_p99.9/ours": float(seen["p99.9 ns"]),
@@ -95,7 +68,7 @@ def counted(build: pathlib.Path) -> dict[str, float]:
     report, _ = windows.measure(build, "full", "irq-bench 100", [HANDLER])
     trips = [trip for trip in report["trips"] if trip.get("marks", 0) >= 100]
     if not trips:
-        raise Failed("no interrupt of irq-bench was seen")
+        raise harness.Failed("no interrupt of irq-bench was seen")
     return {
         "interrupt_entry/ours": float(min(trip["to_mark"] for trip in trips)),
         "interrupt_trip/ours": float(min(trip["to_return"] for trip in trips)),
@@ -112,10 +85,10 @@ def linux_tick() -> dict[str, float]:
     """Instructions of the shortest tick of a Linux guest."""
     folder = ROOT / "build" / "bench" / "linux"
     kernel, initramfs = linux_guest.prepare(folder, linux_guest.TICK_INIT_SOURCE)
-    said = output(linux_guest.command(kernel, initramfs, QEMU_MICROVM))
+    said = harness.output(linux_guest.command(kernel, initramfs, harness.QEMU_MICROVM))
     found = re.search(r"shortest tick (\d+)", said)
     if found is None:
-        raise Failed(f"the Linux guest said nothing of its ticks: {said[-200:]}")
+        raise harness.Failed(f"the Linux guest said nothing of its ticks: {said[-200:]}")
     return {"interrupt_trip/linux": float(found.group(1))}
 
 
@@ -139,7 +112,7 @@ def main() -> int:
         except linux_guest.Unavailable as error:
             print(f"processors: without the peer Linux: {error}", file=sys.stderr)
             return
-        except (Failed, windows.Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        except (harness.Failed, windows.Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
             print(f"processors: {error}", file=sys.stderr)
             failed = True
             return

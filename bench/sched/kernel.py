@@ -8,7 +8,6 @@ the command switch-bench; with counted instructions the metal machine's clock co
 threads of a Linux guest that yield to each other (bench/linux_guest.py).
 """
 
-import json
 import pathlib
 import re
 import subprocess
@@ -20,44 +19,23 @@ sys.path.insert(0, str(ROOT / "bench"))
 import harness  # noqa: E402
 import linux_guest  # noqa: E402
 
-TIMEOUT_S = 300
-QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]
 ROWS = {"switch": "", "and control words": "_control", "and all registers": "_registers"}
 
 
-class Failed(Exception):
-    """A measurement could not be made; the text is for a person."""
-
-
-def output(command: list[Any]) -> str:
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise Failed(f"{' '.join(str(word) for word in command)}: {(done.stdout + done.stderr).strip()[-300:]}")
-    return done.stdout
-
-
-def switches(command: list[Any], rounds: int) -> dict[str, float]:
+def switches(program: pathlib.Path, rounds: int, *options: str) -> dict[str, float]:
     """Nanoseconds of the kernel's clock for each kind of switch."""
-    text = output([*command, "--json", "--command", f"switch-bench {rounds}"]).strip().splitlines()[-1]
-    seen = {row["operation"]: float(row["mean ps"]) / 1000 for row in json.loads(text)["output"] if "text" not in row}
+    found = harness.rows(program, *options, "--command", f"switch-bench {rounds}")
+    seen = {row["operation"]: float(row["mean ps"]) / 1000 for row in found}
     return {suffix: seen[name] for name, suffix in ROWS.items()}
 
 
 def hosted(build: pathlib.Path) -> dict[str, float]:
-    seen = switches([build / "apps/host/twofold-host"], 1_000_000)
+    seen = switches(build / "apps/host/twofold-host", 1_000_000)
     return {f"switch_hosted{suffix}/ours": figure for suffix, figure in seen.items()}
 
 
 def metal(build: pathlib.Path) -> dict[str, float]:
-    seen = switches([build / "apps/launch/twofold-boot", "--machine", "microvm", "--icount"], 10_000)
+    seen = switches(build / "apps/launch/twofold-boot", 10_000, "--machine", "microvm", "--icount")
     counted = {f"switch_metal{suffix}/ours": figure for suffix, figure in seen.items()}
     return counted | {"switch_metal_alone/ours": seen[""]}
 
@@ -65,10 +43,10 @@ def metal(build: pathlib.Path) -> dict[str, float]:
 def linux() -> dict[str, float]:
     """Instructions of a switch between two threads of a Linux guest."""
     kernel, initramfs = linux_guest.prepare(ROOT / "build" / "bench" / "linux", linux_guest.YIELD_INIT_SOURCE)
-    said = output(linux_guest.command(kernel, initramfs, QEMU_MICROVM))
+    said = harness.output(linux_guest.command(kernel, initramfs, harness.QEMU_MICROVM))
     found = re.search(r"shortest switch (\d+)", said)
     if found is None:
-        raise Failed(f"the Linux guest said nothing of its switches: {said[-200:]}")
+        raise harness.Failed(f"the Linux guest said nothing of its switches: {said[-200:]}")
     return {"switch_metal/linux": float(found.group(1))}
 
 
@@ -85,7 +63,7 @@ def main() -> int:
         except linux_guest.Unavailable as error:
             print(f"sched/kernel: without the peer Linux: {error}", file=sys.stderr)
             return
-        except (Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        except (harness.Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
             print(f"sched/kernel: {error}", file=sys.stderr)
             failed = True
             return

@@ -54,7 +54,6 @@ private:
         void* recovery = nullptr;
         sync::NoAllocScope const* no_alloc = nullptr;
     };
-    enum class Ending : u8 { alive, over, joined };
 
     u64 m_id = 0;
     Name m_name;
@@ -69,7 +68,7 @@ private:
     LockState<KernelThreads> m_locks;
     Atomic<u32> m_is_to_end{0};
     // The following are guarded by the list of threads.
-    Ending m_ending = Ending::alive;
+    bool m_is_over = false; ///< off its processor for good
     bool m_is_detached = false;
     Thread* m_joiner = nullptr;
     u64 m_status = 0;

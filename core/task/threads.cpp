@@ -171,7 +171,7 @@ void Threads::bury(Thread& thread) {
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
         m_all.remove(thread);
-        thread.m_ending = Thread::Ending::over;
+        thread.m_is_over = true;
         joiner = thread.m_joiner;
         if (thread.m_is_detached) {
             m_dead.push_back(thread);
@@ -195,7 +195,7 @@ Result<u64> Threads::join(Thread& thread) {
     while (true) {
         {
             sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-            if (thread.m_ending == Thread::Ending::over) {
+            if (thread.m_is_over) {
                 break;
             }
         }
@@ -213,7 +213,7 @@ Result<void> Threads::detach(Thread& thread) {
             return Error::invalid_state;
         }
         thread.m_is_detached = true;
-        if (thread.m_ending == Thread::Ending::over) {
+        if (thread.m_is_over) {
             m_dead.push_back(thread);
         }
     }

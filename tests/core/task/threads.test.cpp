@@ -196,6 +196,21 @@ TEST(Threads, OneThatIsDetachedCannotBeJoined) {
     threads().reap(); // its memory comes back
 }
 
+TEST(Threads, OneThatIsAskedToEndIsWokenForThat) {
+    auto const body = [] {
+        while (!Threads::current().is_to_end()) {
+            threads().park();
+        }
+        threads().exit(5);
+    };
+    Thread& thread = spawn(body);
+    while (thread.state() != sched::TaskState::asleep) {
+        threads().yield();
+    }
+    threads().ask_to_end(thread);
+    EXPECT_EQ(threads().join(thread).value(), 5u);
+}
+
 TEST(Threads, WhatCannotBeIsRefused) {
     auto const entry = [](void*) {};
     auto refusal = [&](ThreadAttributes const& attributes) {

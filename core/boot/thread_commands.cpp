@@ -56,8 +56,7 @@ ThreadView view_of(Thread& thread) {
         .id = thread.id(),
         .name = Thread::Name::create(thread.name()).value(),
         .process = task::Process::Name::create(thread.process().name()).value(),
-        .class_name =
-            thread.name().starts_with("idle-") ? "idle" : thread.parameters().class_name(),
+        .class_name = thread.is_idle() ? "idle" : thread.parameters().class_name(),
         .state = thread.state(),
         .cpu = thread.cpu(),
         .counts = thread.counts(),
@@ -79,10 +78,11 @@ private:
 /// All threads, or the first of very many; how many there are beyond.
 u64 look_at(Threads& threads, ThreadViews& views) {
     u64 left_out = 0;
-    for (u32 cpu = 0; cpu < threads.dispatcher().count(); ++cpu) {
+    threads.dispatcher().known().for_each([&](CpuId cpu) {
         sync::InterruptGuard const off;
-        threads.dispatcher().settle({cpu});
-    }
+        threads.dispatcher().settle(cpu);
+        return true;
+    });
     threads.for_each([&](Thread& thread) { left_out += views.push_back(view_of(thread)) ? 0 : 1; });
     return left_out;
 }
@@ -182,8 +182,8 @@ u8 run_sched(CommandContext& context) {
         return status::failure;
     }
     context.out.table(run_queue_columns);
-    for (u32 cpu = 0; cpu < threads->dispatcher().count(); ++cpu) {
-        auto const& queue = threads->dispatcher().of({cpu});
+    threads->dispatcher().known().for_each([&](CpuId cpu) {
+        auto const& queue = threads->dispatcher().of(cpu);
         Thread::Name running = Thread::Name::create("?").value();
         threads->for_each([&](Thread const& thread) {
             if (queue.current == &thread) {
@@ -191,10 +191,11 @@ u8 run_sched(CommandContext& context) {
             }
         });
         context.out.row(
-            {cpu, running.view(), queue.load.load(relaxed), queue.counts.switches,
+            {cpu.value, running.view(), queue.load.load(relaxed), queue.counts.switches,
              queue.counts.stolen, queue.counts.pushed, queue.counts.attentions,
              sched::violation_name(queue.queue.violation())});
-    }
+        return true;
+    });
     context.out.line("{} threads live, {} ever", threads->count(), threads->ever());
     return status::success;
 }
@@ -250,9 +251,8 @@ u8 run_nice(CommandContext& context) {
     }
     Result<void> outcome = Error::invalid_state;
     bool const is_found = threads->with_thread(id, [&](Thread& thread) {
-        if (thread.state() != sched::TaskState::absent && thread.parameters().is<sched::Eevdf>() &&
-            !thread.name().starts_with("idle-")) {
-            auto parameters = thread.parameters();
+        if (!thread.is_idle() && thread.own_parameters().is<sched::Eevdf>()) {
+            auto parameters = thread.own_parameters();
             parameters.get<sched::Eevdf>().weight = weight.value();
             outcome = threads->change(thread, parameters);
         }
@@ -298,7 +298,7 @@ u8 run_affinity(CommandContext& context) {
     }
     Result<void> outcome = Error::invalid_state;
     bool const is_found = threads->with_thread(id, [&](Thread& thread) {
-        if (!thread.name().starts_with("idle-")) {
+        if (!thread.is_idle()) {
             outcome = threads->set_allowed(thread, *mask);
         }
     });

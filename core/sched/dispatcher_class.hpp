@@ -115,12 +115,12 @@ public:
         queue.lock.unlock();
     }
 
-    /// Wakes a task, or sees to it that it does not sleep the next time it wants to.
+    /// Wakes a task, or sees to it that it does not sleep the next time it wants to. Nothing where
+    /// it has exited.
     void unpark(Task& task, CpuId here) {
         Queue& queue = lock_of(task);
-        CHECK(task.state() != TaskState::absent);
         if (task.state() != TaskState::asleep) {
-            task.m_has_permit = true;
+            task.m_has_permit = task.state() != TaskState::absent;
             queue.lock.unlock();
             return;
         }
@@ -249,10 +249,10 @@ public:
         return false;
     }
 
-    /// Other parameters, perhaps of another class. Errors: those of the policy; then nothing has
-    /// changed.
+    /// Other parameters, perhaps of another class. Errors: those of the policy, then nothing has
+    /// changed; invalid_state (it has exited).
     Result<void> change(Task& task, Parameters const& parameters, CpuId here) {
-        Queue& queue = lock_of_settled(task);
+        Queue& queue = *TRY(lock_of_settled(task));
         Nanos const now = account(queue);
         auto const outcome = queue.queue.change(task, parameters, now);
         if (outcome) {
@@ -267,12 +267,12 @@ public:
         return outcome;
     }
     /// It runs on these processors from now on. Errors: invalid_argument (there is none of them),
-    /// invalid_state (its guarantee holds on another one).
+    /// invalid_state (its guarantee holds on another one, or it has exited).
     Result<void> set_allowed(Task& task, CpuMask const& allowed, CpuId here) {
         if ((allowed & m_known.look()).empty()) {
             return Error::invalid_argument;
         }
-        Queue& queue = lock_of_settled(task);
+        Queue& queue = *TRY(lock_of_settled(task));
         bool const must_go = !allowed.has(queue.cpu);
         if (must_go && is_bound_to_queue<P>(task.m_parameters)) {
             queue.lock.unlock();
@@ -316,6 +316,8 @@ public:
     }
     u32 count() const { return m_count.load(acquire); }
     CpuMask idle() const { return m_idle.look(); }
+    /// The processors that run; their numbers may have gaps.
+    CpuMask known() const { return m_known.look(); }
     /// Brings the books of a processor up to now, so that its counts can be read.
     void settle(CpuId cpu) {
         Queue& queue = lock(cpu);
@@ -344,15 +346,17 @@ private:
             queue.lock.unlock();
         }
     }
-    /// The same, when it is not on its way.
-    Queue& lock_of_settled(Task const& task) {
+    /// The same, when it is not on its way. Errors: invalid_state (it has exited).
+    Result<Queue*> lock_of_settled(Task const& task) {
         while (true) {
             Queue& queue = lock_of(task);
-            if (task.state() != TaskState::moving) {
-                CHECK(task.state() != TaskState::absent);
-                return queue;
+            if (task.state() != TaskState::moving && task.state() != TaskState::absent) {
+                return &queue;
             }
             queue.lock.unlock();
+            if (task.state() == TaskState::absent) {
+                return Error::invalid_state;
+            }
             m_world.relax();
         }
     }

@@ -23,9 +23,6 @@ namespace twofold::sched {
 template<class Item>
 class TreeNode {
 public:
-    TreeNode(TreeNode const&) = delete;
-    TreeNode& operator=(TreeNode const&) = delete;
-
     bool is_linked() const { return m_rank != 0; }
 
 private:
@@ -34,6 +31,8 @@ private:
     friend Item;
 
     TreeNode() = default;
+    TreeNode(TreeNode const&) = delete;
+    TreeNode& operator=(TreeNode const&) = delete;
     ~TreeNode() { CHECK(!is_linked()); }
 
     Item* m_parent = nullptr;

@@ -52,7 +52,7 @@ struct CpuState {
     bool work_waits = false;
     void (*run_work)(CpuState& state) = nullptr; ///< set before any can wait
     CallQueue urgent;                            ///< of other processors, which wait; see relax
-    void (*serve)(CpuState& state) = nullptr;    ///< runs them; set before one can come
+    void (*serve)(CpuState& state) = [](CpuState&) { UNREACHABLE(); }; ///< set before one comes
     NoAllocScope const* no_alloc =
         nullptr;              ///< the innermost; only builds with heap checks have one
     trace::FlightRing flight; ///< the rare paths that it took last

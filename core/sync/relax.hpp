@@ -17,9 +17,7 @@ inline void relax() {
     if (state != nullptr && state->urgent.has_calls()) [[unlikely]] {
         InterruptGuard const guard; // the caller stays on its processor
         CpuState* const here = cpu_state();
-        auto* const serve = here->serve;
-        CHECK(serve != nullptr);
-        serve(*here);
+        here->serve(*here);
     }
 }
 

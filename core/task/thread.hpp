@@ -42,6 +42,8 @@ public:
     Process& process() const { return *m_process; }
     /// With what it was made to run, and what was said since; `parameters` may be lent.
     Parameters const& own_parameters() const { return m_own; }
+    /// Runs where nobody else does; no policy knows it, so nothing of it can be changed.
+    bool is_idle() const { return m_is_idle; }
     /// Somebody wants it to end; it does so where it looks.
     bool is_to_end() const { return m_is_to_end.load(relaxed) != 0; }
 
@@ -66,6 +68,7 @@ private:
     std::span<std::byte> m_registers; ///< where its extended ones are kept; empty: it owns none
     Parameters m_own = default_parameters(); ///< guarded by the domain of mutexes
     LockState<KernelThreads> m_locks;
+    bool m_is_idle = false;
     Atomic<u32> m_is_to_end{0};
     // The following are guarded by the list of threads.
     bool m_is_over = false; ///< off its processor for good

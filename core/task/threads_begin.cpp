@@ -53,6 +53,7 @@ Result<void> Threads::join_processor(CpuId cpu) {
     auto const name = format_to(std::span(letters), "idle-{}", cpu.value).text;
     own->idle.m_name = Thread::Name::create(name).value();
     own->idle.m_process = &m_kernel;
+    own->idle.m_is_idle = true;
     own->running = &own->idle;
     if (cpu == CpuId{0}) {
         TRY(prepare(own->idle, {}));

@@ -264,7 +264,7 @@ private:
     /// Null: it is free.
     Thread* holder() const {
         VirtAddr const place{m_state.load(relaxed) & ~contended};
-        return static_cast<Thread*>(static_cast<void*>(hal::kernel_pointer(place)));
+        return room_for<Thread>(hal::kernel_pointer(place));
     }
 
     bool take_free(Thread& self) {

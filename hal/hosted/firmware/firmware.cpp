@@ -170,7 +170,7 @@ void place_devices(FrameSource& frames, PciBus& pci, MemoryMap& map) {
         frames.memory().base + registers.value, &pci_test_signature, sizeof(pci_test_signature));
     for (u32 vector = 0; vector < pci_test_vectors; ++vector) {
         constexpr u32 entry_bytes = 16, control_offset = 12, masked = 1;
-        u64 const control = vectors.value + vector * entry_bytes + control_offset;
+        u64 const control = vectors.value + u64{vector} * entry_bytes + control_offset;
         std::memcpy(frames.memory().base + control, &masked, sizeof(masked));
     }
     map.push_back({base, {frames.next() - base.value}, hal::MemoryKind::reserved});

@@ -8,8 +8,6 @@
 
 namespace hal {
 
-namespace sanitizer = hosted::sanitizer;
-
 void Context::create(std::span<std::byte> stack, void (*entry)(void*), void* argument) {
     CHECK(entry != nullptr);
     m_entry = entry;
@@ -20,7 +18,7 @@ void Context::create(std::span<std::byte> stack, void (*entry)(void*), void* arg
 }
 
 void Context::start(void* context) {
-    static_cast<void>(sanitizer::finish_switch(nullptr));
+    static_cast<void>(hosted::sanitizer::finish_switch(nullptr));
     hosted::end_switch();
     auto const& self = *static_cast<Context const*>(context);
     self.m_entry(self.m_argument);
@@ -37,9 +35,9 @@ void Context::switch_between(Context& from, Context& to) {
     from.m_stack_size = cpu.stack.size;
     cpu.stack = {to.m_stack_base, to.m_stack_size};
     void* state = nullptr;
-    sanitizer::start_switch(&state, cpu.stack);
+    hosted::sanitizer::start_switch(&state, cpu.stack);
     isa_switch_context(&from.m_stack_pointer, target);
-    static_cast<void>(sanitizer::finish_switch(state)); // perhaps on another processor
+    static_cast<void>(hosted::sanitizer::finish_switch(state)); // perhaps on another processor
     hosted::end_switch();
 }
 

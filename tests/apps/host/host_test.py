@@ -153,6 +153,10 @@ class Processors(HostTest):
         self.assertIn("processor 2 (hardware id 2) does not run: timed_out", done.stdout)
 
     def test_the_boot_processor_alone_answers(self) -> None:
+        done = host("--cpus", "3", "--dead-processors", "1", "--timeout", "50", "--command", "ps; sched; threads; top")
+        self.expect(done, 0)
+        self.assertIn("idle-2", done.stdout)
+        self.assertNotIn("idle-1", done.stdout)
         done = host("--cpus", "3", "--dead-processors", "1,2", "--timeout", "50", "--command", "cpus; vm")
         self.expect(done, 0)
         self.assertIn("1 of 3 processors run", done.stdout)

@@ -155,8 +155,8 @@ TEST(Heap, AMediumBlockRestsWithoutTheLock) {
         EXPECT_EQ(test.heap.allocate({3500}).value(), other);
     }
     EXPECT_EQ(test.environment.locks(), locks);
-    EXPECT_EQ(test.heap.statistics().requested_ever, Bytes{101 * (3000 + 3500)});
-    EXPECT_EQ(test.heap.statistics().reserved_ever, Bytes{101 * (3008 + 3504)});
+    EXPECT_EQ(test.heap.statistics().requested_ever, Bytes{101UL * (3000 + 3500)});
+    EXPECT_EQ(test.heap.statistics().reserved_ever, Bytes{101UL * (3008 + 3504)});
     EXPECT_TRUE(test.heap.verify().has_value());
     EXPECT_TRUE(test.heap.free(block).has_value());
     EXPECT_TRUE(test.heap.free(other).has_value());

@@ -123,7 +123,11 @@ TEST(Threads, WhoComputesWithoutEndIsPreempted) {
 
 /// The next command comes over the console, and is read on another processor than the first.
 TEST(Threads, WhoReadsTheConsoleMayDoSoOnAnyProcessor) {
-    CpuId const last{threads().dispatcher().count() - 1};
+    CpuId last;
+    threads().dispatcher().known().for_each([&](CpuId cpu) {
+        last = cpu;
+        return true;
+    });
     Thread& self = Threads::current();
     ASSERT_TRUE(threads().set_allowed(self, sched::CpuMask::only(last)).has_value());
     EXPECT_EQ(hal::Cpu::id(), last);
@@ -194,6 +198,17 @@ TEST(Threads, OneThatIsDetachedCannotBeJoined) {
     }
     EXPECT_EQ(threads().count(), before - 1);
     threads().reap(); // its memory comes back
+}
+
+TEST(Threads, WhoHasExitedIsNeitherWokenNorChanged) {
+    Thread& thread = spawn([] {});
+    while (thread.state() != sched::TaskState::absent) {
+        threads().yield();
+    }
+    threads().unpark(thread);
+    EXPECT_EQ(threads().change(thread, task::default_parameters()).error(), Error::invalid_state);
+    EXPECT_EQ(threads().set_allowed(thread, sched::CpuMask::all()).error(), Error::invalid_state);
+    EXPECT_TRUE(threads().join(thread).has_value());
 }
 
 TEST(Threads, OneThatIsAskedToEndIsWokenForThat) {

@@ -103,8 +103,8 @@ def figures(path: pathlib.Path, subjects: dict[str, Any]) -> Figures:
             if entry.get("run_type") == "aggregate" or entry.get("error_occurred"):
                 continue
             # A benchmark with a fixed count of iterations says so at the end of its name.
-            name = re.sub(r"/iterations:\d+$", "", entry.get("run_name", entry["name"]))
-            name = re.sub(r"(/real_time)?(/threads:\d+)?$", "", name)
+            name = entry.get("run_name", entry["name"])
+            name = re.sub(r"(/iterations:\d+)?(/real_time|/manual_time)?(/threads:\d+)?$", "", name)
             subject, _, who = name.rpartition("/")
             field = subjects.get(subject, {}).get("field", "real_time")
             found[subject][who].append(float(entry[field]))

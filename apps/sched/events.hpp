@@ -54,7 +54,6 @@ private:
             }
             return a.kind != b.kind ? a.kind < b.kind : a.sequence < b.sequence;
         }
-        static void summarise(EventSource&, EventSource const*, EventSource const*) {}
     };
 
     sched::OrderedTree<EventSource, ByTime> m_sources;

@@ -7,9 +7,8 @@
 //    some of its entities in its place in the order, and others only in time that is left over.
 //  - `is_background = true`: the class has no place in the order; all of it runs in spare time,
 //    behind the classes before it.
-//  - `may_run(entity, now)`: whether `entity`, which waits, may run in the class's place. Without
-//  it
-//    whoever waits may.
+//  - `runs_from(entity, now)`: when `entity`, which waits, may run in the class's place. Without it
+//    whoever waits may at once.
 //  - `refuses_nobody = true`: whose parameters are sound is admitted, always.
 //  - `stronger(a, b)`: whether parameters `a` go before `b`; without it all are equal.
 //  - `is_bound_to_queue(parameters)`: whether these are a guarantee that only the queue which gave
@@ -24,7 +23,7 @@
 // new one has not chosen it; so it belongs to no queue until it is put back or sleeps, and what it
 // uses until then is charged to nobody. Whoever changes it puts it back at once.
 //
-// No virtual calls, no allocation; each call costs what the class's does, and a few steps for each
+// No virtual calls, no allocation; each call costs what the class's does, and a step for each
 // class.
 #pragma once
 
@@ -247,13 +246,17 @@ public:
         CHECK(entity.m_state != EntityState::absent);
         return at_class(parameters, [&]<usize I>(Constant<I>) -> Result<void> {
             if (entity.m_index == I) {
-                return queue<I>().change(entity.template at<I>(), parameters.template at<I>(), now);
+                auto const outcome =
+                    queue<I>().change(entity.template at<I>(), parameters.template at<I>(), now);
+                look_at<I>();
+                return outcome;
             }
             TRY(probe<I>(parameters, now));
             leave_class(entity, now);
             enter<I>(entity, parameters, now);
             if (entity.m_state == EntityState::waiting) {
                 queue<I>().wake(entity.template at<I>(), now);
+                look_at<I>();
             }
             return {};
         });
@@ -274,17 +277,17 @@ public:
     Choice<Entity> pick(Nanos now) {
         CHECK(m_current == nullptr);
         Choice<Entity> choice;
-        for (usize rank = 0; rank < ranks && choice.entity == nullptr; ++rank) {
-            detail::with_index<ranks>(
-                rank, [&]<usize Rank>(Constant<Rank>) { ask<Rank>(choice, now); });
-        }
+        [&]<usize... Rank>(std::index_sequence<Rank...>) {
+            static_cast<void>((ask<Rank>(choice, now) || ...));
+        }(std::make_index_sequence<ranks>());
         m_slice_end = choice.slice < never - now ? now + choice.slice : never;
         return choice;
     }
     void charge(Nanos used, Nanos now) {
         CHECK(m_current != nullptr && used >= Nanos{});
         if (!m_is_between) {
-            at_class(*m_current, [&](auto& queue, auto&) { queue.charge(used, now); });
+            detail::with_index<count>(
+                m_current->m_index, [&]<usize I>(Constant<I>) { queue<I>().charge(used, now); });
         }
     }
     void put_back(Nanos now) {
@@ -310,11 +313,8 @@ public:
                at_class(entity, [&](auto& queue, auto& own) { return queue.preempts(own, now); });
     }
 
-    usize runnable() const {
-        return with_queues([&](auto const&... queue) {
-            return (queue.runnable() + ...) + (m_is_between ? 1 : 0);
-        });
-    }
+    /// As the classes said after the last call that led to them.
+    usize runnable() const { return m_runnable + (m_is_between ? 1 : 0); }
     Entity* current() const { return m_current; }
 
     /// The queue of class P.
@@ -347,20 +347,25 @@ private:
     auto const& queue() const {
         return static_cast<detail::ClassQueue<Class<I>, I> const&>(m_queues).queue;
     }
-    template<class Body>
-    auto with_queues(Body const& body) const {
-        return [&]<usize... I>(std::index_sequence<I...>) {
-            return body(queue<I>()...);
-        }(std::make_index_sequence<count>());
+    /// Notes what a class says of itself after a call.
+    template<usize I>
+    void look_at() {
+        usize const seen = queue<I>().runnable();
+        if (seen != m_of_class[I]) {
+            m_runnable += seen - m_of_class[I];
+            m_of_class[I] = seen;
+            m_occupied = seen == 0 ? m_occupied & ~(1u << I) : m_occupied | 1u << I;
+        }
     }
     template<class Body>
     static auto at_class(Parameters const& parameters, Body const& body) {
         return detail::with_index<count>(parameters.m_index, body);
     }
     template<class Body>
-    auto at_class(Entity& entity, Body const& body) {
-        return detail::with_index<count>(entity.m_index, [&]<usize I>(Constant<I>) {
-            return body(queue<I>(), entity.template at<I>());
+    void at_class(Entity& entity, Body const& body) {
+        detail::with_index<count>(entity.m_index, [&]<usize I>(Constant<I>) {
+            body(queue<I>(), entity.template at<I>());
+            look_at<I>();
         });
     }
     template<class Body>
@@ -409,20 +414,25 @@ private:
         }
     }
 
+    /// Whether the class, asked in its place or for spare time, has said who is to run.
     template<usize Rank>
-    void ask(Choice<Entity>& choice, Nanos now) {
+    bool ask(Choice<Entity>& choice, Nanos now) {
         constexpr usize index = Rank % count;
-        auto& asked = queue<index>();
-        if (asked.runnable() == 0) {
-            return;
-        }
-        if constexpr (Rank < count ? !is_background<index> : is_background<index>) {
-            take<index>(choice, asked.pick(now));
-        } else if constexpr (Rank >= count && has_spare<index>) {
-            take<index>(choice, asked.pick_spare(now));
-        }
-        if (choice.entity != nullptr) {
+        constexpr bool is_place = Rank < count ? !is_background<index> : is_background<index>;
+        if constexpr (is_place || (Rank >= count && has_spare<index>)) {
+            if ((m_occupied & 1u << index) == 0) {
+                return false;
+            }
+            if constexpr (is_place) {
+                take<index>(choice, queue<index>().pick(now));
+            } else {
+                take<index>(choice, queue<index>().pick_spare(now));
+            }
+            look_at<index>();
             m_rank = Rank;
+            return choice.entity != nullptr;
+        } else {
+            return false;
         }
     }
     /// A wrong answer is passed on as it is, for who checks it.
@@ -477,9 +487,12 @@ private:
 
     detail::ClassQueues<std::make_index_sequence<count>, Policies...> m_queues;
     Entity* m_current = nullptr;
-    usize m_rank = 0;          ///< of the current entity
-    Nanos m_slice_end{};       ///< of the last answer
-    bool m_is_between = false; ///< the current entity has changed its class
+    usize m_runnable = 0;         ///< in all classes together
+    usize m_of_class[count] = {}; ///< in each
+    u32 m_occupied = 0;           ///< a bit for each class that has somebody
+    usize m_rank = 0;             ///< of the current entity
+    Nanos m_slice_end{};          ///< of the last answer
+    bool m_is_between = false;    ///< the current entity has changed its class
 };
 
 } // namespace twofold::sched

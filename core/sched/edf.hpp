@@ -189,7 +189,6 @@ private:
             return a.m_deadline != b.m_deadline ? a.m_deadline < b.m_deadline
                                                 : a.m_sequence < b.m_sequence;
         }
-        static void summarise(Entity&, Entity const*, Entity const*) {}
     };
 
     static u64 share_of(Parameters const& parameters) {

@@ -254,8 +254,10 @@ private:
         static bool before(Entity const& a, Entity const& b) {
             return a.m_due != b.m_due ? a.m_due < b.m_due : a.m_sequence < b.m_sequence;
         }
-        static void summarise(Entity& entity, Entity const* left, Entity const* right) {
+        static bool summarise(Entity& entity, Entity const* left, Entity const* right) {
+            VirtualTime const before = entity.m_least;
             entity.m_least = least(entity, left, right);
+            return entity.m_least != before;
         }
         static VirtualTime least(Entity const& entity, Entity const* left, Entity const* right) {
             VirtualTime found = entity.m_received;
@@ -270,7 +272,6 @@ private:
             return a.m_received != b.m_received ? a.m_received < b.m_received
                                                 : a.m_sequence < b.m_sequence;
         }
-        static void summarise(Entity&, Entity const*, Entity const*) {}
     };
 
     /// A stretch of virtual time as what a weight receives in it.
@@ -290,9 +291,11 @@ private:
     }
     /// Whether a change that is wanted may be made now. `begins`: no request is under way.
     bool may_convert(Entity const& entity, bool begins) const {
+        if (!entity.m_change_waits) [[likely]] {
+            return false;
+        }
         bool const is_late = lag(entity) > Nanos{}; // by a nanosecond at least
-        return entity.m_change_waits &&
-               (!is_late || (begins && entity.m_wanted.weight <= entity.m_weight));
+        return !is_late || (begins && entity.m_wanted.weight <= entity.m_weight);
     }
     /// Makes it, for an entity that is counted, and in no tree.
     void convert(Entity& entity) {
@@ -390,6 +393,10 @@ private:
     }
     /// `used` has been used by the current entity, which counts.
     void advance_by(Nanos used) {
+        if (m_departing.empty()) [[likely]] {
+            m_virtual += m_rate.of(used);
+            return;
+        }
         auto left = static_cast<VirtualTime>(used.value) << VirtualRate::scale_bits;
         while (!m_departing.empty()) {
             // Until V reaches who is ahead by the least, its weight counts.
@@ -409,6 +416,9 @@ private:
 
     /// The one with the first deadline of those that are eligible; there is one.
     Entity& first_eligible() const {
+        if (m_waiting.first()->m_received <= m_virtual) [[likely]] {
+            return *m_waiting.first();
+        }
         Entity* place = m_waiting.root();
         while (true) {
             Entity* const left = m_waiting.left(*place);

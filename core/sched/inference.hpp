@@ -202,7 +202,9 @@ private:
             return a.m_deadline != b.m_deadline ? a.m_deadline < b.m_deadline
                                                 : a.m_sequence < b.m_sequence;
         }
-        static void summarise(Entity& entity, Entity const* left, Entity const* right) {
+        static bool summarise(Entity& entity, Entity const* left, Entity const* right) {
+            Nanos const sum = entity.m_sum;
+            Nanos const earliest = entity.m_earliest;
             Nanos const upto = (left == nullptr ? Nanos{} : left->m_sum) + entity.m_rest;
             entity.m_earliest = entity.m_deadline - upto;
             entity.m_sum = upto;
@@ -213,6 +215,7 @@ private:
                 entity.m_earliest = std::min(entity.m_earliest, right->m_earliest - upto);
                 entity.m_sum = upto + right->m_sum;
             }
+            return entity.m_sum != sum || entity.m_earliest != earliest;
         }
     };
     using List = IntrusiveList<Entity>;

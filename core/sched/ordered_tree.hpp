@@ -6,13 +6,18 @@
 // its depth is O(log n) in expectation whatever the order of the operations. The numbers are the
 // same in every run.
 //
-// `Order` says how: `before(a, b)`, a strict order in which no two items are equal, and
-// `summarise(item, left, right)`, which renews the item's summary from itself and its children
-// (null where there is none). Pure; no thread safety.
+// The first and the last item are known. What run queues do most, taking the first and adding near
+// the end, touches O(1) items in expectation: the place of a new item is looked for from the last
+// one, and summaries are renewed as far as they change.
 //
-// Invariants (checked by `is_sound`): order, heap, links in both directions, summaries.
+// `Order` says how: `before(a, b)`, a strict order in which no two items are equal, and, if items
+// have summaries, `summarise(item, left, right)`, which renews the item's from itself and its
+// children (null where there is none) and returns whether it has changed. Pure; no thread safety.
 //
-// Source: C. Aragon and R. Seidel, "Randomized search trees", Algorithmica 16, 1996.
+// Invariants (checked by `is_sound`): order, heap, links in both directions, ends, summaries.
+//
+// Source: C. Aragon and R. Seidel, "Randomized search trees", Algorithmica 16, 1996 (also of
+// searches from a finger).
 #pragma once
 
 #include "core/base/base.hpp"
@@ -23,7 +28,7 @@ namespace twofold::sched {
 template<class Item>
 class TreeNode {
 public:
-    bool is_linked() const { return m_rank != 0; }
+    bool is_linked() const { return (m_rank & linked) != 0; }
 
 private:
     template<class, class>
@@ -37,7 +42,8 @@ private:
 
     Item* m_parent = nullptr;
     Item* m_children[2] = {};
-    u64 m_rank = 0; ///< of the heap; 0: in no tree
+    static constexpr u64 linked = 1;
+    u64 m_rank = 0; ///< of the heap, drawn once, and whether it is in a tree; 0: not drawn yet
 };
 
 template<class Item, class Order>
@@ -54,41 +60,43 @@ public:
     Item* left(Item const& item) const { return node(item).m_children[0]; }
     Item* right(Item const& item) const { return node(item).m_children[1]; }
 
-    /// The item before all others; null where there is none. O(log n).
-    Item* first() const {
-        Item* found = m_root;
-        while (found != nullptr && left(*found) != nullptr) {
-            found = left(*found);
-        }
-        return found;
-    }
+    /// The item before all others; null where there is none. O(1).
+    Item* first() const { return m_first; }
 
-    /// Adds an item that is in no tree. O(log n).
+    /// Adds an item that is in no tree. O(log d), d being how many lie behind it.
     void add(Item& item) {
         Node& added = node(item);
         CHECK(!added.is_linked());
-        added.m_rank = m_ranks.next() | 1;
-        Item* parent = nullptr;
-        bool goes_right = false;
-        for (Item* place = m_root; place != nullptr;) {
-            parent = place;
-            goes_right = Order::before(*place, item);
-            place = node(*place).m_children[goes_right];
-        }
-        added.m_parent = parent;
-        (parent == nullptr ? m_root : node(*parent).m_children[goes_right]) = &item;
+        added.m_rank = (added.m_rank != 0 ? added.m_rank : m_ranks.next()) | Node::linked;
         ++m_size;
-        Order::summarise(item, nullptr, nullptr);
+        if (m_last == nullptr || Order::before(*m_last, item)) [[likely]] {
+            append(item);
+            return;
+        }
+        auto const [parent, goes_right] = place_for(item);
+        added.m_parent = parent;
+        node(*parent).m_children[goes_right] = &item;
+        if (parent == m_first && !goes_right) {
+            m_first = &item;
+        }
+        summarise(item);
         while (added.m_parent != nullptr && node(*added.m_parent).m_rank < added.m_rank) {
             lift(item);
         }
         renew_from(added.m_parent);
     }
 
-    /// Takes an item out, which is in this tree. O(log n).
+    /// Takes an item out, which is in this tree. O(log n); the first one or the last one: O(1)
+    /// beside what summaries change.
     void remove(Item& item) {
         Node& removed = node(item);
         CHECK(removed.is_linked() && m_size > 0);
+        if (&item == m_first) {
+            m_first = after(item);
+        }
+        if (&item == m_last) {
+            m_last = beside(item, 0);
+        }
         while (removed.m_children[0] != nullptr && removed.m_children[1] != nullptr) {
             Item& a = *removed.m_children[0];
             Item& b = *removed.m_children[1];
@@ -101,7 +109,7 @@ public:
         }
         place_of(item) = rest;
         removed.m_parent = removed.m_children[0] = removed.m_children[1] = nullptr;
-        removed.m_rank = 0;
+        removed.m_rank &= ~Node::linked;
         --m_size;
         renew_from(parent);
     }
@@ -131,31 +139,78 @@ public:
             }
             before = item;
         }
-        return seen == m_size && (m_root == nullptr || node(*m_root).m_parent == nullptr);
+        return seen == m_size && before == m_last &&
+               (m_root == nullptr || node(*m_root).m_parent == nullptr);
     }
 
     /// The item behind `item`; null if it is the last one. O(log n), a walk over all O(n).
-    Item* after(Item const& item) const {
-        if (Item* next = right(item); next != nullptr) {
-            while (left(*next) != nullptr) {
-                next = left(*next);
+    Item* after(Item const& item) const { return beside(item, 1); }
+
+private:
+    using Node = TreeNode<Item>;
+    struct Place {
+        Item* parent;
+        bool goes_right;
+    };
+
+    static constexpr bool has_summary =
+        requires(Item& item) { Order::summarise(item, &item, &item); };
+
+    static Node& node(Item& item) { return item; }
+    static Node const& node(Item const& item) { return item; }
+
+    /// The next item in one direction: 1 behind `item`, 0 before it.
+    static Item* beside(Item const& item, usize direction) {
+        if (Item* next = node(item).m_children[direction]; next != nullptr) {
+            while (node(*next).m_children[1 - direction] != nullptr) {
+                next = node(*next).m_children[1 - direction];
             }
             return next;
         }
         Item const* child = &item;
         Item* parent = node(item).m_parent;
-        while (parent != nullptr && right(*parent) == child) {
+        while (parent != nullptr && node(*parent).m_children[direction] == child) {
             child = parent;
             parent = node(*parent).m_parent;
         }
         return parent;
     }
 
-private:
-    using Node = TreeNode<Item>;
-
-    static Node& node(Item& item) { return item; }
-    static Node const& node(Item const& item) { return item; }
+    /// Links an item behind all others: those of lower rank at the end come below it.
+    void append(Item& item) {
+        Node& added = node(item);
+        Item* above = m_last;
+        Item* below = nullptr;
+        while (above != nullptr && node(*above).m_rank < added.m_rank) {
+            below = above;
+            above = node(*above).m_parent;
+        }
+        added.m_children[0] = below;
+        if (below != nullptr) {
+            node(*below).m_parent = &item;
+        }
+        added.m_parent = above;
+        (above == nullptr ? m_root : node(*above).m_children[1]) = &item;
+        m_first = m_first == nullptr ? &item : m_first;
+        m_last = &item;
+        summarise(item);
+        renew_from(above);
+    }
+    /// Where an item is to be linked that is not the last one: up from that, as long as who lies
+    /// there comes behind the item, and down from there.
+    Place place_for(Item const& item) const {
+        Item* place = m_last;
+        for (Item* above = node(*place).m_parent; above != nullptr && Order::before(item, *above);
+             above = node(*place).m_parent) {
+            place = above;
+        }
+        Place found{};
+        while (place != nullptr) {
+            found = {place, Order::before(*place, item)};
+            place = node(*place).m_children[found.goes_right];
+        }
+        return found;
+    }
 
     /// The word that leads to `item`.
     Item*& place_of(Item& item) {
@@ -177,17 +232,27 @@ private:
         }
         node(item).m_children[!was_right] = &parent;
         node(parent).m_parent = &item;
-        Order::summarise(parent, left(parent), right(parent));
-        Order::summarise(item, left(item), right(item));
+        summarise(parent);
+        summarise(item);
     }
 
-    void renew_from(Item* item) {
-        for (; item != nullptr; item = node(*item).m_parent) {
-            Order::summarise(*item, left(*item), right(*item));
+    static bool summarise(Item& item) {
+        if constexpr (has_summary) {
+            return Order::summarise(item, node(item).m_children[0], node(item).m_children[1]);
+        } else {
+            return false;
+        }
+    }
+    /// As far up as summaries change.
+    static void renew_from(Item* item) {
+        while (item != nullptr && summarise(*item)) {
+            item = node(*item).m_parent;
         }
     }
 
     Item* m_root = nullptr;
+    Item* m_first = nullptr;
+    Item* m_last = nullptr;
     usize m_size = 0;
     SplitMix64 m_ranks{0x7EEA'9000};
 };

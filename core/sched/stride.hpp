@@ -157,7 +157,6 @@ private:
             return a.m_pass != b.m_pass ? StrideDescriptor::before(a.m_pass, b.m_pass)
                                         : a.m_sequence < b.m_sequence;
         }
-        static void summarise(StrideEntity&, StrideEntity const*, StrideEntity const*) {}
     };
 
     u64 m_sequence = 0;

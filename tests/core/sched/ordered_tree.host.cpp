@@ -33,8 +33,8 @@ struct ByKey {
     static bool before(Item const& a, Item const& b) {
         return a.key != b.key ? a.key < b.key : a.number < b.number;
     }
-    static void summarise(Item& item, Item const* left, Item const* right) {
-        item.least = least_of(item, left, right);
+    static bool summarise(Item& item, Item const* left, Item const* right) {
+        return std::exchange(item.least, least_of(item, left, right)) != item.least;
     }
 };
 

@@ -33,7 +33,7 @@ class Verbs(ScriptTest):
     def test_help_of_a_verb_shows_its_use(self) -> None:
         done = self.run_script("help", "test")
         self.assertEqual(done.returncode, 0)
-        self.assertIn("./twofold test [--quick] [--filter REGEX]", done.stdout)
+        self.assertIn("./twofold test [--quick | --full] [--filter REGEX]", done.stdout)
         self.assertNotIn("#", done.stdout)
         self.assertEqual(self.run_script("test", "--help").stdout, done.stdout)
 

@@ -8,6 +8,10 @@
 // Edges between an interrupt's entry and its exit are left alone, and those of second halves are
 // interrupted once each in a run, or one interrupt would bring the next for ever. The linker leads
 // the machine's calls of kernel_interrupt here first (--wrap).
+//
+// Each interrupt wakes a thread that goes before all others. So whoever is interrupted is preempted
+// there as well, and what the dispatcher does for a wake-up happens at every edge.
+#include "core/task/task.hpp"
 #include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
@@ -44,17 +48,31 @@ constexpr u32 sampled = 997;
 struct Injection {
     Mode mode = Mode::off;
     bool is_inside = false; ///< the hook itself runs
-    u32 entered = 0;        ///< interrupts that have come and not returned
     u64 edge = 0;           ///< the number of the next edge of this run
     u64 chosen = 0;         ///< in mode `one`
     u32 times = 0;          ///< in mode `every`: as often an edge is interrupted; 0: always
     u64 raised = 0;
     u64 taken = 0;  ///< by the handler, in this run
     u64 worked = 0; ///< second halves, in all
+    u64 woken = 0;  ///< how often the thread has run that each interrupt wakes
+    task::Thread const* woken_thread = nullptr; ///< its own edges are left alone
     hal::Vector vector{};
 };
 
 constinit Injection injection; // one kernel runs one test at a time
+
+/// Interrupts that have come and not returned, for each thread; of those that live at one time no
+/// two have numbers that are as far apart. An interrupt may lead to other threads before it
+/// returns.
+constinit u8 entered[4096]{};
+
+u8& entered_by_current() {
+    bool const was_inside = std::exchange(injection.is_inside, true); // what is called has edges
+    bool const has_threads = task::Threads::here() != nullptr;
+    u64 const id = has_threads ? task::Threads::current().id() : 0;
+    injection.is_inside = was_inside;
+    return entered[id % std::size(entered)];
+}
 
 /// A number for each edge of the program.
 constinit u32 edges_numbered = 0;
@@ -70,7 +88,8 @@ bool is_interruptible() {
     }
     auto const context = sync::current_context();
     return context == sync::ExecutionContext::work ||
-           (context < sync::ExecutionContext::irq && injection.entered == 0);
+           (context < sync::ExecutionContext::irq && entered_by_current() == 0 &&
+            &task::Threads::current() != injection.woken_thread);
 }
 
 void raise_here(Met& met) {
@@ -89,15 +108,17 @@ bool is_due(Met& met) {
 }
 
 void take_edge(u32 number) {
-    if (injection.mode == Mode::off || injection.is_inside || !is_interruptible()) {
+    if (injection.mode == Mode::off || injection.is_inside) {
         return;
     }
     injection.is_inside = true;
-    u64 const edge = injection.edge++;
-    Met& met = edges_met[number];
-    if ((injection.mode == Mode::every && is_due(met)) ||
-        (injection.mode == Mode::one && edge == injection.chosen)) {
-        raise_here(met);
+    if (is_interruptible()) {
+        u64 const edge = injection.edge++;
+        Met& met = edges_met[number];
+        if ((injection.mode == Mode::every && is_due(met)) ||
+            (injection.mode == Mode::one && edge == injection.chosen)) {
+            raise_here(met);
+        }
     }
     injection.is_inside = false;
 }
@@ -119,9 +140,23 @@ void forget_times() {
 }
 
 /// What the handler does with what the interrupted code may be in the middle of: it notes an event,
-/// sets and withdraws a deadline, and asks for its second half, which takes a frame and a block.
+/// sets and withdraws a deadline, wakes a thread, and asks for its second half, which takes a frame
+/// and a block.
 struct Handler {
-    explicit Handler(boot::Kernel& in_kernel) : kernel(in_kernel) {}
+    explicit Handler(boot::Kernel& in_kernel) : kernel(in_kernel) {
+        task::ThreadAttributes attributes;
+        attributes.name = "edges";
+        attributes.parameters = task::Parameters::of<sched::Fifo>({.priority = 63});
+        thread = kernel.threads->spawn(attributes, run, this).value();
+        injection.woken_thread = thread;
+    }
+    Handler(Handler const&) = delete;
+    Handler& operator=(Handler const&) = delete;
+    ~Handler() {
+        kernel.threads->ask_to_end(*thread);
+        kernel.threads->join(*thread).value(); // it is joined here alone
+        injection.woken_thread = nullptr;
+    }
 
     static processor::Handling handle(void* self, hal::Interruption const&) {
         static_cast<Handler*>(self)->take();
@@ -143,8 +178,17 @@ struct Handler {
         injection.is_inside = was_inside;
     }
 
+    static void run(void* argument) {
+        auto& self = *static_cast<Handler*>(argument);
+        while (!task::Threads::current().is_to_end()) {
+            ++injection.woken;
+            self.kernel.threads->park();
+        }
+    }
+
     void take() {
         ++injection.taken;
+        kernel.threads->unpark(*thread);
         kernel.event(trace::EventKind::test_begin, injection.edge);
         if (kernel.has_clock) {
             processor::start_timer(timer, hal::Clock::now() + far_away).value();
@@ -155,6 +199,7 @@ struct Handler {
     static constexpr Nanos far_away{3'600'000'000'000};
     boot::Kernel& kernel;
     processor::Timer timer{[](void*) {}, nullptr};
+    task::Thread* thread;
 };
 
 /// What is wrong with the kernel's shared structures; empty if nothing is.
@@ -183,7 +228,7 @@ struct Totals {
 /// One run of a test with interrupts as `mode` says; false if the test or the kernel came to harm.
 bool run_once(
     boot::CommandContext& context, TestCase const& test, Mode mode, u64 chosen, Totals& totals) {
-    CHECK(injection.entered == 0);
+    CHECK(entered_by_current() == 0);
     if (mode == Mode::every) {
         forget_times();
     }
@@ -249,6 +294,10 @@ u8 run_edges(boot::CommandContext& context) {
     CHECK(edges_numbered <= edges_max);
     injection.times = static_cast<u32>(*times);
     boot::Kernel& kernel = context.kernel;
+    if (kernel.threads == nullptr) {
+        context.out.line("edges: there are no threads");
+        return boot::status::failure;
+    }
     Handler handler(kernel);
     auto const vector = kernel.interrupts.bind_any(
         {.handler = Handler::handle,
@@ -274,10 +323,10 @@ u8 run_edges(boot::CommandContext& context) {
     }
     kernel.interrupts.unbind(vector.value()).value();
     context.out.line(
-        "{} interrupts raised and {} taken, {} second halves, in {} runs; {} of {} edges of the "
-        "program met",
-        totals.raised, totals.taken, injection.worked, totals.runs, edges_met_count(),
-        edges_numbered);
+        "{} interrupts raised and {} taken, {} second halves, {} preemptions, in {} runs; {} of {} "
+        "edges of the program met",
+        totals.raised, totals.taken, injection.worked, injection.woken, totals.runs,
+        edges_met_count(), edges_numbered);
     context.out.line("{} passed, {} failed", totals.tests - totals.failed, totals.failed);
     if (totals.tests == 0 || totals.taken == 0) {
         context.out.line("edges: no test lies in tests/{}, or none met an interrupt", place);
@@ -310,9 +359,10 @@ void __sanitizer_cov_trace_pc_guard(twofold::u32* guard) {
 }
 
 void __wrap_kernel_interrupt(hal::Interruption const& interruption) {
-    ++twofold::test::injection.entered;
+    twofold::u8& entered = twofold::test::entered_by_current();
+    ++entered;
     __real_kernel_interrupt(interruption);
-    --twofold::test::injection.entered;
+    --entered;
 }
 
 /// Called once for each object, before main.

@@ -17,7 +17,7 @@ from tools.tidy.tree import Tree, in_parallel
 name = "globals"
 explain = "no mutable global, static local or thread_local variable in core/, and no constructor"
 
-PRESETS = ("release", "clang")
+PRESETS = ("release", "unchecked")
 CONSTANT = (".data.rel.ro",)
 COMPILER_TABLES = (".data",)
 CONSTRUCTORS = (".init_array", ".fini_array", ".ctors", ".dtors", ".preinit_array")

@@ -16,7 +16,7 @@ from tools.tidy.tree import Tree, in_parallel
 name = "vector"
 explain = "no vector or x87 instruction in general kernel objects, no weak symbol in vector objects"
 
-PRESETS = ("release", "clang")
+PRESETS = ("release", "unchecked")
 
 # AT&T operands of MMX, SSE, AVX, AVX-512 and x87, and x87 mnemonics without operands. Saving and
 # restoring the state of others (fxsave, fninit, ...) is what the machine's own code is for.

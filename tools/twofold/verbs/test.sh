@@ -1,14 +1,15 @@
 # test: build everything, run every suite on every machine, report
 #
-#     ./twofold test [--quick] [--filter REGEX]
+#     ./twofold test [--quick | --full] [--filter REGEX]
 #
-# Builds with g++ (debug with ASan and UBSan; release) and clang, compiles core/ for AArch64, runs all
-# suites, some of them with an interrupt at every edge of the control flow, the kernel's under
-# ThreadSanitizer, the fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others.
-# Logs, and the JUnit report, are in build/test/. The last line is `N passed, N failed`; status 1 if any
-# failed.
+# Builds with g++ (debug with ASan and UBSan; release) and runs all suites; builds the kernel with clang and
+# without assertions and runs it on every machine; compiles core/ for AArch64; runs some suites with an
+# interrupt at every edge of the control flow, the kernel's under ThreadSanitizer, the fuzz targets for 10 s
+# each, twin and tidy. A failing stage does not stop the others. Logs, and the JUnit report, are in
+# build/test/. The last line is `N passed, N failed`; status 1 if any failed.
 #
 #   --quick         the hosted machine alone: g++ debug and release
+#   --full          also everything with clang, assertions and all host programs included
 #   --filter REGEX  only the tests whose name matches, in each build
 
 # begin_stages: an empty build/test/.
@@ -40,6 +41,9 @@ stage() {
     printf '    again: %s\n' "${*#"$root"/}"
     return 1
 }
+
+# What the kernel's own tests need, on every machine.
+kernel_targets=(twofold-test-host twofold-host twofold-boot image_full image_test)
 
 # build_stage PRESET [TARGET...]
 build_stage() {
@@ -82,20 +86,22 @@ await_beside() {
 }
 
 verb_test() {
-    local quick='' filter='' preset failed=0
+    local quick='' full='' filter='' preset failed=0
     while [[ $# -gt 0 ]]; do
         case $1 in
             --quick) quick=yes ;;
+            --full) full=yes ;;
             --filter)
                 option_value test "$@"
                 filter=$2
                 shift
                 ;;
             --filter=?*) filter=${1#*=} ;;
-            *) unknown_argument test "$1" --quick --filter ;;
+            *) unknown_argument test "$1" --quick --full --filter ;;
         esac
         shift
     done
+    [[ -z $quick || -z $full ]] || usage_error "test: --quick or --full, not both"
     ensure_packages core
     local test_folder began fresh=''
     began=$(now_ms)
@@ -105,26 +111,25 @@ verb_test() {
     trap end_beside EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    local -a presets=(release) options=(--no-tests=error) expected=()
+    local -a presets=(release) options=(--no-tests=error) targets labels expected=()
     [[ -n $quick ]] && options+=(-E '^kernel\.metal')
-    [[ -n $quick ]] || presets+=(clang)
+    [[ -n $quick ]] || presets+=(unchecked)
+    [[ -n $full ]] && presets+=(clang)
     presets+=(debug)
     [[ -n $filter ]] && options=(-R "$filter")
     for preset in "${presets[@]}"; do
-        if build_stage "$preset"; then
-            beside ctest_stage "$preset" "${options[@]}"
+        targets=() labels=()
+        [[ $preset == unchecked ]] && targets=("${kernel_targets[@]}") labels=(-L kernel)
+        if build_stage "$preset" "${targets[@]}"; then
+            beside ctest_stage "$preset" "${options[@]}" "${labels[@]}"
         else
             failed=1
         fi
     done
     if [[ -z $quick && -z $filter ]]; then
         build_stage aarch64 || failed=1
+        stage 'configure clang' cmake --preset clang || failed=1 # how tidy reads each source
         beside stage tidy "$root/twofold" tidy
-        if build_stage unchecked twofold-test-host; then
-            ctest_stage unchecked "${options[@]}" -R '^kernel\.' || failed=1
-        else
-            failed=1
-        fi
         build_stage edges && ctest_stage edges "${options[@]}" || failed=1
         # With eight processors there is more to race than with one, which the preset runs, too.
         build_stage threads twofold-test-host && ctest_stage threads "${options[@]}" -R cpus8 || failed=1

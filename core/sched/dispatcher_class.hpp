@@ -224,10 +224,11 @@ public:
     bool wants_reschedule(CpuId here) const { return of(here).wants_reschedule.load(relaxed) != 0; }
 
     /// On an idle processor, by its idle task: brings somebody here that waits elsewhere. True
-    /// where `preempt` is worth while. O(processors).
+    /// where `preempt` is worth while; who waits here and may not run yet is no reason.
+    /// O(processors).
     bool steal(CpuId here) {
         Queue& queue = of(here);
-        if (queue.load.load(relaxed) != 0) {
+        if (wants_reschedule(here)) {
             return true;
         }
         Nanos retry = never;

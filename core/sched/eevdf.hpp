@@ -104,7 +104,7 @@ public:
     static constexpr std::string_view name = "eevdf";
     static constexpr bool refuses_nobody = true;
     static constexpr u32 weight_max = 1u << 20;
-    static constexpr Nanos request_min{100'000};
+    static constexpr Nanos request_min{10'000};
     static constexpr Nanos request_max{1'000'000'000};
 
     Eevdf() = default;

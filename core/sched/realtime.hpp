@@ -43,7 +43,7 @@ public:
     static constexpr std::string_view name = Kind::name;
     static constexpr bool refuses_nobody = true;
     static constexpr u32 levels = 64;
-    static constexpr Nanos quantum_min{100'000};
+    static constexpr Nanos quantum_min{10'000};
     static constexpr Nanos quantum_max{1'000'000'000};
 
     static Result<void> check(Parameters const& parameters) {

@@ -171,7 +171,7 @@ public:
 
     static constexpr std::string_view name = "stride";
     static constexpr u32 tickets_max = 1u << 20;
-    static constexpr Nanos quantum_min{100'000};
+    static constexpr Nanos quantum_min{10'000};
     static constexpr Nanos quantum_max{1'000'000'000};
 
     /// `arguments` make the order: places for a ring, nothing for a tree.

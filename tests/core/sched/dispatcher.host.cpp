@@ -162,6 +162,19 @@ TEST(Dispatcher, ASlowProcessorIsAskedOnceWhereNobodyMayComeFromIt) {
     EXPECT_LE(kicks, 1u); // else an idle processor never comes to rest
 }
 
+/// Else the idle processor would ask again and again until that may run.
+TEST(Dispatcher, AnIdleProcessorRestsWhereWhatWaitsMayNotRunYet) {
+    Machine<Edf> machine(one_cpu);
+    auto& task = machine.add({Nanos{1'000'000}, Nanos{10'000'000}});
+    machine.unpark(task);
+    machine.pass(5'000'000);
+    ASSERT_EQ(machine.current(0), nullptr);
+    ASSERT_EQ(task.state(), TaskState::waiting) << "its budget is used up";
+    EXPECT_FALSE(machine.dispatcher.steal({0}));
+    machine.pass(6'000'000);
+    EXPECT_EQ(machine.ran(task).value, 2'000'000);
+}
+
 TEST(Dispatcher, GuaranteesAreGivenWhereThereIsRoom) {
     Machine<Edf> machine(std::vector<CpuPlace>{{}, {}});
     EdfParameters const most{Nanos{6'000'000}, Nanos{10'000'000}};

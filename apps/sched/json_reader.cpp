@@ -56,9 +56,9 @@ std::string const& JsonReader::text() const {
     return m_value.text;
 }
 
-Nanos JsonReader::microseconds() const {
+Nanos JsonReader::microseconds(i64 least) const {
     constexpr i64 ns_per_us = 1000;
-    return {integer(0, time_max.value / ns_per_us) * ns_per_us};
+    return {integer(least, time_max.value / ns_per_us) * ns_per_us};
 }
 
 } // namespace twofold::lab

@@ -28,8 +28,8 @@ public:
     i64 integer(i64 least, i64 most) const;
     bool boolean() const;
     std::string const& text() const;
-    /// A time in microseconds, in nanoseconds.
-    Nanos microseconds() const;
+    /// A time of at least so many microseconds, in nanoseconds.
+    Nanos microseconds(i64 least = 0) const;
     /// Calls visit(JsonReader) for each member or element, in their order. They must be of an
     /// object, or of an array.
     template<class Visit>

@@ -46,6 +46,7 @@ struct Asked {
     std::optional<Nanos> runtime;
     std::optional<Nanos> period;
     std::optional<Nanos> deadline;
+    std::optional<Nanos> slice;
     std::optional<Affinity> cpus;
 
     bool is_scheduling() const { return demand || priority || weight || runtime || period; }
@@ -57,6 +58,7 @@ struct Asked {
             .runtime = runtime ? runtime : above.runtime,
             .period = period ? period : above.period,
             .deadline = deadline ? deadline : above.deadline,
+            .slice = slice ? slice : above.slice,
             .cpus = cpus ? cpus : above.cpus};
     }
 };
@@ -383,7 +385,7 @@ private:
 
     static bool is_property(std::string_view key) {
         return key == "policy" || key == "priority" || key == "weight" || key == "cpus" ||
-               key.starts_with("dl-");
+               key == "slice" || key.starts_with("dl-");
     }
     /// False if the member is no property of scheduling.
     bool take_property(JsonReader const& member, Asked& asked) {
@@ -395,11 +397,13 @@ private:
         } else if (key == "weight") {
             asked.weight = static_cast<u32>(member.integer(1, weight_max));
         } else if (key == "dl-runtime") {
-            asked.runtime = member.microseconds();
+            asked.runtime = member.microseconds(1);
         } else if (key == "dl-period") {
-            asked.period = member.microseconds();
+            asked.period = member.microseconds(1);
         } else if (key == "dl-deadline") {
-            asked.deadline = member.microseconds();
+            asked.deadline = member.microseconds(1);
+        } else if (key == "slice") {
+            asked.slice = member.microseconds(1);
         } else if (key == "cpus") {
             asked.cpus = affinity(member);
         } else {
@@ -444,6 +448,7 @@ private:
                 asked.weight.value_or(sched::weight_of_nice(static_cast<i32>(nice)).value());
             wanted.priority = static_cast<u32>(nice_levels - (nice - nice_min));
         }
+        wanted.slice = asked.slice.value_or(Nanos{});
         wanted.runtime = asked.runtime.value_or(Nanos{});
         wanted.period = asked.period.value_or(wanted.runtime);
         if (wanted.demand == Demand::deadline && wanted.runtime == Nanos{}) {

@@ -105,7 +105,7 @@ TEST(RtApp, PoliciesAndPriorities) {
         R"({"global": {"default_policy": "SCHED_FIFO", "duration": 3, "pi_enabled": true},
             "tasks": {"a": {"run": 1}, "b": {"policy": "SCHED_OTHER", "priority": -5, "run": 1},
             "c": {"policy": "SCHED_DEADLINE", "dl-runtime": 2000, "dl-period": 10000, "run": 1},
-            "d": {"policy": "SCHED_RR", "priority": 99, "run": 1, "cpus": [1]}}})");
+            "d": {"policy": "SCHED_RR", "priority": 99, "run": 1, "cpus": [1], "slice": 10}}})");
     auto const scheduling = [&](u32 task) {
         return made.workload.schedulings[made.workload.tasks[task].schedule];
     };
@@ -115,6 +115,7 @@ TEST(RtApp, PoliciesAndPriorities) {
     EXPECT_EQ(scheduling(2).runtime.value, 2'000'000);
     EXPECT_EQ(scheduling(2).period.value, 10'000'000);
     EXPECT_EQ(scheduling(3).priority, 63u);
+    EXPECT_EQ(scheduling(3).slice.value, 10'000);
     EXPECT_EQ(made.workload.affinities[made.workload.tasks[3].affinity], 2u);
     EXPECT_EQ(made.workload.duration.value, 3'000'000'000);
     EXPECT_TRUE(made.inherits);
@@ -139,6 +140,14 @@ TEST(RtApp, TheMachine) {
 
 TEST(RtApp, CommentsAndLastCommas) {
     EXPECT_EQ(refusal("/* one */ {\"tasks\": {\"t\": {\"run\": 1,}, // two\n}}"), "");
+}
+
+TEST(RtApp, APeriodOfNothingIsRefused) {
+    for (std::string const key : {"dl-runtime", "dl-period", "dl-deadline", "slice"}) {
+        EXPECT_EQ(
+            refusal("{\"tasks\": {\"t\": {\"" + key + "\": 0, \"run\": 1}}}"),
+            "app.json:1: tasks.t." + key + ": 0 is not a whole number from 1 to 4503599627370");
+    }
 }
 
 TEST(RtApp, UnknownKeysAreNamedWithPathAndLine) {

@@ -2,6 +2,7 @@
 // as the weights; idle work runs when nobody else does.
 #include "core/sched/batch.hpp"
 #include "core/sched/class_stack.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -153,12 +154,12 @@ private:
 
 TEST(Batch, EqualsListsOfTurns) {
     Trial trial;
-    for (u64 step = 0; step < TWOFOLD_MODEL_OPERATIONS; ++step) {
+    for (u64 step = 0; step < model_operations(); ++step) {
         trial.step();
         ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "step " << step;
     }
-    EXPECT_GT(trial.turns(false), TWOFOLD_MODEL_OPERATIONS / 10);
-    EXPECT_GT(trial.turns(true), TWOFOLD_MODEL_OPERATIONS / 100);
+    EXPECT_GT(trial.turns(false), model_operations() / 10);
+    EXPECT_GT(trial.turns(true), model_operations() / 100);
 }
 
 TEST(Batch, SharesDifferByOneQuantumAtMost) {

@@ -6,6 +6,7 @@
 #include "core/sched/edf.hpp"
 #include "core/sched/eevdf.hpp"
 #include "core/sched/stride.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -201,7 +202,7 @@ struct Names {
 TYPED_TEST_SUITE(Stacks, Trials, Names);
 
 TYPED_TEST(Stacks, EqualQueuesInTheirOrder) {
-    constexpr u64 events = TWOFOLD_MODEL_OPERATIONS;
+    u64 const events = model_operations();
     TypeParam trial;
     for (u64 event = 0; event < events; ++event) {
         trial.step();

@@ -6,6 +6,7 @@
 #include "core/sched/edf.hpp"
 #include "core/sched/eevdf.hpp"
 #include "core/sched/realtime.hpp"
+#include "tests/core/sched/campaign.hpp"
 #include "tests/core/sched/test_machine.hpp"
 
 #include <gtest/gtest.h>
@@ -228,7 +229,7 @@ void expect_sound(Machine<P>& machine) {
 }
 
 template<class P>
-void run_random_events(std::vector<CpuPlace> const& places, u32 tasks, u32 events, u64 seed) {
+void run_random_events(std::vector<CpuPlace> const& places, u32 tasks, u64 events, u64 seed) {
     Machine<P> machine(places);
     std::mt19937_64 random(seed);
     auto const below = [&](u64 bound) { return static_cast<u32>(random() % bound); };
@@ -278,11 +279,10 @@ void run_random_events(std::vector<CpuPlace> const& places, u32 tasks, u32 event
     }
 }
 
-constexpr u32 random_events = TWOFOLD_MODEL_OPERATIONS / 50;
-
 } // namespace
 
 TEST(Dispatcher, EverybodyIsInOnePlaceWhateverHappens) {
+    u64 const random_events = model_operations() / 5;
     run_random_events<Eevdf>(two_nodes, 12, random_events, 1);
     run_random_events<RoundRobin>(one_cpu, 5, random_events, 2);
     run_random_events<Fifo>(mixed, 4, random_events, 3);

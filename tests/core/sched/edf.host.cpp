@@ -1,6 +1,7 @@
 // The policy `edf`: no admitted set misses a deadline, in a million generated ones; what is
 // admitted never exceeds the limit; who asks for more than its budget gets no more; by example.
 #include "core/sched/edf.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -117,7 +118,7 @@ TEST(Edf, NoAdmittedSetMissesADeadline) {
     std::mt19937_64 random(1973);
     u64 refused = 0;
     u64 full = 0;
-    for (u32 set = 0; set < TWOFOLD_MODEL_OPERATIONS / 10; ++set) {
+    for (u32 set = 0; set < model_operations() / 10; ++set) {
         Processor processor;
         for (i64 tries = 0; tries < 6; ++tries) {
             i64 const period = 100'000 * static_cast<i64>(1 + random() % 40);
@@ -131,8 +132,8 @@ TEST(Edf, NoAdmittedSetMissesADeadline) {
         full += processor.queue().given() > Edf::whole / 100 * 95 ? 1 : 0;
         ASSERT_EQ(processor.run(Nanos{8'000'000}), 0u) << "set " << set;
     }
-    EXPECT_GT(refused, TWOFOLD_MODEL_OPERATIONS / 100);
-    EXPECT_GT(full, TWOFOLD_MODEL_OPERATIONS / 1000) << "sets that leave much free prove little";
+    EXPECT_GT(refused, model_operations() / 100);
+    EXPECT_GT(full, model_operations() / 1000) << "sets that leave much free prove little";
 }
 
 TEST(Edf, WhoLeavesEarlyTakesNothingFromTheOthers) {

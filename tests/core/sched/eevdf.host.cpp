@@ -2,6 +2,7 @@
 // changes its weight at random; at every decision the model's eligible entities are looked through,
 // and nobody's lag exceeds one request.
 #include "core/sched/eevdf.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -344,21 +345,21 @@ private:
 TEST(Eevdf, NobodyIsOwedOrOwesMoreThanOneRequest) {
     constexpr Nanos request{3'000'000};
     Trial trial(1995, {request});
-    for (u64 step = 0; step < TWOFOLD_MODEL_OPERATIONS; ++step) {
+    for (u64 step = 0; step < model_operations(); ++step) {
         ASSERT_TRUE(trial.step()) << "step " << step;
         ASSERT_LE(trial.worst_lag(), static_cast<Real>(request.value)) << "step " << step;
         if (step % 4096 == 0) {
             ASSERT_TRUE(trial.is_sound()) << "step " << step;
         }
     }
-    EXPECT_GT(trial.decisions(), TWOFOLD_MODEL_OPERATIONS / 2);
+    EXPECT_GT(trial.decisions(), model_operations() / 2);
     EXPECT_GT(trial.worst_lag(), 0.5L * request.value) << "the trial is too tame";
 }
 
 TEST(Eevdf, WithDifferentRequestsTheLongestIsTheBound) {
     constexpr Nanos longest{30'000'000};
     Trial trial(1996, {Nanos{100'000}, Nanos{1'000'000}, Nanos{3'000'000}, longest});
-    for (u64 step = 0; step < TWOFOLD_MODEL_OPERATIONS / 10; ++step) {
+    for (u64 step = 0; step < model_operations() / 10; ++step) {
         ASSERT_TRUE(trial.step()) << "step " << step;
         ASSERT_LE(trial.worst_lag(), static_cast<Real>(longest.value)) << "step " << step;
     }

@@ -2,6 +2,7 @@
 // arrives, ten million random events long, each choice and slice as the definition has it; training
 // and who computes for longer than it said stand behind; models run back to back.
 #include "core/sched/inference.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -224,13 +225,13 @@ private:
 
 TEST(Inference, NoRequestThatCanBeServedMissesItsBound) {
     Trial trial;
-    for (u64 step = 0; step < TWOFOLD_MODEL_OPERATIONS; ++step) {
+    for (u64 step = 0; step < model_operations(); ++step) {
         trial.step();
         ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "step " << step;
     }
-    EXPECT_GT(trial.ended(), TWOFOLD_MODEL_OPERATIONS / 10);
-    EXPECT_GT(trial.forced(), TWOFOLD_MODEL_OPERATIONS / 20) << "the trial is too tame";
-    EXPECT_GT(trial.trained(), TWOFOLD_MODEL_OPERATIONS / 1000);
+    EXPECT_GT(trial.ended(), model_operations() / 10);
+    EXPECT_GT(trial.forced(), model_operations() / 20) << "the trial is too tame";
+    EXPECT_GT(trial.trained(), model_operations() / 1000);
 }
 
 constexpr InferenceParameters request{.bound = Nanos{20'000'000}, .estimate = Nanos{1'000'000}};

@@ -1,6 +1,7 @@
 // The policies `fifo` and `rr` beside lists of the standard library, ten million random events
 // each, and by example.
 #include "core/sched/realtime.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -206,7 +207,7 @@ TYPED_TEST_SUITE(Realtime, Queues);
 
 TYPED_TEST(Realtime, EqualsLists) {
     Trial<TypeParam> trial;
-    for (u64 step = 0; step < TWOFOLD_MODEL_OPERATIONS; ++step) {
+    for (u64 step = 0; step < model_operations(); ++step) {
         trial.step();
         ASSERT_FALSE(this->HasFatalFailure()) << "step " << step;
     }

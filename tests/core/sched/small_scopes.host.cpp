@@ -2,6 +2,7 @@
 // the books are right after each event, who is chosen is who should be, nobody who waits is lost,
 // and where a policy promises a turn, it comes. A sequence that fails is printed.
 #include "core/sched/sched.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -446,7 +447,7 @@ TYPED_TEST_SUITE(SmallScopes, All, Names);
 
 TYPED_TEST(SmallScopes, EverySequenceKeepsThePromises) {
     Enumeration<TypeParam> all;
-    EXPECT_TRUE(all.explore(TWOFOLD_SCOPE_DEPTH)) << all.failure();
+    EXPECT_TRUE(all.explore(scope_depth())) << all.failure();
     this->RecordProperty("sequences", std::to_string(all.sequences()));
     EXPECT_GT(all.sequences(), 1000u);
 }

@@ -1,6 +1,7 @@
 // The policy `stride`: its ring and its tree decide alike for ten million random events, in the
 // order that a sorted list keeps; shares are as the tickets; sleeping earns nothing.
 #include "core/sched/stride.hpp"
+#include "tests/core/sched/campaign.hpp"
 
 #include <gtest/gtest.h>
 
@@ -120,7 +121,7 @@ private:
 
 TEST(Stride, RingAndTreeDecideAlike) {
     Twins twins;
-    for (u64 step = 0; step < TWOFOLD_MODEL_OPERATIONS; ++step) {
+    for (u64 step = 0; step < model_operations(); ++step) {
         twins.step();
         ASSERT_FALSE(::testing::Test::HasFatalFailure()) << "step " << step;
     }

@@ -9,7 +9,8 @@
 # build/test/. The last line is `N passed, N failed`; status 1 if any failed.
 #
 #   --quick         the hosted machine alone: g++ debug and release
-#   --full          also everything with clang, assertions and all host programs included
+#   --full          also everything with clang, assertions and all host programs included, and the whole
+#                   campaigns of which the random tests do a fixed sample otherwise
 #   --filter REGEX  only the tests whose name matches, in each build
 
 # begin_stages: an empty build/test/.
@@ -114,7 +115,7 @@ verb_test() {
     local -a presets=(release) options=(--no-tests=error) targets labels expected=()
     [[ -n $quick ]] && options+=(-E '^kernel\.metal')
     [[ -n $quick ]] || presets+=(unchecked)
-    [[ -n $full ]] && presets+=(clang)
+    [[ -n $full ]] && presets+=(clang) && export TWOFOLD_CAMPAIGN=1
     presets+=(debug)
     [[ -n $filter ]] && options=(-R "$filter")
     for preset in "${presets[@]}"; do

@@ -77,10 +77,10 @@ std::string group_line(RunFigures const& figures, Group group) {
 
 std::string heading(Workload const& workload, ReportedSetting const& setting) {
     return fmt::format(
-        "workload     {}, {} threads, {} processors, {:.3f} s, seed {}, {} ns a switch\n",
+        "workload     {}, {} threads, {} processors, {:.3f} s, seed {}\n"
+        "machine      {}\n",
         setting.workload, workload.tasks.size(), workload.cpus.size(),
-        static_cast<double>(setting.duration.value) / ns_per_s, setting.seed,
-        setting.switch_cost.value);
+        static_cast<double>(setting.duration.value) / ns_per_s, setting.seed, setting.machine);
 }
 
 std::string refusal_line(Workload const& workload, ReportedRun const& run) {
@@ -159,11 +159,16 @@ constexpr Row compared[] = {
 
 std::string run_table(
     Workload const& workload, ReportedSetting const& setting, ReportedRun const& run, bool each) {
-    std::string text = heading(workload, setting) + fmt::format("policy       {}\n", run.policy);
+    std::string text = heading(workload, setting) +
+                       fmt::format(
+                           "policy       {}, {} ns a switch{}\n", run.policy, run.switch_cost.value,
+                           setting.is_cost_measured ? " (measured)" : "");
     if (run.outcome.refusal) {
         return text + refusal_line(workload, run) + '\n';
     }
     RunFigures const& figures = run.outcome.figures;
+    text +=
+        fmt::format("schedule     {} happenings, checksum {:08x}\n", run.happenings, run.checksum);
     text += fmt::format(
         "processors   {:.2f} % busy, {:.3f} % of that for switches; fairness {:.6f}\n",
         percent_of_cpus(figures, total_busy(figures)),
@@ -204,6 +209,14 @@ std::string compare_table(
     for (ReportedRun const& run : runs) {
         text += fmt::format(" {:>14}", run.policy);
         groups.push_back(run.outcome.refusal ? Group{} : whole(run.outcome.figures));
+    }
+    text += fmt::format("\n{:<18}", setting.is_cost_measured ? "measured switch ns" : "switch ns");
+    for (ReportedRun const& run : runs) {
+        text += fmt::format(" {:>14}", run.switch_cost.value);
+    }
+    text += fmt::format("\n{:<18}", "checksum");
+    for (ReportedRun const& run : runs) {
+        text += fmt::format(" {:>14}", fmt::format("{:08x}", run.checksum));
     }
     for (Row const& row : compared) {
         text += fmt::format("\n{:<18}", row.name);

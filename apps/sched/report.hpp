@@ -11,7 +11,10 @@ namespace twofold::lab {
 /// One policy's run.
 struct ReportedRun {
     std::string policy;
+    Nanos switch_cost{};
     RunOutcome outcome;
+    u64 happenings = 0; ///< in its schedule
+    u32 checksum = 0;   ///< of these
 };
 
 /// What all runs of a report have in common.
@@ -19,7 +22,8 @@ struct ReportedSetting {
     std::string workload;
     u64 seed = 0;
     Nanos duration{};
-    Nanos switch_cost{};
+    std::string machine; ///< that it was run on
+    bool is_cost_measured = false;
 };
 
 /// A table of one run: a line for all threads of a name (with `each` one for every thread), one for

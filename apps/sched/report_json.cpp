@@ -39,6 +39,10 @@ public:
         key(name);
         append_json_string(m_out, value);
     }
+    void truth(std::string_view name, bool value) {
+        key(name);
+        m_out += value ? "true" : "false";
+    }
     void null(std::string_view name) {
         key(name);
         m_out += "null";
@@ -132,6 +136,7 @@ void append_cpus(std::string& out, RunFigures const& figures) {
 void append_run(std::string& out, Workload const& workload, ReportedRun const& run) {
     Json made(out, '{');
     made.text("policy", run.policy);
+    made.number("switch_cost_ns", run.switch_cost.value);
     if (run.outcome.refusal) {
         Refusal const& refusal = *run.outcome.refusal;
         made.key("refused");
@@ -143,6 +148,8 @@ void append_run(std::string& out, Workload const& workload, ReportedRun const& r
     }
     RunFigures const& figures = run.outcome.figures;
     made.null("refused");
+    made.number("happenings", run.happenings);
+    made.text("checksum", fmt::format("{:08x}", run.checksum));
     if (figures.stuck == nobody) {
         made.null("stuck");
     } else {
@@ -180,7 +187,8 @@ std::string report_json(
         report.text("workload", setting.workload);
         report.number("seed", setting.seed);
         report.number("duration_ns", setting.duration.value);
-        report.number("switch_cost_ns", setting.switch_cost.value);
+        report.text("machine", setting.machine);
+        report.truth("switch_cost_measured", setting.is_cost_measured);
         report.number("cpus", workload.cpus.size());
         report.key("runs");
         Json list(out, '[');

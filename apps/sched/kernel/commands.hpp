@@ -1,0 +1,13 @@
+// The laboratory's commands inside of a kernel.
+#pragma once
+
+#include "core/boot/boot.hpp"
+
+namespace twofold::lab {
+
+/// `sched-run POLICY NS`: runs the workload that the machine was given as its module, in virtual
+/// time, where each switch costs so many nanoseconds, and records the schedule. What it records is
+/// specified in docs/laboratory.md.
+std::span<boot::Command const> commands();
+
+} // namespace twofold::lab

@@ -8,8 +8,9 @@ Composition composition() {
     return {
         .image = "sched",
         .steps = basic_steps(),
-        .commands = {basic_commands(), lab::commands()},
-        .scenarios = {}};
+        .commands = {basic_commands(), thread_commands(), lab::commands()},
+        .scenarios = {},
+        .open_threads = open_threads};
 }
 
 } // namespace twofold::boot

@@ -19,7 +19,10 @@ constexpr double seconds_max = 1e6;
 constexpr i64 switch_cost_max = 1'000'000'000;
 
 std::map<std::string, LabMachine> const machine_names = {
-    {"process", LabMachine::process}, {"host", LabMachine::host}, {"metal", LabMachine::metal}};
+    {"process", LabMachine::process},
+    {"host", LabMachine::host},
+    {"metal", LabMachine::metal},
+    {"live", LabMachine::live}};
 
 std::string policy_names() {
     return fmt::format("{}", fmt::join(std::span(Classes::names), ", "));
@@ -132,7 +135,8 @@ void add_machine_options(Arguments& arguments, LabOptions& options) {
         {.name = "-m,--machine",
          .value_name = "NAME",
          .help = "process: this program; host or metal: inside of a kernel, hosted or in QEMU, "
-                 "whose schedule must be the same",
+                 "whose schedule must be the same; live: by threads of the hosted kernel, in real "
+                 "time",
          .take = one_of(machine_names, options.start.machine),
          .default_text = "process"});
     arguments.add(

@@ -1,87 +1,18 @@
-// Takes schedules out of the results of a machine's run. See machines.hpp.
-#include "apps/launch/status.hpp"
-#include "apps/sched/json_reader.hpp"
+// Takes schedules, and what became of live threads, out of the results of a machine's run. See
+// machines.hpp.
+#include "apps/sched/machine_values.hpp"
 #include "apps/sched/machines.hpp"
 
-#include <charconv>
 #include <fmt/format.h>
 
 namespace twofold::lab {
 
 namespace {
 
-using launch::Failure;
-using launch::Status;
-
-constexpr std::string_view scenario_prefix = "sched ";
-
-/// The values that a run under one policy recorded, each by its name.
-using Values = std::map<std::string, std::string>;
-
-std::string bytes_of_hex(std::string_view digits) {
-    std::string bytes;
-    for (usize at = 0; at + 2 <= digits.size(); at += 2) {
-        u8 byte = 0;
-        std::string_view const pair = digits.substr(at, 2);
-        auto const [end, error] = std::from_chars(pair.begin(), pair.end(), byte, 16);
-        if (error != std::errc{} || end != pair.end()) {
-            break;
-        }
-        bytes += static_cast<char>(byte);
-    }
-    return bytes;
-}
-
-/// What one policy's run has left. Takes the values that are asked for, or throws.
-class Recorded {
-public:
-    Recorded(std::string const& policy, Values const& values)
-        : m_policy(policy), m_values(values) {}
-
-    [[noreturn]] void refuse(std::string const& reason) const {
-        throw Failure(
-            Status::io,
-            fmt::format(
-                "the record of the schedule under '{}' is not whole: {}", m_policy, reason));
-    }
-    bool has(std::string const& name) const { return m_values.contains(name); }
-    std::string const& text(std::string const& name) const {
-        auto const found = m_values.find(name);
-        if (found == m_values.end()) {
-            refuse(fmt::format("there is no value '{}'", name));
-        }
-        return found->second;
-    }
-    u64 number(std::string const& name, u64 most) const {
-        std::string const& digits = text(name);
-        auto const value = parse_unsigned(digits);
-        if (!value || value.value() > most) {
-            refuse(fmt::format("the value '{}' is '{}'", name, digits));
-        }
-        return value.value();
-    }
-
-private:
-    std::string const& m_policy;
-    Values const& m_values;
-};
-
-Error error_named(Recorded const& recorded, std::string_view name) {
-    for (usize i = 0; i < error_count; ++i) {
-        if (error_name(static_cast<Error>(i)) == name) {
-            return static_cast<Error>(i);
-        }
-    }
-    recorded.refuse(fmt::format("there is no error '{}'", name));
-}
-
 Schedule schedule_of(Workload const& workload, Recorded const& recorded) {
     Schedule schedule;
-    if (recorded.has("refused thread")) {
-        auto const thread =
-            static_cast<u32>(recorded.number("refused thread", workload.tasks.size() - 1));
-        Error const error = error_named(recorded, recorded.text("refused error"));
-        schedule.refusal = refusal_of(workload, thread, error);
+    schedule.refusal = recorded.refusal(workload);
+    if (schedule.refusal) {
         return schedule;
     }
     u64 const pieces = recorded.number("pieces", ~u64{0});
@@ -102,37 +33,83 @@ Schedule schedule_of(Workload const& workload, Recorded const& recorded) {
     return schedule;
 }
 
-/// The members of a record that are texts, by their names.
-Values members_of(std::string const& name, std::string_view line) {
-    Values members;
-    JsonValue const root = parse_json(name, line);
-    for (JsonValue const& member : root.members) {
-        if (member.kind == JsonKind::text) {
-            members[member.key] = member.text;
+/// The samples of a thread, recorded as numbers of 8 bytes.
+std::vector<i64>
+samples_of(Recorded const& recorded, std::string_view what, u32 thread, u64 count) {
+    std::vector<i64> samples;
+    for (u64 value = 0; samples.size() < count; ++value) {
+        std::string const name = fmt::format("{} {} {}", what, thread, value);
+        std::string const& text = recorded.text(name);
+        ByteReader reader(std::as_bytes(std::span(text)));
+        while (reader.remaining() >= sizeof(u64)) {
+            samples.push_back(static_cast<i64>(reader.read<u64>().value()));
+        }
+        if (text.empty() || reader.remaining() != 0 || samples.size() > count) {
+            recorded.refuse(fmt::format("the value '{}' has {} bytes", name, text.size()));
         }
     }
-    return members;
+    return samples;
+}
+
+Nanos time_of(u64 number) {
+    return {static_cast<i64>(number)};
+}
+
+ThreadFigures live_thread(Recorded const& recorded, u32 number) {
+    auto const values = recorded.numbers(fmt::format("thread {}", number), 9);
+    ThreadFigures thread;
+    thread.wake_latencies = samples_of(recorded, "latencies", number, values[0]);
+    thread.responses = samples_of(recorded, "responses", number, values[1]);
+    thread.wakes = values[0];
+    thread.late = values[2];
+    thread.refused = values[3];
+    thread.switches = values[4];
+    thread.preemptions = values[5];
+    thread.migrations = values[6];
+    thread.ran = time_of(values[7]);
+    thread.waited = time_of(values[8]);
+    return thread;
+}
+
+RunOutcome live_outcome(Workload const& workload, Recorded const& recorded) {
+    if (auto refusal = recorded.refusal(workload)) {
+        return {.refusal = std::move(refusal), .figures = {}};
+    }
+    RunFigures figures;
+    figures.duration = time_of(recorded.number("lasted", recorded_max));
+    for (u32 i = 0; i < workload.tasks.size(); ++i) {
+        figures.threads.push_back(live_thread(recorded, i));
+    }
+    for (u32 i = 0; i < workload.cpus.size(); ++i) {
+        auto const values = recorded.numbers(fmt::format("cpu {}", i), 3);
+        i64 const violation = static_cast<i64>(values[2]);
+        figures.violation = figures.violation == 0 ? violation : figures.violation;
+        Nanos const idle = std::min(time_of(values[0]), figures.duration);
+        figures.cpus.push_back(
+            {.busy = figures.duration - idle, .overhead = {}, .switches = values[1]});
+    }
+    add_energy(figures, workload);
+    return {.refusal = std::nullopt, .figures = std::move(figures)};
 }
 
 } // namespace
 
 std::map<std::string, Schedule>
 read_schedules(Workload const& workload, std::string const& name, std::string_view text) {
-    std::map<std::string, Values> runs;
-    while (!text.empty()) {
-        std::string_view const line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        Values members = members_of(name, line);
-        if (members["type"] == "value" && members["scenario"].starts_with(scenario_prefix)) {
-            runs[members["scenario"].substr(scenario_prefix.size())][members["name"]] =
-                bytes_of_hex(members["bytes"]);
-        }
-    }
     std::map<std::string, Schedule> schedules;
-    for (auto const& [policy, values] : runs) {
+    for (auto const& [policy, values] : read_values("sched ", name, text)) {
         schedules.emplace(policy, schedule_of(workload, Recorded(policy, values)));
     }
     return schedules;
+}
+
+std::map<std::string, RunOutcome>
+read_live_runs(Workload const& workload, std::string const& name, std::string_view text) {
+    std::map<std::string, RunOutcome> outcomes;
+    for (auto const& [policy, values] : read_values("live ", name, text)) {
+        outcomes.emplace(policy, live_outcome(workload, Recorded(policy, values)));
+    }
+    return outcomes;
 }
 
 } // namespace twofold::lab

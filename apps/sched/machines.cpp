@@ -41,15 +41,19 @@ fs::path find_program(std::string const& name) {
 }
 
 /// What the workload needs as bytes and as arrays, its threads with their queues, and the kernel.
-u64 memory_for(Workload const& workload, usize file_bytes) {
+u64 memory_for(MachineStart const& start, Workload const& workload, usize file_bytes) {
     constexpr u64 mib = 1 << 20;
     constexpr u64 kernel = 64 * mib;
-    constexpr u64 thread = 2048;
+    u64 const thread = start.machine == LabMachine::live ? 128 << 10 : 2048; // stack, samples
     constexpr u64 object = 64;
     u64 const objects = u64{workload.mutexes} + workload.conditions + workload.timers +
                         workload.devices + workload.queues.size() + workload.barriers.size();
     u64 const needed = kernel + 4 * file_bytes + workload.tasks.size() * thread + objects * object;
     return (needed + mib - 1) / mib;
+}
+
+void append(std::vector<std::string>& to, std::initializer_list<std::string> what) {
+    to.insert(to.end(), what);
 }
 
 std::string read_whole(fs::path const& path) {
@@ -125,17 +129,24 @@ command_of(MachineStart const& start, Workload const& workload, usize file_bytes
     } else {
         command = {find_program("twofold-sched-host").string()};
     }
-    std::vector<std::string> const common = {
-        "--timeout", fmt::format("{}", start.timeout_s), "--memory",
-        fmt::format("{}M", memory_for(workload, file_bytes))};
-    command.insert(command.end(), common.begin(), common.end());
+    if (start.machine == LabMachine::live) {
+        u32 const nodes = workload.cpus.back().node + 1;
+        append(
+            command, {"--cpus", fmt::format("{}", workload.cpus.size()), "--nodes",
+                      fmt::format("{}", nodes)});
+    }
+    append(
+        command, {"--timeout", fmt::format("{}", start.timeout_s), "--memory",
+                  fmt::format("{}M", memory_for(start, workload, file_bytes))});
     return command;
 }
 
-std::string kernel_commands(std::vector<RunOptions> const& runs) {
+std::string kernel_commands(LabMachine machine, std::vector<RunOptions> const& runs) {
     std::string line;
     for (RunOptions const& run : runs) {
-        line += fmt::format("sched-run {} {};", run.policy, run.switch_cost.value);
+        line += machine == LabMachine::live
+                    ? fmt::format("sched-live {};", run.policy)
+                    : fmt::format("sched-run {} {};", run.policy, run.switch_cost.value);
     }
     return line;
 }
@@ -154,14 +165,8 @@ void run_kernel(LabMachine machine, std::vector<std::string> command, fs::path c
     }
 }
 
-} // namespace
-
-std::string_view machine_name(LabMachine machine) {
-    constexpr std::string_view names[] = {"process", "host", "metal"};
-    return names[static_cast<usize>(machine)];
-}
-
-std::vector<Schedule> run_on_machine(
+/// Starts a kernel that runs all; the results that it has left.
+std::string results_of(
     MachineStart const& start, Workload const& workload, std::vector<RunOptions> const& runs) {
     CHECK(!runs.empty());
     Workload asked = workload;
@@ -172,25 +177,50 @@ std::vector<Schedule> run_on_machine(
     fs::path const results = folder.path() / "results";
     write_whole(module, bytes);
     std::vector<std::string> command = command_of(start, workload, bytes.size());
-    for (std::string const& word :
-         {std::string("--module"), module.string(), std::string("--results"), results.string(),
-          std::string("--command"), kernel_commands(runs)}) {
-        command.push_back(word);
-    }
+    append(
+        command, {"--module", module.string(), "--results", results.string(), "--command",
+                  kernel_commands(start.machine, runs)});
     run_kernel(start.machine, std::move(command), folder.path());
-    auto const schedules = read_schedules(workload, results.string(), read_whole(results));
-    std::vector<Schedule> ordered;
+    return read_whole(results);
+}
+
+/// What each run has recorded.
+template<class T>
+std::vector<T> in_order(
+    MachineStart const& start,
+    std::vector<RunOptions> const& runs,
+    std::map<std::string, T> const& recorded) {
+    std::vector<T> ordered;
     for (RunOptions const& run : runs) {
-        auto const found = schedules.find(run.policy);
-        if (found == schedules.end()) {
+        auto const found = recorded.find(run.policy);
+        if (found == recorded.end()) {
             throw Failure(
                 Status::io, fmt::format(
-                                "{}: no schedule under '{}' was recorded",
-                                machine_name(start.machine), run.policy));
+                                "{}: nothing under '{}' was recorded", machine_name(start.machine),
+                                run.policy));
         }
         ordered.push_back(found->second);
     }
     return ordered;
+}
+
+} // namespace
+
+std::string_view machine_name(LabMachine machine) {
+    constexpr std::string_view names[] = {"process", "host", "metal", "live"};
+    return names[static_cast<usize>(machine)];
+}
+
+std::vector<Schedule> run_on_machine(
+    MachineStart const& start, Workload const& workload, std::vector<RunOptions> const& runs) {
+    return in_order(
+        start, runs, read_schedules(workload, "results", results_of(start, workload, runs)));
+}
+
+std::vector<RunOutcome>
+run_live(MachineStart const& start, Workload const& workload, std::vector<RunOptions> const& runs) {
+    return in_order(
+        start, runs, read_live_runs(workload, "results", results_of(start, workload, runs)));
 }
 
 } // namespace twofold::lab

@@ -15,6 +15,7 @@ enum class LabMachine : u8 {
     process, ///< no kernel: the engine runs in this program
     host,
     metal,
+    live, ///< the threads are the hosted kernel's own, in real time
 };
 
 std::string_view machine_name(LabMachine machine);
@@ -30,6 +31,16 @@ struct MachineStart {
 /// refused the workload, it did not end in time, or what it recorded is not whole.
 std::vector<Schedule> run_on_machine(
     MachineStart const& start, Workload const& workload, std::vector<RunOptions> const& runs);
+
+/// The same by live threads: what became of them. Throws launch::Failure, too, where the hosted
+/// kernel cannot run the workload so.
+std::vector<RunOutcome>
+run_live(MachineStart const& start, Workload const& workload, std::vector<RunOptions> const& runs);
+
+/// What became of live threads in a file of results, by the policies' names. Throws as
+/// read_schedules does.
+std::map<std::string, RunOutcome>
+read_live_runs(Workload const& workload, std::string const& name, std::string_view text);
 
 /// The schedules in a file of results, by the policies' names. Throws launch::Failure where one is
 /// not whole. O(size).

@@ -8,13 +8,17 @@
 
 namespace twofold::lab {
 
+struct ScheduleSummary {
+    u64 happenings = 0;
+    u32 checksum = 0; ///< of these
+};
+
 /// One policy's run.
 struct ReportedRun {
     std::string policy;
-    Nanos switch_cost{};
+    std::optional<Nanos> switch_cost; ///< nothing: it was run live, and so is `schedule`
     RunOutcome outcome;
-    u64 happenings = 0; ///< in its schedule
-    u32 checksum = 0;   ///< of these
+    std::optional<ScheduleSummary> schedule;
 };
 
 /// What all runs of a report have in common.

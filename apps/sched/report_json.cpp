@@ -136,7 +136,11 @@ void append_cpus(std::string& out, RunFigures const& figures) {
 void append_run(std::string& out, Workload const& workload, ReportedRun const& run) {
     Json made(out, '{');
     made.text("policy", run.policy);
-    made.number("switch_cost_ns", run.switch_cost.value);
+    if (run.switch_cost) {
+        made.number("switch_cost_ns", run.switch_cost->value);
+    } else {
+        made.null("switch_cost_ns");
+    }
     if (run.outcome.refusal) {
         Refusal const& refusal = *run.outcome.refusal;
         made.key("refused");
@@ -148,8 +152,13 @@ void append_run(std::string& out, Workload const& workload, ReportedRun const& r
     }
     RunFigures const& figures = run.outcome.figures;
     made.null("refused");
-    made.number("happenings", run.happenings);
-    made.text("checksum", fmt::format("{:08x}", run.checksum));
+    if (run.schedule) {
+        made.number("happenings", run.schedule->happenings);
+        made.text("checksum", fmt::format("{:08x}", run.schedule->checksum));
+    } else {
+        made.null("happenings");
+        made.null("checksum");
+    }
     if (figures.stuck == nobody) {
         made.null("stuck");
     } else {
@@ -161,7 +170,11 @@ void append_run(std::string& out, Workload const& workload, ReportedRun const& r
         made.text(
             "violation", sched::violation_name(static_cast<sched::Violation>(figures.violation)));
     }
-    made.number("fairness", fairness(figures));
+    if (auto const index = fairness(figures)) {
+        made.number("fairness", *index);
+    } else {
+        made.null("fairness");
+    }
     if (figures.has_energy) {
         made.number("energy_mj", figures.energy_mj);
     } else {

@@ -169,7 +169,7 @@ std::vector<RunOptions> plan_runs(LabOptions const& options, RtAppWorkload const
 /// makes of it.
 std::vector<Schedule> run_in_kernel(
     LabOptions const& options, Workload const& workload, std::vector<RunOptions> const& planned) {
-    if (options.start.machine == LabMachine::process) {
+    if (options.start.machine != LabMachine::host && options.start.machine != LabMachine::metal) {
         return {};
     }
     std::vector<Schedule> schedules = run_on_machine(options.start, workload, planned);
@@ -218,11 +218,38 @@ Runs run_all(
             {.policy = planned[i].policy,
              .switch_cost = planned[i].switch_cost,
              .outcome = std::move(outcome),
-             .happenings = digest.count(),
-             .checksum = digest.checksum()});
+             .schedule =
+                 ScheduleSummary{.happenings = digest.count(), .checksum = digest.checksum()}});
     }
     if (trace) {
         trace->finish();
+    }
+    return runs;
+}
+
+/// All runs by live threads.
+Runs run_all_live(
+    LabOptions const& options, Workload const& workload, std::vector<RunOptions> const& planned) {
+    auto const refuse = [](char const* line) { throw Failure(Status::usage, line); };
+    if (!options.trace.empty() || !options.plot.empty()) {
+        refuse("--machine live records no schedule: --trace and --plot need another machine");
+    }
+    if (options.switch_cost != Nanos{}) {
+        refuse("--machine live excludes --switch-cost: switches take the time that they take");
+    }
+    double const all_s =
+        static_cast<double>(planned.size()) * static_cast<double>(planned[0].duration.value) / 1e9;
+    if (all_s >= options.start.timeout_s) {
+        refuse("--machine live takes real time: --timeout is less than the runs take");
+    }
+    Runs runs;
+    std::vector<RunOutcome> outcomes = run_live(options.start, workload, planned);
+    for (usize i = 0; i < planned.size(); ++i) {
+        runs.reported.push_back(
+            {.policy = planned[i].policy,
+             .switch_cost = std::nullopt,
+             .outcome = std::move(outcomes[i]),
+             .schedule = std::nullopt});
     }
     return runs;
 }
@@ -253,8 +280,10 @@ int study(LabOptions const& options) {
         .duration = planned.front().duration,
         .machine = std::string(machine_name(options.start.machine)),
         .is_cost_measured = !options.switch_cost};
+    bool const is_live = options.start.machine == LabMachine::live;
     Runs const runs =
-        run_all(options, workload, planned, run_in_kernel(options, workload, planned));
+        is_live ? run_all_live(options, workload, planned)
+                : run_all(options, workload, planned, run_in_kernel(options, workload, planned));
     if (!options.plot.empty()) {
         draw(options, workload, setting.workload, runs);
     }

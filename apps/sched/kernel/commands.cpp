@@ -1,7 +1,7 @@
 // The commands of the laboratory. See commands.hpp.
 #include "apps/sched/kernel/commands.hpp"
 
-#include "apps/sched/kernel/kernel_run.hpp"
+#include "apps/sched/kernel/command_parts.hpp"
 #include "hal/memory.hpp"
 
 namespace twofold::lab {
@@ -12,6 +12,7 @@ using boot::CommandContext;
 using boot::Recorder;
 namespace status = boot::status;
 
+constexpr std::string_view run_command = "sched-run";
 constexpr u64 switch_cost_max = 1'000'000'000;
 
 /// Records pieces of a schedule by their numbers.
@@ -43,6 +44,8 @@ std::string_view reason_of(Error error) {
         return "it does not fit into the kernel's memory";
     case Error::out_of_range:
         return "a number is out of its range";
+    case Error::no_space:
+        return "a thread takes more than 8 mutexes at one time";
     case Error::not_found:
         return "it refers to what is not there";
     default:
@@ -50,17 +53,10 @@ std::string_view reason_of(Error error) {
     }
 }
 
-Result<HeapWorkload> load(boot::Kernel& kernel) {
-    hal::Module const& module = kernel.boot_info.modules[0];
-    return HeapWorkload::create(
-        *kernel.heap, std::span(hal::Memory::linear(module.base), module.size.value));
-}
-
 void record_end(
     Recorder& recorder, KernelOutcome const& outcome, SchedulePacker const& packer, u64 pieces) {
     if (outcome.refusal) {
-        recorder.number("refused thread", outcome.refusal->thread);
-        recorder.error("refused error", outcome.refusal->error);
+        record_refusal(recorder, *outcome.refusal);
         return;
     }
     recorder.number("pieces", pieces);
@@ -78,65 +74,86 @@ void record_end(
 
 /// The policy, and what a switch costs; nothing after a word why not.
 std::optional<KernelRequest> read_request(CommandContext& context) {
-    if (context.arguments.size() != 2) {
-        context.out.line("usage: sched-run POLICY NS");
+    auto const policy = policy_of(context, run_command);
+    if (!policy) {
         return std::nullopt;
     }
-    std::string_view const policy = context.arguments[0];
-    auto const cost = parse_unsigned(context.arguments[1]);
-    if (!sched::KernelClasses::class_named(policy)) {
-        context.out.line("sched-run: there is no policy '{}'", policy);
-        return std::nullopt;
-    }
+    std::string_view const text = context.arguments.size() == 2 ? context.arguments[1] : "";
+    auto const cost = parse_unsigned(text);
     if (!cost || cost.value() > switch_cost_max) {
         context.out.line(
-            "sched-run: '{}' is not a number of nanoseconds up to {}", context.arguments[1],
-            switch_cost_max);
+            "{}: '{}' is not a number of nanoseconds up to {}", run_command, text, switch_cost_max);
         return std::nullopt;
     }
-    return KernelRequest{.policy = policy, .switch_cost = {static_cast<i64>(cost.value())}};
+    return KernelRequest{.policy = *policy, .switch_cost = {static_cast<i64>(cost.value())}};
 }
 
 u8 run(CommandContext& context) {
-    auto const request = read_request(context);
+    auto request = read_request(context);
     if (!request) {
         return status::usage;
     }
-    if (context.kernel.boot_info.modules.empty()) {
-        context.out.line("sched-run: the machine was given no workload as its module");
-        return status::failure;
-    }
-    auto const loaded = load(context.kernel);
+    auto const loaded = load_workload(context, run_command);
     if (!loaded) {
-        context.out.line("sched-run: the workload is refused: {}", reason_of(loaded.error()));
         return status::failure;
     }
+    request->inherits = loaded->inherits();
     char scenario[32];
     Recorder recorder(
-        context.kernel, format_to(std::span(scenario), "sched {}", context.arguments[0]).text);
+        context.kernel, format_to(std::span(scenario), "sched {}", request->policy).text);
     PieceRecorder pieces{.recorder = recorder};
     Output const out = pieces.output();
     SchedulePacker packer(out);
-    auto const outcome = run_in_kernel(
-        *context.kernel.heap, loaded.value().workload(),
-        {.policy = request->policy,
-         .switch_cost = request->switch_cost,
-         .inherits = loaded.value().inherits()},
-        packer);
+    auto const outcome = run_in_kernel(*context.kernel.heap, loaded->workload(), *request, packer);
     if (!outcome) {
-        context.out.line("sched-run: the workload is refused: {}", reason_of(outcome.error()));
+        refuse_workload(context, run_command, outcome.error());
         return status::failure;
     }
     record_end(recorder, outcome.value(), packer, pieces.pieces);
-    context.out.line("{}: {} happenings recorded", context.arguments[0], packer.count());
+    context.out.line("{}: {} happenings recorded", request->policy, packer.count());
     return status::success;
 }
 
 constexpr boot::Command table[] = {
-    {"sched-run", "POLICY NS", "runs the module's workload in virtual time", 2, run},
+    {run_command, "POLICY NS", "runs the module's workload in virtual time", 2, run},
+    {"sched-live", "POLICY", "runs the module's workload by threads", 1, run_live},
 };
 
 } // namespace
+
+std::optional<std::string_view> policy_of(CommandContext& context, std::string_view command) {
+    std::string_view const policy = context.arguments.empty() ? "" : context.arguments[0];
+    if (!sched::KernelClasses::class_named(policy)) {
+        context.out.line("{}: there is no policy '{}'", command, policy);
+        return std::nullopt;
+    }
+    return policy;
+}
+
+std::optional<HeapWorkload> load_workload(CommandContext& context, std::string_view command) {
+    boot::Kernel& kernel = context.kernel;
+    if (kernel.boot_info.modules.empty()) {
+        context.out.line("{}: the machine was given no workload as its module", command);
+        return std::nullopt;
+    }
+    hal::Module const& module = kernel.boot_info.modules[0];
+    auto loaded = HeapWorkload::create(
+        *kernel.heap, std::span(hal::Memory::linear(module.base), module.size.value));
+    if (!loaded) {
+        refuse_workload(context, command, loaded.error());
+        return std::nullopt;
+    }
+    return std::move(loaded).value();
+}
+
+void refuse_workload(CommandContext& context, std::string_view command, Error error) {
+    context.out.line("{}: the workload is refused: {}", command, reason_of(error));
+}
+
+void record_refusal(Recorder& recorder, KernelRefusal const& refusal) {
+    recorder.number("refused thread", refusal.thread);
+    recorder.error("refused error", refusal.error);
+}
 
 std::span<boot::Command const> commands() {
     return table;

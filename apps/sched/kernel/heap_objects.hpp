@@ -15,14 +15,15 @@ public:
     using Heap = memory::KernelHeap;
 
     HeapObjects() = default;
-    /// Errors: those of the heap. O(count).
-    static Result<HeapObjects> create(Heap& heap, usize count) {
+    /// Each is made of `arguments`. Errors: those of the heap. O(count).
+    template<class... Arguments>
+    static Result<HeapObjects> create(Heap& heap, usize count, Arguments&&... arguments) {
         HeapObjects objects;
         if (count != 0) {
             objects.m_heap = &heap;
             objects.m_objects = {TRY(memory::allocate_room<T>(heap, count)), count};
             for (T& object : objects.m_objects) {
-                std::construct_at(&object);
+                std::construct_at(&object, arguments...);
             }
         }
         return objects;

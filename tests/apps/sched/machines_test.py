@@ -153,7 +153,7 @@ class Different(MachineTest):
         body = body.replace("s/\"bytes\":\"../\"bytes\":\"22/", "d")
         self.expect_refused(self.run_with(body), IO, "under 'rr' is not whole: there is no value '0'")
         body = body.replace("sed -i -E '/\"name\":\"0\"/d'", "sed -i 's/sched rr/sched fifo/'")
-        self.expect_refused(self.run_with(body), IO, f"{MACHINE}: no schedule under 'rr' was recorded")
+        self.expect_refused(self.run_with(body), IO, f"{MACHINE}: nothing under 'rr' was recorded")
 
     def test_a_changed_workload_is_noticed(self) -> None:
         body = """
@@ -184,7 +184,7 @@ class Different(MachineTest):
     def test_programs_that_do_not_answer(self) -> None:
         self.expect_refused(self.run_with("echo it is no use >&2; exit 3"), UNAVAILABLE, f"{MACHINE}: it is no use")
         self.expect_refused(self.run_with("kill -9 $$"), 71, f"{MACHINE}: ")
-        self.expect_refused(self.run_with("exit 0"), IO, "no schedule under 'rr' was recorded")
+        self.expect_refused(self.run_with("exit 0"), IO, "nothing under 'rr' was recorded")
         program = self.impostor("")
         for name in ("twofold-boot", "twofold-sched-host"):
             if (self.folder / name).exists():
@@ -197,6 +197,71 @@ class Different(MachineTest):
         self.expect_refused(done, TIMEOUT, f"{MACHINE}: ")
 
 
+class Live(MachineTest):
+    """Threads of the hosted kernel, in real time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        if MACHINE != "host":
+            self.skipTest("live runs are the hosted kernel's")
+
+    def live(self, *options: str) -> dict:
+        done = run(*options, "--machine", "live", "--json")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        report = json.loads(done.stdout)
+        self.assertEqual(report["machine"], "live")
+        for one in report["runs"]:
+            self.assertIsNone(one["switch_cost_ns"])
+            self.assertIsNone(one["checksum"])
+            self.assertIsNone(one["fairness"])
+        return report
+
+    def test_generated_workloads_under_all_policies(self) -> None:
+        for name in ("interactive", "convoy", "messaging"):
+            report = self.live("--workload", name, "--seconds", "0.05", "--compare", POLICIES)
+            self.assertEqual(len(report["runs"]), 7)
+            for one in report["runs"]:
+                self.assertGreater(sum(thread["ran_ns"] for thread in one["threads"]), 0)
+                for cpu in one["cpus"]:
+                    self.assertGreaterEqual(cpu["idle_ns"], 0)
+
+    def test_a_thread_computes_as_long_as_it_is_to(self) -> None:
+        path = self.write('{"tasks": {"t": {"instance": 3, "loop": 4, "run": 2000, "sleep": 500}}}')
+        (one,) = self.live("--workload", path, "--cpus", "2", "--seconds", "30")["runs"]
+        for thread in one["threads"]:
+            self.assertGreaterEqual(thread["ran_ns"], 8_000_000)
+            self.assertEqual(thread["wakes"], 5)
+            self.assertEqual(thread["wake_latency_ns"]["count"], 5)
+
+    def test_examples_of_rt_app(self) -> None:
+        for name, thread in (("tenth.json", "tenth"), ("wanderer.json", "wanderer"), ("player.json", "track")):
+            (one,) = self.live("--workload", str(DATA / name), "--seconds", "0.3")["runs"]
+            figures = {each["name"]: each for each in one["threads"]}
+            self.assertGreater(figures[thread]["ran_ns"], 0)
+
+    def test_a_refusal_by_admission_control(self) -> None:
+        thread = '{"policy": "SCHED_DEADLINE", "dl-runtime": 6000, "dl-period": 10000, "run": 1}'
+        path = self.write('{"tasks": {"a": %s, "b": %s}}' % (thread, thread))
+        done = run("--workload", path, "--cpus", "1", "--machine", "live", "--seconds", "1")
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("refused by admission control: thread 'b': ", done.stdout)
+
+    def test_what_cannot_be_live_is_refused(self) -> None:
+        live = ("--machine", "live", "--seconds", "0.1")
+        for workload, text in (("offload", "the operation 'offload' needs a device"), ("mixed", "a processor is slower")):
+            done = run("--workload", workload, *live)
+            self.expect_refused(done, UNAVAILABLE, f"live: sched-live: the workload is refused: {text}")
+        locks = ", ".join(f'"lock{i}": "m{i}"' for i in range(9))
+        done = run("--workload", self.write('{"tasks": {"t": {%s}}}' % locks), *live)
+        self.expect_refused(done, UNAVAILABLE, "a thread takes more than 8 mutexes at one time")
+        done = run("--workload", "server", *live, "--trace", str(self.folder / "trace"))
+        self.expect_refused(done, USAGE, "--machine live records no schedule")
+        done = run("--workload", "server", *live, "--switch-cost", "measured")
+        self.expect_refused(done, USAGE, "--machine live excludes --switch-cost")
+        done = run("--workload", "server", "--machine", "live", "--seconds", "9", "--timeout", "9")
+        self.expect_refused(done, USAGE, "--timeout is less than the runs take")
+
+
 class Kernel(MachineTest):
     """The kernel's own command, without the laboratory."""
 
@@ -207,12 +272,15 @@ class Kernel(MachineTest):
 
     def test_bad_arguments_are_refused(self) -> None:
         for line, text, status in (
-            ("sched-run", "usage: sched-run POLICY NS", 2),
-            ("sched-run rr", "usage: sched-run POLICY NS", 2),
+            ("sched-run", "sched-run: there is no policy ''", 2),
+            ("sched-run rr", "sched-run: '' is not a number of nanoseconds", 2),
             ("sched-run fair 0", "sched-run: there is no policy 'fair'", 2),
             ("sched-run rr -1", "sched-run: '-1' is not a number of nanoseconds up to 1000000000", 2),
             ("sched-run rr 1000000001", "is not a number of nanoseconds", 2),
             ("sched-run rr 0 0", "too many arguments", 2),
+            ("sched-live", "sched-live: there is no policy ''", 2),
+            ("sched-live fair", "sched-live: there is no policy 'fair'", 2),
+            ("sched-live rr", "sched-live: the machine was given no workload as its module", 1),
             ("sched-run rr 0", "sched-run: the machine was given no workload as its module", 1),
         ):
             done = self.command("--command", line)

@@ -254,6 +254,65 @@ TEST(Results, AreRefusedIfTheyAreNotWhole) {
     expect_not_whole(workload, changed, "its checksum is another");
 }
 
+TEST(Results, OfLiveThreadsAreRefusedIfTheyAreNotWhole) {
+    WorkloadBuilder builder("one");
+    builder.set_cpus(equal_cpus(1, 1));
+    builder.set_duration({ms});
+    builder.begin_task("t", 0, {}, ~Affinity{}, {});
+    builder.finish_task();
+    OwnedWorkload const owned = builder.finish();
+    Workload const workload = owned.view();
+    auto const line = [](std::string_view name, std::string_view text) {
+        std::string hex;
+        for (char const letter : text) {
+            hex += fmt::format("{:02x}", static_cast<u8>(letter));
+        }
+        return fmt::format(
+            "{{\"type\":\"value\",\"scenario\":\"live rr\",\"name\":\"{}\",\"bytes\":\"{}\"}}\n",
+            name, hex);
+    };
+    std::string const samples(16, '\1');
+    std::string const whole = line("lasted", "1000") + line("cpu 0", "400 3 0") +
+                              line("thread 0", "2 1 1 0 3 2 1 600 50") +
+                              line("latencies 0 0", samples) +
+                              line("responses 0 0", samples.substr(8));
+    RunOutcome const outcome = read_live_runs(workload, "results", whole).at("rr");
+    EXPECT_EQ(outcome.figures.cpus[0].busy.value, 600);
+    EXPECT_EQ(outcome.figures.threads[0].wake_latencies.size(), 2u);
+    EXPECT_EQ(outcome.figures.threads[0].responses[0], 0x0101'0101'0101'0101);
+    EXPECT_EQ(outcome.figures.threads[0].waited.value, 50);
+    auto const expect_refused = [&](std::string const& results, std::string_view reason) {
+        try {
+            static_cast<void>(read_live_runs(workload, "results", results));
+            ADD_FAILURE() << "taken, though " << reason;
+        } catch (launch::Failure const& failure) {
+            EXPECT_NE(std::string(failure.what()).find(reason), std::string::npos);
+        }
+    };
+    for (std::string_view const name :
+         {"lasted", "cpu 0", "thread 0", "latencies 0 0", "responses 0 0"}) {
+        expect_refused(
+            without_line(whole, fmt::format("\"{}\"", name)),
+            fmt::format("there is no value '{}'", name));
+    }
+    // A later value of a name takes the place of the first.
+    expect_refused(whole + line("latencies 0 0", samples + samples), "has 32 bytes");
+    expect_refused(whole + line("latencies 0 0", samples.substr(1)), "has 15 bytes");
+    expect_refused(whole + line("latencies 0 0", ""), "has 0 bytes");
+    expect_refused(whole + line("cpu 0", "400 3"), "the value 'cpu 0' is '400 3'");
+    expect_refused(whole + line("cpu 0", "400 3 0 1"), "the value 'cpu 0' is");
+    expect_refused(whole + line("lasted", "-1"), "the value 'lasted' is '-1'");
+    expect_refused(
+        whole + line("thread 0", "2 1 1 0 3 2 1 600 9223372036854775808"),
+        "the value 'thread 0' is");
+    std::string const refused = line("refused thread", "0") + line("refused error", "no_space");
+    EXPECT_EQ(
+        read_live_runs(workload, "results", refused).at("rr").refusal->error, Error::no_space);
+    expect_refused(line("refused thread", "1"), "the value 'refused thread' is '1'");
+    expect_refused(
+        line("refused thread", "0") + line("refused error", "bored"), "no error 'bored'");
+}
+
 TEST(SwitchCost, IsMeasuredUnderEveryPolicy) {
     for (std::string_view const policy : Classes::names) {
         Nanos const cost = measure_switch_cost(policy);

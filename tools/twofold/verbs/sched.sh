@@ -3,11 +3,11 @@
 #     ./twofold sched --list
 #     ./twofold sched --workload NAME|FILE [--policy NAME] [--seconds S] [--json]
 #     ./twofold sched --workload NAME|FILE --compare NAME,... [--trace FILE] [--plot FILE]
-#     ./twofold sched --workload NAME|FILE --machine host|metal [...]
+#     ./twofold sched --workload NAME|FILE --machine host|metal|live [...]
 #
 #   --trace    for https://ui.perfetto.dev
 #   --plot     timelines and latencies as SVG
-#   --machine  inside of a kernel; its schedule must be the one that this process makes
+#   --machine  inside of a kernel, whose schedule must be the one that this process makes; live: by its threads
 #
 # A workload is a generated one, an rt-app file, or a schedule that Linux recorded. The kernel's own policies
 # and dispatcher run, over simulated processors (docs/laboratory.md). `./twofold sched --help` lists the rest.
@@ -21,6 +21,7 @@ sched_targets() {
     for argument in "$@"; do
         case $previous,$argument in
             --machine,host | -m,host | *,--machine=host | *,-mhost) printf 'twofold-sched-host\n' ;;
+            --machine,live | -m,live | *,--machine=live | *,-mlive) printf 'twofold-sched-host\n' ;;
             --machine,metal | -m,metal | *,--machine=metal | *,-mmetal) printf 'twofold-boot\nimage_sched\n' ;;
         esac
         previous=$argument

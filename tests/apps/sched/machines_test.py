@@ -248,7 +248,8 @@ class Live(MachineTest):
 
     def test_what_cannot_be_live_is_refused(self) -> None:
         live = ("--machine", "live", "--seconds", "0.1")
-        for workload, text in (("offload", "the operation 'offload' needs a device"), ("mixed", "a processor is slower")):
+        reasons = {"offload": "the operation 'offload' needs a device", "mixed": "a processor is slower than others"}
+        for workload, text in reasons.items():
             done = run("--workload", workload, *live)
             self.expect_refused(done, UNAVAILABLE, f"live: sched-live: the workload is refused: {text}")
         locks = ", ".join(f'"lock{i}": "m{i}"' for i in range(9))

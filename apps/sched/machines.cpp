@@ -3,19 +3,15 @@
 
 #include "apps/launch/private_folder.hpp"
 #include "apps/launch/status.hpp"
+#include "apps/sched/machine_process.hpp"
 #include "apps/sched/workload_writer.hpp"
 
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <fstream>
 #include <iterator>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char** environ;
 
 namespace twofold::lab {
 
@@ -81,37 +77,6 @@ std::string last_line(std::string const& text) {
     usize const before = text.find_last_of("\r\n", end);
     usize const begin = before == std::string::npos ? 0 : before + 1;
     return text.substr(begin, end + 1 - begin);
-}
-
-/// Runs a program to its end, with its streams in files; its status.
-int run_program(std::vector<std::string> arguments, fs::path const& out, fs::path const& err) {
-    std::vector<char*> pointers;
-    for (std::string& argument : arguments) {
-        pointers.push_back(argument.data());
-    }
-    pointers.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    constexpr int flags = O_WRONLY | O_CREAT | O_TRUNC;
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out.c_str(), flags, 0600);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, err.c_str(), flags, 0600);
-    pid_t process = 0;
-    int const error =
-        posix_spawn(&process, pointers[0], &actions, nullptr, pointers.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) {
-        throw Failure(
-            Status::unavailable,
-            fmt::format("{} cannot be started: {}", arguments[0], std::strerror(error)));
-    }
-    int status = 0;
-    while (waitpid(process, &status, 0) < 0) {
-        if (errno != EINTR) {
-            throw Failure(Status::io, fmt::format("waiting: {}", std::strerror(errno)));
-        }
-    }
-    return WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(Status::crash);
 }
 
 /// What a status of a machine's program means to ours.

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -191,6 +192,20 @@ class Different(MachineTest):
                 os.remove(self.folder / name)
         done = run("--workload", "convoy", "--machine", MACHINE, program=program)
         self.expect_refused(done, UNAVAILABLE, "is not beside this one")
+
+    def test_an_interrupt_is_the_end_of_both(self) -> None:
+        program = self.impostor(": >started; exec sleep 60")
+        temporary = self.folder / "temporary"
+        temporary.mkdir()
+        with subprocess.Popen(
+            [str(program), "--workload", "convoy", "--machine", MACHINE], cwd=self.folder, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TMPDIR": str(temporary)},
+        ) as started:  # fmt: skip
+            while not (self.folder / "started").exists():
+                self.assertIsNone(started.poll())
+            os.killpg(started.pid, signal.SIGINT)
+            self.assertEqual(started.wait(PATIENCE_S), 130)
+        self.assertEqual(list(temporary.iterdir()), [])
 
     def test_time_that_runs_out(self) -> None:
         done = run("--workload", "interactive", "--seconds", "1000", "--machine", MACHINE, "--timeout", "0.3")

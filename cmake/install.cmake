@@ -7,14 +7,14 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols twofold-record twofold-replay
-    twofold-sched)
+    twofold-sched twofold-sched-host)
     if(TARGET ${program})
         install(TARGETS ${program} RUNTIME)
     endif()
 endforeach()
 # The launcher looks for images in share/twofold/images beside its own folder; the file with the symbols
 # stands beside each for its reports and for gdb.
-foreach(image IN ITEMS base full)
+foreach(image IN ITEMS base full sched)
     if(TARGET image_${image})
         set(built ${CMAKE_BINARY_DIR}/images/twofold-${image})
         install(FILES ${built}.elf ${built}.debug.elf

@@ -131,6 +131,9 @@ make_machine(HostOptions const& options, bool person, HostConsole& console) {
     config.numa_nodes = options.nodes;
     config.core_classes = options.core_classes;
     config.dead_processors = options.dead_processors;
+    if (options.run.module) {
+        config.modules.push_back({.name = "", .bytes = launch::read_module(*options.run.module)});
+    }
     config.command_line = launch::kernel_command_line(options.run, person);
     auto machine = Machine::create(std::move(config), console);
     if (!machine) {

@@ -2,6 +2,7 @@
 // its own. stdout carries only what the kernel prints; everything else is said on stderr.
 #include "apps/launch/accelerator.hpp"
 #include "apps/launch/elf_file.hpp"
+#include "apps/launch/private_folder.hpp"
 #include "apps/launch/session.hpp"
 #include "apps/launch/streams.hpp"
 
@@ -27,34 +28,6 @@ constexpr char const* program_name = "twofold-boot";
 constexpr char const* default_image = "twofold-full.elf";
 constexpr char const* default_iso = "twofold-full.iso";
 constexpr char const* smallest_image = "twofold-base.elf";
-
-/// A folder of the launcher's own, gone when it ends.
-class PrivateFolder {
-public:
-    PrivateFolder() {
-        std::error_code error;
-        fs::path const base = fs::temp_directory_path(error);
-        std::string name = ((error ? fs::path("/tmp") : base) / "twofold-XXXXXX").string();
-        if (mkdtemp(name.data()) == nullptr) {
-            throw Failure(
-                Status::io,
-                fmt::format(
-                    "cannot create a folder in '{}': {}", base.string(), std::strerror(errno)));
-        }
-        m_path = name;
-    }
-    ~PrivateFolder() {
-        std::error_code error;
-        fs::remove_all(m_path, error);
-    }
-    PrivateFolder(PrivateFolder const&) = delete;
-    PrivateFolder& operator=(PrivateFolder const&) = delete;
-
-    fs::path const& path() const { return m_path; }
-
-private:
-    fs::path m_path;
-};
 
 /// A word that no firmware prints.
 std::string make_nonce() {
@@ -160,6 +133,7 @@ int boot(BootOptions const& options) {
     plan.count_instructions = options.count_instructions;
     plan.cpus = options.run.cpus;
     plan.memory_bytes = options.run.memory_bytes;
+    plan.module = options.run.module;
     plan.further = options.emulator_arguments;
     if (options.iso) {
         plan.iso = find_image(*options.iso, default_iso);

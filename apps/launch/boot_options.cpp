@@ -59,7 +59,7 @@ void add_boot_options(Arguments& arguments, BootOptions& options) {
     arguments.add(
         {.name = "--image",
          .value_name = "FILE",
-         .help = "metal kernel image: a file, or base, full or test (default: full)",
+         .help = "metal kernel image: a file, or base, full, sched or test (default: full)",
          .take = store_in(options.image)});
     arguments.add(
         {.name = "--machine",
@@ -117,6 +117,9 @@ void check_boot_options(BootOptions const& options) {
     }
     if (options.iso && !options.image.empty()) {
         refuse("--iso and --image exclude each other: the CD image holds a kernel of its own");
+    }
+    if (options.iso && options.run.module) {
+        refuse("--iso and --module exclude each other: a CD image brings what is to be loaded");
     }
     if (options.count_instructions && options.accelerator != Accelerator::tcg) {
         refuse("--icount needs --accel tcg: only the emulator counts instructions");
@@ -218,6 +221,9 @@ std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
     } else {
         append(out, {"-vga", "none", "-kernel", plan.image.string()});
         append(out, {"-append", plan.kernel_command_line});
+        if (plan.module) {
+            append(out, {"-initrd", plan.module->string()});
+        }
     }
     if (plan.gdb_device) {
         append(out, {"-gdb", *plan.gdb_device});

@@ -65,6 +65,7 @@ struct EmulatorPlan {
     u32 cpus = 1;
     u64 memory_bytes = 0;
     std::filesystem::path image;
+    std::optional<std::filesystem::path> module;
     std::optional<std::filesystem::path> iso;
     std::optional<std::filesystem::path> firmware;
     std::optional<std::string> gdb_device; ///< as -gdb takes it; the machine waits for the debugger

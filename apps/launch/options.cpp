@@ -87,6 +87,18 @@ std::string take_script(std::string const& text, std::optional<std::filesystem::
     return {};
 }
 
+std::string take_module(std::string const& text, std::optional<std::filesystem::path>& module) {
+    std::error_code error;
+    if (!std::filesystem::is_regular_file(text, error)) {
+        return fmt::format("there is no file '{}'", text);
+    }
+    if (std::filesystem::file_size(text, error) == 0 || error) {
+        return fmt::format("'{}' is empty", text);
+    }
+    module = text;
+    return {};
+}
+
 bool is_control(char letter) {
     auto const code = static_cast<unsigned char>(letter);
     return code < 0x20 || code == 0x7f;
@@ -171,6 +183,11 @@ void add_run_options(Arguments& arguments, RunOptions& options) {
          .help = "write the result records there, one JSON object a line",
          .take = store_in(options.results)});
     arguments.add(
+        {.name = "--module",
+         .value_name = "FILE",
+         .help = "a file that the kernel finds in its memory",
+         .take = taking(take_module, options.module)});
+    arguments.add(
         {.name = "--append",
          .value_name = "TEXT",
          .help = "further words of the kernel's command line",
@@ -235,6 +252,22 @@ std::string read_script(std::filesystem::path const& path) {
         text += '\n';
     }
     return text;
+}
+
+std::vector<std::byte> read_module(std::filesystem::path const& path) {
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> const file(
+        std::fopen(path.c_str(), "rbe"), std::fclose);
+    std::vector<std::byte> bytes;
+    std::byte chunk[65536];
+    while (usize const got = file ? std::fread(chunk, 1, sizeof(chunk), file.get()) : 0) {
+        bytes.insert(bytes.end(), chunk, chunk + got);
+    }
+    if (!file || std::ferror(file.get()) != 0) {
+        throw Failure(
+            Status::io,
+            fmt::format("--module: cannot read '{}': {}", path.string(), std::strerror(errno)));
+    }
+    return bytes;
 }
 
 } // namespace twofold::launch

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace twofold::launch {
 
@@ -33,11 +34,12 @@ struct RunOptions {
     std::optional<double> timeout_s;              ///< how long the run may take
     bool json = false;                            ///< commands print JSON
     std::optional<std::filesystem::path> results; ///< result records as JSON lines go here
+    std::optional<std::filesystem::path> module;  ///< a file that the kernel finds in its memory
     std::string append;                           ///< further words of the kernel's command line
 };
 
-/// Adds --cpus, --memory, --command, --script, --timeout, --json, --results and --append, each
-/// validated. `options` must outlive the parse.
+/// Adds --cpus, --memory, --command, --script, --timeout, --json, --results, --module and --append,
+/// each validated. `options` must outlive the parse.
 void add_run_options(Arguments& arguments, RunOptions& options);
 
 /// The kernel's command line. `interactive`: a person types (echo and prompt); a command or script
@@ -49,5 +51,8 @@ kernel_command_line(RunOptions const& options, bool interactive, std::string_vie
 /// The script's bytes, always ended by a newline unless empty. Throws Failure: 64 if the file
 /// cannot be read as a script (a folder, a control character, too long), 74 if reading fails. O(n).
 std::string read_script(std::filesystem::path const& path);
+
+/// The bytes of a module. Throws Failure (74) if reading fails. O(n).
+std::vector<std::byte> read_module(std::filesystem::path const& path);
 
 } // namespace twofold::launch

@@ -382,7 +382,7 @@ private:
             return m_meetings.receive(here, thread, object);
         case OperationKind::offload: {
             Nanos& busy_until = m_memory.devices[object];
-            busy_until = std::max(busy_until, m_now) + Nanos{operation.amount};
+            busy_until = later(std::max(busy_until, m_now), operation.amount);
             return sleep_until(thread, busy_until);
         }
         case OperationKind::schedule:
@@ -414,7 +414,7 @@ private:
         if (!timer.is_started) {
             timer = {.next = thread.started, .is_started = true};
         }
-        timer.next = timer.next + Nanos{operation.amount};
+        timer.next = later(timer.next, operation.amount);
         end_job(thread, m_now > timer.next);
         if (m_now < timer.next) {
             return sleep_until(thread, timer.next);

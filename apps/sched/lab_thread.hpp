@@ -5,6 +5,8 @@
 #include "apps/sched/workload.hpp"
 #include "core/sched/sched.hpp"
 
+#include <algorithm>
+
 namespace twofold::lab {
 
 /// The lock of a run queue, where one host thread does everything.
@@ -19,6 +21,11 @@ struct VirtualLock {
         is_held = false;
     }
 };
+
+/// `by` after `time`. Beyond any run there is no later, however many wait for one thing.
+inline Nanos later(Nanos time, i64 by) {
+    return std::min(time + Nanos{by}, time_max + time_max);
+}
 
 struct WaitTag;
 

@@ -77,10 +77,17 @@ std::string group_line(RunFigures const& figures, Group group) {
 
 std::string heading(Workload const& workload, ReportedSetting const& setting) {
     return fmt::format(
-        "workload     {}, {} threads, {} processors, {:.3f} s, seed {}, {} ns a switch\n",
+        "workload     {}, {} threads, {} processors, {:.3f} s, seed {}\n"
+        "machine      {}\n",
         setting.workload, workload.tasks.size(), workload.cpus.size(),
-        static_cast<double>(setting.duration.value) / ns_per_s, setting.seed,
-        setting.switch_cost.value);
+        static_cast<double>(setting.duration.value) / ns_per_s, setting.seed, setting.machine);
+}
+
+std::string cost_text(ReportedSetting const& setting, ReportedRun const& run) {
+    return run.switch_cost ? fmt::format(
+                                 ", {} ns a switch{}", run.switch_cost->value,
+                                 setting.is_cost_measured ? " (measured)" : "")
+                           : "";
 }
 
 std::string refusal_line(Workload const& workload, ReportedRun const& run) {
@@ -103,6 +110,11 @@ std::string trouble(Workload const& workload, RunFigures const& figures) {
             sched::violation_name(static_cast<sched::Violation>(figures.violation)));
     }
     return text;
+}
+
+std::string fairness_text(RunFigures const& figures) {
+    auto const index = fairness(figures);
+    return index ? fmt::format("{:.6f}", *index) : "-";
 }
 
 /// A line of a comparison.
@@ -137,9 +149,11 @@ constexpr Row compared[] = {
                   Group& all) { return fmt::format("{:.1f}", jobs_per_second(figures, all)); }},
     {"late jobs",
      [](RunFigures const&, Group& all) { return fmt::format("{}", all.figures.late); }},
-    {"fairness (Jain)",
-     [](RunFigures const& figures, Group&) { return fmt::format("{:.6f}", fairness(figures)); }},
-    {"lag max ms", [](RunFigures const&, Group& all) { return milli(all.figures.lag_max); }},
+    {"fairness (Jain)", [](RunFigures const& figures, Group&) { return fairness_text(figures); }},
+    {"lag max ms",
+     [](RunFigures const&, Group& all) {
+         return all.parts.empty() ? std::string("-") : milli(all.figures.lag_max);
+     }},
     {"busy %",
      [](RunFigures const& figures, Group&) {
          return fmt::format("{:.2f}", percent_of_cpus(figures, total_busy(figures)));
@@ -159,18 +173,27 @@ constexpr Row compared[] = {
 
 std::string run_table(
     Workload const& workload, ReportedSetting const& setting, ReportedRun const& run, bool each) {
-    std::string text = heading(workload, setting) + fmt::format("policy       {}\n", run.policy);
+    std::string text = heading(workload, setting) +
+                       fmt::format("policy       {}{}\n", run.policy, cost_text(setting, run));
     if (run.outcome.refusal) {
         return text + refusal_line(workload, run) + '\n';
     }
     RunFigures const& figures = run.outcome.figures;
-    text += fmt::format(
-        "processors   {:.2f} % busy, {:.3f} % of that for switches; fairness {:.6f}\n",
-        percent_of_cpus(figures, total_busy(figures)),
-        total_busy(figures) == Nanos{} ? 0
-                                       : 100 * static_cast<double>(total_overhead(figures).value) /
-                                             static_cast<double>(total_busy(figures).value),
-        fairness(figures));
+    if (run.schedule) {
+        text += fmt::format(
+            "schedule     {} happenings, checksum {:08x}\n", run.schedule->happenings,
+            run.schedule->checksum);
+    }
+    Nanos const busy = total_busy(figures);
+    text += fmt::format("processors   {:.2f} % busy", percent_of_cpus(figures, busy));
+    if (run.switch_cost) {
+        text += fmt::format(
+            ", {:.3f} % of that for switches",
+            busy == Nanos{} ? 0
+                            : 100 * static_cast<double>(total_overhead(figures).value) /
+                                  static_cast<double>(busy.value));
+    }
+    text += fmt::format("; fairness {}\n", fairness_text(figures));
     if (figures.has_energy) {
         text += fmt::format("energy       {:.3f} J\n", figures.energy_mj / 1000);
     }
@@ -204,6 +227,16 @@ std::string compare_table(
     for (ReportedRun const& run : runs) {
         text += fmt::format(" {:>14}", run.policy);
         groups.push_back(run.outcome.refusal ? Group{} : whole(run.outcome.figures));
+    }
+    text += fmt::format("\n{:<18}", setting.is_cost_measured ? "measured switch ns" : "switch ns");
+    for (ReportedRun const& run : runs) {
+        text += run.switch_cost ? fmt::format(" {:>14}", run.switch_cost->value)
+                                : fmt::format(" {:>14}", "-");
+    }
+    text += fmt::format("\n{:<18}", "checksum");
+    for (ReportedRun const& run : runs) {
+        text += fmt::format(
+            " {:>14}", run.schedule ? fmt::format("{:08x}", run.schedule->checksum) : "-");
     }
     for (Row const& row : compared) {
         text += fmt::format("\n{:<18}", row.name);

@@ -8,10 +8,17 @@
 
 namespace twofold::lab {
 
+struct ScheduleSummary {
+    u64 happenings = 0;
+    u32 checksum = 0; ///< of these
+};
+
 /// One policy's run.
 struct ReportedRun {
     std::string policy;
+    std::optional<Nanos> switch_cost; ///< nothing: it was run live, and so is `schedule`
     RunOutcome outcome;
+    std::optional<ScheduleSummary> schedule;
 };
 
 /// What all runs of a report have in common.
@@ -19,7 +26,8 @@ struct ReportedSetting {
     std::string workload;
     u64 seed = 0;
     Nanos duration{};
-    Nanos switch_cost{};
+    std::string machine; ///< that it was run on
+    bool is_cost_measured = false;
 };
 
 /// A table of one run: a line for all threads of a name (with `each` one for every thread), one for

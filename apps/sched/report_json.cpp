@@ -39,6 +39,10 @@ public:
         key(name);
         append_json_string(m_out, value);
     }
+    void truth(std::string_view name, bool value) {
+        key(name);
+        m_out += value ? "true" : "false";
+    }
     void null(std::string_view name) {
         key(name);
         m_out += "null";
@@ -132,6 +136,11 @@ void append_cpus(std::string& out, RunFigures const& figures) {
 void append_run(std::string& out, Workload const& workload, ReportedRun const& run) {
     Json made(out, '{');
     made.text("policy", run.policy);
+    if (run.switch_cost) {
+        made.number("switch_cost_ns", run.switch_cost->value);
+    } else {
+        made.null("switch_cost_ns");
+    }
     if (run.outcome.refusal) {
         Refusal const& refusal = *run.outcome.refusal;
         made.key("refused");
@@ -143,6 +152,13 @@ void append_run(std::string& out, Workload const& workload, ReportedRun const& r
     }
     RunFigures const& figures = run.outcome.figures;
     made.null("refused");
+    if (run.schedule) {
+        made.number("happenings", run.schedule->happenings);
+        made.text("checksum", fmt::format("{:08x}", run.schedule->checksum));
+    } else {
+        made.null("happenings");
+        made.null("checksum");
+    }
     if (figures.stuck == nobody) {
         made.null("stuck");
     } else {
@@ -154,7 +170,11 @@ void append_run(std::string& out, Workload const& workload, ReportedRun const& r
         made.text(
             "violation", sched::violation_name(static_cast<sched::Violation>(figures.violation)));
     }
-    made.number("fairness", fairness(figures));
+    if (auto const index = fairness(figures)) {
+        made.number("fairness", *index);
+    } else {
+        made.null("fairness");
+    }
     if (figures.has_energy) {
         made.number("energy_mj", figures.energy_mj);
     } else {
@@ -180,7 +200,8 @@ std::string report_json(
         report.text("workload", setting.workload);
         report.number("seed", setting.seed);
         report.number("duration_ns", setting.duration.value);
-        report.number("switch_cost_ns", setting.switch_cost.value);
+        report.text("machine", setting.machine);
+        report.truth("switch_cost_measured", setting.is_cost_measured);
         report.number("cpus", workload.cpus.size());
         report.key("runs");
         Json list(out, '[');

@@ -51,6 +51,11 @@ std::string reason_of(Error error, Scheduling const& wanted) {
 
 } // namespace
 
+Refusal refusal_of(Workload const& workload, u32 thread, Error error) {
+    Scheduling const& wanted = workload.schedulings[workload.tasks[thread].schedule];
+    return {.thread = thread, .error = error, .reason = reason_of(error, wanted)};
+}
+
 RunOutcome run_workload(Workload const& workload, RunOptions const& options, Sinks sinks) {
     std::vector<ClassParameters> parameters;
     for (Scheduling const& wanted : workload.schedulings) {
@@ -91,12 +96,7 @@ RunOutcome run_workload(Workload const& workload, RunOptions const& options, Sin
          .parameters = parameters},
         run_queue_places, known, sinks);
     if (auto const admitted = engine.admit(); !admitted) {
-        Scheduling const& wanted = workload.schedulings[workload.tasks[engine.refused()].schedule];
-        Refusal refusal{
-            .thread = engine.refused(),
-            .error = admitted.error(),
-            .reason = reason_of(admitted.error(), wanted)};
-        return {.refusal = std::move(refusal), .figures = {}};
+        return {.refusal = refusal_of(workload, engine.refused(), admitted.error()), .figures = {}};
     }
     engine.run();
     sinks.finish(engine.now());

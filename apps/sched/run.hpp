@@ -30,6 +30,9 @@ struct RunOutcome {
     RunFigures figures;
 };
 
+/// The refusal of a thread, with the reason in words.
+Refusal refusal_of(Workload const& workload, u32 thread, Error error);
+
 /// Runs it. `sinks` are told what happens. O(events log threads).
 RunOutcome run_workload(Workload const& workload, RunOptions const& options, Sinks sinks);
 

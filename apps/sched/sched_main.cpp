@@ -1,25 +1,26 @@
 // twofold-sched: the laboratory. Runs the kernel's own scheduling policies and dispatcher over a
-// workload, in virtual time.
+// workload, in virtual time, in this process or inside of a kernel.
 #include "apps/arguments/arguments.hpp"
 #include "apps/launch/status.hpp"
 #include "apps/sched/generators.hpp"
+#include "apps/sched/lab_options.hpp"
 #include "apps/sched/perfetto_trace.hpp"
 #include "apps/sched/plot.hpp"
 #include "apps/sched/recording.hpp"
 #include "apps/sched/report.hpp"
 #include "apps/sched/rt_app.hpp"
+#include "apps/sched/switch_cost.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 
 namespace twofold::lab {
 
@@ -30,150 +31,14 @@ using launch::Status;
 
 constexpr char const* program_name = "twofold-sched";
 constexpr i64 ns_per_ms = 1'000'000;
-constexpr double ns_per_s = 1e9;
-constexpr double seconds_min = 1e-6;
-constexpr double seconds_max = 1e6;
 constexpr Nanos duration_default{5'000'000'000};
 constexpr std::streamoff file_bytes_max = std::streamoff{1} << 28;
 
-struct Options {
-    std::string workload;
-    std::vector<std::string> policies;
-    std::optional<Nanos> duration;
-    std::optional<u32> cpus;
-    u32 nodes = 1;
-    u64 seed = 1;
-    i64 switch_cost = 0;
-    i64 window_ms = 200;
-    std::string trace;
-    std::string plot;
-    bool each = false;
-    bool json = false;
-    bool list = false;
+/// A kernel's schedule is another one than this process's.
+class Difference : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
 };
-
-std::string policy_names() {
-    return fmt::format("{}", fmt::join(std::span(Classes::names), ", "));
-}
-
-/// Names separated by commas.
-std::string take_policies(std::string const& text, std::vector<std::string>& policies) {
-    for (usize at = 0; at <= text.size();) {
-        usize const comma = std::min(text.find(',', at), text.size());
-        std::string name = text.substr(at, comma - at);
-        if (!Classes::class_named(name)) {
-            return fmt::format("'{}' is none of {}", name, policy_names());
-        }
-        policies.push_back(std::move(name));
-        at = comma + 1;
-    }
-    return {};
-}
-
-std::string take_seconds(std::string const& text, std::optional<Nanos>& duration) {
-    double seconds = 0;
-    auto const [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    bool const is_number = error == std::errc{} && end == text.data() + text.size();
-    if (!is_number || !(seconds >= seconds_min && seconds <= seconds_max)) {
-        return "'" + text + "' is not a number of seconds from 0.000001 to 1000000";
-    }
-    duration = Nanos{static_cast<i64>(seconds * ns_per_s)};
-    return {};
-}
-
-/// What is run.
-void add_run_options(Arguments& arguments, Options& options) {
-    arguments.add(
-        {.name = "-w,--workload",
-         .value_name = "NAME|FILE",
-         .help = "a generated workload (--list), an rt-app file (JSON), or the text of a schedule "
-                 "that Linux recorded (perf sched script, trace-cmd report)",
-         .take = store_in(options.workload)});
-    arguments.add(
-        {.name = "-p,--policy",
-         .value_name = "NAME",
-         .help = "what threads without a policy of their own are scheduled by: " + policy_names(),
-         .take =
-             [&options](std::string const& text) {
-                 return text.find(',') == std::string::npos
-                            ? take_policies(text, options.policies)
-                            : "'" + text + "' is several: --compare takes these";
-             },
-         .default_text = "eevdf"});
-    arguments.add(
-        {.name = "-c,--compare",
-         .value_name = "NAME,...",
-         .help = "run under each of these policies, and show one table",
-         .take =
-             [&options](std::string const& text) { return take_policies(text, options.policies); },
-         .excludes = "--policy"});
-    arguments.add(
-        {.name = "-t,--seconds",
-         .value_name = "S",
-         .help = "virtual time; unless the workload says so, 5",
-         .take = [&options](std::string const& text) {
-             return take_seconds(text, options.duration);
-         }});
-    arguments.add(
-        {.name = "--seed",
-         .value_name = "N",
-         .help = "of a generated workload",
-         .take = number_in(options.seed, u64{0}, ~u64{0}),
-         .default_text = "1"});
-    arguments.add(
-        {.name = "--cpus",
-         .value_name = "N",
-         .help = "processors, in place of the workload's own; 2 if it has none",
-         .take = [&options](std::string const& text) {
-             u32 cpus = 0;
-             std::string reason = number_in(cpus, 1u, cpus_max)(text);
-             options.cpus = cpus;
-             return reason;
-         }});
-    arguments.add(
-        {.name = "--nodes",
-         .value_name = "N",
-         .help = "NUMA nodes that these processors lie on",
-         .take = number_in(options.nodes, 1u, cpus_max),
-         .default_text = "1"});
-    arguments.add(
-        {.name = "--switch-cost",
-         .value_name = "NS",
-         .help = "what each switch to a thread costs, in nanoseconds",
-         .take = number_in(options.switch_cost, i64{0}, i64{1'000'000'000}),
-         .default_text = "0"});
-}
-
-/// What is shown of it.
-void add_report_options(Arguments& arguments, Options& options) {
-    arguments.add(
-        {.name = "--trace",
-         .value_name = "FILE",
-         .help = "write a trace for https://ui.perfetto.dev",
-         .take = store_in(options.trace)});
-    arguments.add(
-        {.name = "--plot",
-         .value_name = "FILE",
-         .help = "draw timelines and latencies (SVG)",
-         .take = store_in(options.plot)});
-    arguments.add(
-        {.name = "--window",
-         .value_name = "MS",
-         .help = "how much of the time --plot draws, in milliseconds",
-         .take = number_in(options.window_ms, i64{1}, i64{1'000'000}),
-         .default_text = "200"});
-    arguments.add_flag("--each", options.each, "a line for each thread, not for each name");
-    arguments.add_flag("--json", options.json, "print one JSON object (docs/laboratory.md)");
-    arguments.add_flag("--list", options.list, "list the generated workloads and the policies");
-    arguments.set_footer(
-        "Examples:\n"
-        "  twofold-sched --workload interactive --policy eevdf\n"
-        "  twofold-sched --workload server --compare stride,eevdf,rr --plot server.svg\n"
-        "  twofold-sched --workload recording.txt --cpus 1 --trace out.pftrace\n"
-        "  twofold-sched --workload app.json --seconds 5 --json\n\n"
-        "Status 1: a thread was refused by admission control, went round without taking time,\n"
-        "or the policy gave a wrong answer.");
-}
 
 std::string read_file(std::string const& path) {
     std::ifstream stream(path, std::ios::binary | std::ios::ate);
@@ -202,7 +67,7 @@ bool looks_like_json(std::string_view text) {
     return first != std::string_view::npos && (text[first] == '{' || text[first] == '/');
 }
 
-RtAppWorkload load_workload(Options const& options) {
+RtAppWorkload load_workload(LabOptions const& options) {
     u32 const cpus = options.cpus.value_or(2);
     if (Generator const* const generator = find_generator(options.workload)) {
         return {
@@ -229,6 +94,12 @@ RtAppWorkload load_workload(Options const& options) {
     }
     if (options.cpus) {
         loaded.workload.cpus = equal_cpus(*options.cpus, options.nodes);
+        if (!check_workload(loaded.workload.view())) {
+            throw Failure(
+                Status::usage, fmt::format(
+                                   "{}: a thread may run on none of {} processors",
+                                   options.workload, *options.cpus));
+        }
     }
     return loaded;
 }
@@ -280,63 +151,151 @@ bool is_clean(ReportedRun const& run) {
            run.outcome.figures.violation == 0;
 }
 
-/// Everything that the options ask for; the reports are on stdout then.
-int run_all(Options const& options) {
-    RtAppWorkload const loaded = load_workload(options);
-    Workload const workload = loaded.workload.view();
-    ReportedSetting const setting{
-        .workload = loaded.workload.title,
-        .seed = options.seed,
-        .duration = options.duration.value_or(workload.duration),
-        .switch_cost = {options.switch_cost}};
-    Nanos const window = std::min(Nanos{options.window_ms * ns_per_ms}, setting.duration);
+/// All runs that the options ask for.
+std::vector<RunOptions> plan_runs(LabOptions const& options, RtAppWorkload const& loaded) {
+    std::vector<RunOptions> runs;
+    for (std::string const& policy : options.policies) {
+        runs.push_back(
+            {.policy = policy,
+             .switch_cost =
+                 options.switch_cost ? *options.switch_cost : measure_switch_cost(policy),
+             .duration = options.duration.value_or(loaded.workload.duration),
+             .inherits = loaded.inherits});
+    }
+    return runs;
+}
 
+/// The schedules that a kernel makes of the runs, if one is to; each is the one that this process
+/// makes of it.
+std::vector<Schedule> run_in_kernel(
+    LabOptions const& options, Workload const& workload, std::vector<RunOptions> const& planned) {
+    if (options.start.machine != LabMachine::host && options.start.machine != LabMachine::metal) {
+        return {};
+    }
+    std::vector<Schedule> schedules = run_on_machine(options.start, workload, planned);
+    for (usize i = 0; i < planned.size(); ++i) {
+        Schedule const here = record_schedule(workload, planned[i]);
+        if (auto const difference = compare_schedules(workload, here, schedules[i])) {
+            throw Difference(fmt::format(
+                "{}: the schedule under '{}' is not the one of this process: {}",
+                machine_name(options.start.machine), planned[i].policy, *difference));
+        }
+    }
+    return schedules;
+}
+
+/// The runs, and what is drawn of them.
+struct Runs {
+    std::vector<ReportedRun> reported;
+    std::vector<std::unique_ptr<PlotData>> plots;
+};
+
+/// Runs all, in this process where `schedules` has none. The trace is written then.
+Runs run_all(
+    LabOptions const& options,
+    Workload const& workload,
+    std::vector<RunOptions> const& planned,
+    std::vector<Schedule> const& schedules) {
+    Nanos const window = std::min(Nanos{options.window_ms * ns_per_ms}, planned.front().duration);
     std::optional<OutputFile> trace;
     if (!options.trace.empty()) {
         trace.emplace(options.trace);
     }
-    std::vector<ReportedRun> runs;
-    std::vector<std::unique_ptr<PlotData>> plots;
-    for (std::string const& policy : options.policies) {
-        Sinks sinks;
+    Runs runs;
+    for (usize i = 0; i < planned.size(); ++i) {
+        ScheduleDigest digest;
+        Sinks sinks{.all = {&digest}};
         std::optional<PerfettoTrace> tracer;
         if (trace) {
-            tracer.emplace(workload, policy, static_cast<u32>(runs.size()), trace->stream());
+            tracer.emplace(workload, planned[i].policy, static_cast<u32>(i), trace->stream());
             sinks.all.push_back(&*tracer);
         }
-        plots.push_back(std::make_unique<PlotData>(workload, window));
-        sinks.all.push_back(plots.back().get());
-        runs.push_back(
-            {.policy = policy,
-             .outcome = run_workload(
-                 workload,
-                 {.policy = policy,
-                  .switch_cost = setting.switch_cost,
-                  .duration = setting.duration,
-                  .inherits = loaded.inherits},
-                 sinks)});
+        runs.plots.push_back(std::make_unique<PlotData>(workload, window));
+        sinks.all.push_back(runs.plots.back().get());
+        RunOutcome outcome = schedules.empty() ? run_workload(workload, planned[i], sinks)
+                                               : replay_schedule(workload, schedules[i], sinks);
+        runs.reported.push_back(
+            {.policy = planned[i].policy,
+             .switch_cost = planned[i].switch_cost,
+             .outcome = std::move(outcome),
+             .schedule =
+                 ScheduleSummary{.happenings = digest.count(), .checksum = digest.checksum()}});
     }
     if (trace) {
         trace->finish();
     }
-    if (!options.plot.empty()) {
-        std::vector<PlottedRun> plotted;
-        for (usize i = 0; i < runs.size(); ++i) {
-            plotted.push_back(
-                {runs[i].policy, plots[i].get(), all_latencies(runs[i].outcome.figures)});
-        }
-        OutputFile file(options.plot);
-        file.stream() << draw_plot(setting.workload, thread_names(workload), plotted);
-        file.finish();
+    return runs;
+}
+
+/// All runs by live threads.
+Runs run_all_live(
+    LabOptions const& options, Workload const& workload, std::vector<RunOptions> const& planned) {
+    auto const refuse = [](char const* line) { throw Failure(Status::usage, line); };
+    if (!options.trace.empty() || !options.plot.empty()) {
+        refuse("--machine live records no schedule: --trace and --plot need another machine");
     }
+    if (options.switch_cost != Nanos{}) {
+        refuse("--machine live excludes --switch-cost: switches take the time that they take");
+    }
+    double const all_s =
+        static_cast<double>(planned.size()) * static_cast<double>(planned[0].duration.value) / 1e9;
+    if (all_s >= options.start.timeout_s) {
+        refuse("--machine live takes real time: --timeout is less than the runs take");
+    }
+    Runs runs;
+    std::vector<RunOutcome> outcomes = run_live(options.start, workload, planned);
+    for (usize i = 0; i < planned.size(); ++i) {
+        runs.reported.push_back(
+            {.policy = planned[i].policy,
+             .switch_cost = std::nullopt,
+             .outcome = std::move(outcomes[i]),
+             .schedule = std::nullopt});
+    }
+    return runs;
+}
+
+void draw(
+    LabOptions const& options,
+    Workload const& workload,
+    std::string const& title,
+    Runs const& runs) {
+    std::vector<PlottedRun> plotted;
+    for (usize i = 0; i < runs.plots.size(); ++i) {
+        ReportedRun const& run = runs.reported[i];
+        plotted.push_back({run.policy, runs.plots[i].get(), all_latencies(run.outcome.figures)});
+    }
+    OutputFile file(options.plot);
+    file.stream() << draw_plot(title, thread_names(workload), plotted);
+    file.finish();
+}
+
+/// Everything that the options ask for; the reports are on stdout then.
+int study(LabOptions const& options) {
+    RtAppWorkload const loaded = load_workload(options);
+    Workload const workload = loaded.workload.view();
+    std::vector<RunOptions> const planned = plan_runs(options, loaded);
+    ReportedSetting const setting{
+        .workload = loaded.workload.title,
+        .seed = options.seed,
+        .duration = planned.front().duration,
+        .machine = std::string(machine_name(options.start.machine)),
+        .is_cost_measured = !options.switch_cost};
+    bool const is_live = options.start.machine == LabMachine::live;
+    Runs const runs =
+        is_live ? run_all_live(options, workload, planned)
+                : run_all(options, workload, planned, run_in_kernel(options, workload, planned));
+    if (!options.plot.empty()) {
+        draw(options, workload, setting.workload, runs);
+    }
+    std::vector<ReportedRun> const& reported = runs.reported;
     fmt::print(
-        "{}", options.json       ? report_json(workload, setting, runs)
-              : runs.size() == 1 ? run_table(workload, setting, runs.front(), options.each)
-                                 : compare_table(workload, setting, runs));
+        "{}", options.json           ? report_json(workload, setting, reported)
+              : reported.size() == 1 ? run_table(workload, setting, reported.front(), options.each)
+                                     : compare_table(workload, setting, reported));
     if (std::fflush(stdout) != 0) {
         throw Failure(Status::io, "the report cannot be written");
     }
-    return std::ranges::all_of(runs, is_clean) ? 0 : 1;
+    return std::ranges::all_of(reported, is_clean) ? 0 : 1;
 }
 
 } // namespace
@@ -354,13 +313,12 @@ int main(int count, char** arguments) {
     using namespace twofold;
     using namespace twofold::lab;
     try {
-        Options options;
+        LabOptions options;
         Arguments known(
             program_name,
             "Runs the kernel's scheduling policies and its dispatcher over a workload, in virtual "
-            "time.");
-        add_run_options(known, options);
-        add_report_options(known, options);
+            "time, in this process or inside of a kernel.");
+        add_lab_options(known, options);
         if (auto const status = known.parse(count, arguments)) {
             return *status;
         }
@@ -374,10 +332,13 @@ int main(int count, char** arguments) {
         if (options.policies.empty()) {
             options.policies = {"eevdf"};
         }
-        return run_all(options);
+        return study(options);
     } catch (Failure const& failure) {
         fmt::print(stderr, "{}: {}\n", program_name, failure.what());
         return static_cast<int>(failure.status());
+    } catch (Difference const& difference) {
+        fmt::print(stderr, "{}: {}\n", program_name, difference.what());
+        return 1;
     } catch (std::bad_alloc const&) {
         fmt::print(stderr, "{}: the workload does not fit into memory\n", program_name);
         return static_cast<int>(Status::unavailable);

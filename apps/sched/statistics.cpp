@@ -147,12 +147,16 @@ void Statistics::finish(Nanos end) {
             leave_fluid(i, end);
         }
     }
-    for (usize i = 0; i < m_figures.cpus.size(); ++i) {
-        Cpu const& cpu = m_workload.cpus[i];
-        auto const busy = static_cast<double>(m_figures.cpus[i].busy.value);
-        auto const idle = static_cast<double>(end.value) - busy;
-        m_figures.energy_mj += (busy * cpu.active_power + idle * cpu.idle_power) * 1e-9;
-        m_figures.has_energy = m_figures.has_energy || cpu.active_power != 0;
+    add_energy(m_figures, m_workload);
+}
+
+void add_energy(RunFigures& figures, Workload const& workload) {
+    for (usize i = 0; i < figures.cpus.size(); ++i) {
+        Cpu const& cpu = workload.cpus[i];
+        auto const busy = static_cast<double>(figures.cpus[i].busy.value);
+        auto const idle = static_cast<double>(figures.duration.value) - busy;
+        figures.energy_mj += (busy * cpu.active_power + idle * cpu.idle_power) * 1e-9;
+        figures.has_energy = figures.has_energy || cpu.active_power != 0;
     }
 }
 
@@ -175,14 +179,14 @@ double jain_index(std::vector<double> const& values) {
     return squares == 0 ? 1 : sum * sum / (static_cast<double>(values.size()) * squares);
 }
 
-double fairness(RunFigures const& figures) {
+std::optional<double> fairness(RunFigures const& figures) {
     std::vector<double> parts;
     for (ThreadFigures const& thread : figures.threads) {
         if (thread.ideal > 0) {
             parts.push_back(std::min(thread.fair / thread.ideal, 1.0));
         }
     }
-    return jain_index(parts);
+    return parts.empty() ? std::nullopt : std::optional(jain_index(parts));
 }
 
 } // namespace twofold::lab

@@ -5,6 +5,7 @@
 #include "apps/sched/sink.hpp"
 #include "apps/sched/workload.hpp"
 
+#include <optional>
 #include <vector>
 
 namespace twofold::lab {
@@ -79,6 +80,9 @@ private:
     std::vector<u32> m_running; ///< on each processor
 };
 
+/// What the processors have used, from how long they were busy in the run's duration.
+void add_energy(RunFigures& figures, Workload const& workload);
+
 /// The value that `permille` thousandths of `values` do not exceed (nearest rank); they are put in
 /// order. 0 if there are none.
 i64 percentile(std::vector<i64>& values, u32 permille);
@@ -88,7 +92,7 @@ i64 percentile(std::vector<i64>& values, u32 permille);
 double jain_index(std::vector<double> const& values);
 
 /// Jain's index of what each thread received of what the fluid schedule would have given it, 1 at
-/// most: who does not want more lacks nothing.
-double fairness(RunFigures const& figures);
+/// most: who does not want more lacks nothing. Nothing if no thread counts in that.
+std::optional<double> fairness(RunFigures const& figures);
 
 } // namespace twofold::lab

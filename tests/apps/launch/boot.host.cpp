@@ -135,6 +135,12 @@ TEST(BootOptions, RefuseCombinationsThatMakeNoSense) {
     options.image.clear();
     options.machine = Machine::microvm;
     expect_refused(options);
+    options.machine = Machine::q35;
+    options.run.module = "/file";
+    expect_refused(options);
+    options.iso.reset();
+    options.uefi = false;
+    check_boot_options(options);
     options = {};
     options.count_instructions = true;
     check_boot_options(options);
@@ -177,6 +183,8 @@ TEST(EmulatorArguments, CarryTheFurtherChoices) {
         "-machine microvm -accel kvm -cpu max,arch-capabilities=off -smp 3"));
     EXPECT_TRUE(joined(emulator_arguments(chosen))
                     .ends_with("-gdb tcp:127.0.0.1:1,server=on,wait=off -d int "));
+    chosen.module = "/files/a,b";
+    EXPECT_TRUE(contains(joined(emulator_arguments(chosen)), " -initrd /files/a,b "));
     chosen.count_instructions = true;
     EXPECT_TRUE(contains(joined(emulator_arguments(chosen)), "-icount shift=0,sleep=off"));
 }

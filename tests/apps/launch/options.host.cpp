@@ -105,6 +105,10 @@ TEST(RunOptions, RefuseNonsenseInOneLine) {
     expect_refused({"--timeout", "soon"}, "'soon' is not a number of seconds");
     expect_refused({"--script", "/nonexistent/file"}, "there is no file '/nonexistent/file'");
     expect_refused({"--script", "/"}, "is a folder");
+    expect_refused({"--module", "/nonexistent/file"}, "there is no file '/nonexistent/file'");
+    expect_refused({"--module", "/"}, "there is no file '/'");
+    TemporaryFile const nothing("");
+    expect_refused({"--module", nothing.path.c_str()}, "is empty");
     expect_refused({"--command", "a", "--script", "/dev/null"}, "excludes");
     expect_refused({"--colour"}, "--colour");
     expect_refused({"surprise"}, "surprise");
@@ -164,4 +168,18 @@ TEST(ReadScript, RefusesWhatIsNoScript) {
         failure_of([] { read_script(TemporaryFile("ok\na\x04 b\n").path); }, Status::usage)
             .find("line 2"),
         std::string::npos);
+}
+
+TEST(ReadModule, GivesTheBytesAsTheyAre) {
+    TemporaryFile const file(std::string_view("a\0\r\n\xff", 5));
+    Parsed const parsed = parse({"--module", file.path.c_str()});
+    ASSERT_FALSE(parsed.status.has_value()) << parsed.error;
+    ASSERT_EQ(parsed.options.module, file.path);
+    std::vector<std::byte> const bytes = read_module(file.path);
+    ASSERT_EQ(bytes.size(), 5u);
+    EXPECT_EQ(bytes[1], std::byte{0});
+    EXPECT_EQ(bytes[2], std::byte{'\r'});
+    EXPECT_EQ(bytes[4], std::byte{0xff});
+    failure_of([] { read_module("/nonexistent/file"); }, Status::io);
+    failure_of([] { read_module("/"); }, Status::io);
 }

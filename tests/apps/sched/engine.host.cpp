@@ -1,4 +1,5 @@
 // Schedules that can be worked out by hand, on the engine with the kernel's dispatcher and classes.
+#include "apps/sched/groups.hpp"
 #include "apps/sched/perfetto_trace.hpp"
 #include "apps/sched/run.hpp"
 #include "apps/sched/workload_builder.hpp"
@@ -479,6 +480,21 @@ TEST(Engine, TwoRunsAreTheSame) {
     }
     EXPECT_EQ(texts[0], texts[1]);
     EXPECT_GT(texts[0].size(), 1000u);
+}
+
+TEST(Engine, ThousandsWaitForOneThingAndTimeDoesNotOverflow) {
+    Lab lab(1, {10 * ms});
+    constexpr u32 threads = 6000; // of each kind 3,000 x 2^52 ns, more than 2^63
+    u32 const device = lab.builder.device("d"), timer = lab.builder.timer("t");
+    for (u32 i = 0; i < threads; ++i) {
+        lab.begin("t");
+        bool const is_even = i % 2 == 0;
+        lab.builder.add(
+            is_even ? Kind::offload : Kind::timer, is_even ? device : timer, time_max.value);
+        lab.end();
+    }
+    lab.run("rr");
+    EXPECT_EQ(whole(lab.outcome.figures).figures.wakes, threads);
 }
 
 } // namespace

@@ -149,6 +149,17 @@ class Reports(LabTest):
         expected = (fast * 1500 + (10**9 - fast) * 60 + slow * 300 + (10**9 - slow) * 15) / 1e9
         self.assertAlmostEqual(one["energy_mj"], expected, places=6)
 
+    def test_switches_cost_what_was_measured(self) -> None:
+        options = ("--workload", "server", "--seconds", "0.2")
+        report = self.report(*options, "--compare", "rr,edf", "--switch-cost", "measured")
+        self.assertTrue(report["switch_cost_measured"])
+        for one in report["runs"]:
+            self.assertGreater(one["switch_cost_ns"], 0)
+            for cpu in one["cpus"]:
+                self.assertLessEqual(cpu["overhead_ns"], cpu["switches"] * one["switch_cost_ns"])
+        (one,) = self.report(*options, "--switch-cost", "40")["runs"]
+        self.assertEqual(one["switch_cost_ns"], 40)
+
     def test_tables(self) -> None:
         done = run("--workload", "interactive", "--seconds", "0.2", "--each")
         self.assertEqual(done.returncode, 0)
@@ -251,6 +262,11 @@ class Files(LabTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("thread 'spinner' goes round and never takes time", done.stdout)
 
+    def test_processors_that_a_thread_may_not_run_on(self) -> None:
+        path = self.write('{"machine": {"cpus": 2}, "tasks": {"t": {"cpus": [1], "run": 1}}}')
+        self.assertEqual(run("--workload", path).returncode, 0)
+        self.expect_refused(run("--workload", path, "--cpus", "1"), USAGE, "a thread may run on none of 1 processors")
+
     def test_files_that_are_no_workloads(self) -> None:
         self.expect_refused(run("--workload", "/nonexistent"), USAGE, "'/nonexistent' is no generated workload")
         self.expect_refused(run("--workload", self.write("hello\n")), USAGE, "this is neither JSON nor the text of")
@@ -275,6 +291,9 @@ class BadOptions(LabTest):
         self.expect_refused(run("--workload", "server", "--seconds", "nan"), USAGE, "is not a number of seconds")
         self.expect_refused(run("--workload", "server", "--cpus", "65"), USAGE, "--cpus")
         self.expect_refused(run("--workload", "server", "--switch-cost", "-1"), USAGE, "--switch-cost")
+        self.expect_refused(run("--workload", "server", "--switch-cost", "guessed"), USAGE, "--switch-cost")
+        self.expect_refused(run("--workload", "server", "--machine", "sim"), USAGE, "'sim' is none of host, metal")
+        self.expect_refused(run("--workload", "server", "--timeout", "0"), USAGE, "--timeout")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@
 
 passes_help=yes
 
-# boot_targets ARGUMENTS...: what must be built for these options; the CD image and the test image only if
-# they are asked for.
+# boot_targets ARGUMENTS...: what must be built for these options; the CD image and further images only if they
+# are asked for.
 boot_targets() {
     local argument previous=''
     printf 'twofold-boot\nimage_base\nimage_full\n'
@@ -16,6 +16,7 @@ boot_targets() {
         case $previous,$argument in
             *,--iso) printf 'image_full_iso\n' ;;
             --image,test | *,--image=test) printf 'image_test\n' ;;
+            --image,sched | *,--image=sched) printf 'image_sched\n' ;;
         esac
         previous=$argument
     done

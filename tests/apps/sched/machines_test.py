@@ -177,10 +177,9 @@ class Different(MachineTest):
     def test_a_mutant_of_the_dispatcher_is_noticed(self) -> None:
         if MUTANTS != "selected" or MACHINE != "host":
             self.skipTest("this build has no mutants")
-        done = self.run_with(
-            'exec "$real" "$@" --mutant schedule_preempts', "--workload", "interactive", "--seconds", "0.1"
-        )
-        self.expect_refused(done, 1, "the schedule under 'eevdf' is not the one of this process: happening ")
+        chosen = ("--workload", "convoy", "--seconds", "0.1", "--policy", "stride")
+        done = self.run_with('exec "$real" "$@" --mutant schedule_preempts', *chosen)
+        self.expect_refused(done, 1, "the schedule under 'stride' is not the one of this process: happening ")
 
     def test_programs_that_do_not_answer(self) -> None:
         self.expect_refused(self.run_with("echo it is no use >&2; exit 3"), UNAVAILABLE, f"{MACHINE}: it is no use")

@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <system_error>
 
 namespace twofold::launch {
@@ -260,7 +261,8 @@ std::vector<std::byte> read_module(std::filesystem::path const& path) {
     std::vector<std::byte> bytes;
     std::byte chunk[65536];
     while (usize const got = file ? std::fread(chunk, 1, sizeof(chunk), file.get()) : 0) {
-        bytes.insert(bytes.end(), chunk, chunk + got);
+        auto const taken = std::span(chunk).first(got);
+        bytes.insert(bytes.end(), taken.begin(), taken.end());
     }
     if (!file || std::ferror(file.get()) != 0) {
         throw Failure(

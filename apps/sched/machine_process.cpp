@@ -64,6 +64,7 @@ int run_program(
     std::filesystem::path const& out,
     std::filesystem::path const& err) {
     std::vector<char*> pointers;
+    pointers.reserve(arguments.size() + 1);
     for (std::string& argument : arguments) {
         pointers.push_back(argument.data());
     }

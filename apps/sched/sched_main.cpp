@@ -154,6 +154,7 @@ bool is_clean(ReportedRun const& run) {
 /// All runs that the options ask for.
 std::vector<RunOptions> plan_runs(LabOptions const& options, RtAppWorkload const& loaded) {
     std::vector<RunOptions> runs;
+    runs.reserve(options.policies.size());
     for (std::string const& policy : options.policies) {
         runs.push_back(
             {.policy = policy,

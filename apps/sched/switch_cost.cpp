@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <vector>
 
 namespace twofold::lab {
@@ -91,7 +92,7 @@ Nanos measure_switch_cost(std::string_view policy) {
         costs.push_back(took.count() / static_cast<double>(switches));
     }
     std::ranges::nth_element(costs, costs.begin() + batches / 2);
-    return {std::max<i64>(static_cast<i64>(costs[batches / 2] + 0.5), 1)};
+    return {std::max<i64>(i64{std::llround(costs[batches / 2])}, 1)};
 }
 
 } // namespace twofold::lab

@@ -26,30 +26,28 @@ struct EngineRoom {
     HeapObjects<LabEngine::Queue*> run_queue_places;
     HeapObjects<LabEngine::Queue*> known;
 
-    static Result<EngineRoom>
-    create(Heap& heap, Workload const& workload, std::string_view policy) {
-        usize const cpus = workload.cpus.size();
-        EngineRoom room{
-            .threads = TRY(HeapObjects<LabThread<Classes>>::create(heap, workload.tasks.size())),
-            .cpus = TRY(HeapObjects<LabCpu<Classes>>::create(heap, cpus)),
-            .mutexes = TRY(HeapObjects<LabMutex<Classes>>::create(heap, workload.mutexes)),
-            .conditions = TRY(HeapObjects<WaitList<Classes>>::create(heap, workload.conditions)),
-            .barriers = TRY(HeapObjects<WaitList<Classes>>::create(heap, workload.barriers.size())),
-            .queues = TRY(HeapObjects<LabQueue<Classes>>::create(heap, workload.queues.size())),
-            .timers = TRY(HeapObjects<LabTimer>::create(heap, workload.timers)),
-            .devices = TRY(HeapObjects<Nanos>::create(heap, workload.devices)),
-            .parameters =
-                TRY(HeapObjects<ClassParameters>::create(heap, workload.schedulings.size())),
-            .run_queues = TRY(HeapObjects<LabEngine::Queue>::create(heap, cpus)),
-            .run_queue_places = TRY(HeapObjects<LabEngine::Queue*>::create(heap, cpus)),
-            .known = TRY(HeapObjects<LabEngine::Queue*>::create(heap, cpus))};
+    /// Errors: out_of_memory; what was made until then goes with the room.
+    Result<void> make(Heap& heap, Workload const& workload, std::string_view policy) {
+        usize const cpu_count = workload.cpus.size();
+        threads = TRY(HeapObjects<LabThread<Classes>>::create(heap, workload.tasks.size()));
+        cpus = TRY(HeapObjects<LabCpu<Classes>>::create(heap, cpu_count));
+        mutexes = TRY(HeapObjects<LabMutex<Classes>>::create(heap, workload.mutexes));
+        conditions = TRY(HeapObjects<WaitList<Classes>>::create(heap, workload.conditions));
+        barriers = TRY(HeapObjects<WaitList<Classes>>::create(heap, workload.barriers.size()));
+        queues = TRY(HeapObjects<LabQueue<Classes>>::create(heap, workload.queues.size()));
+        timers = TRY(HeapObjects<LabTimer>::create(heap, workload.timers));
+        devices = TRY(HeapObjects<Nanos>::create(heap, workload.devices));
+        parameters = TRY(HeapObjects<ClassParameters>::create(heap, workload.schedulings.size()));
+        run_queues = TRY(HeapObjects<LabEngine::Queue>::create(heap, cpu_count));
+        run_queue_places = TRY(HeapObjects<LabEngine::Queue*>::create(heap, cpu_count));
+        known = TRY(HeapObjects<LabEngine::Queue*>::create(heap, cpu_count));
         for (usize i = 0; i < workload.schedulings.size(); ++i) {
-            room.parameters.all()[i] = class_parameters(workload.schedulings[i], policy);
+            parameters.all()[i] = class_parameters(workload.schedulings[i], policy);
         }
-        for (usize i = 0; i < cpus; ++i) {
-            room.run_queue_places.all()[i] = &room.run_queues.all()[i];
+        for (usize i = 0; i < cpu_count; ++i) {
+            run_queue_places.all()[i] = &run_queues.all()[i];
         }
-        return room;
+        return {};
     }
     EngineMemory<Classes> memory() const {
         return {
@@ -120,7 +118,8 @@ Result<KernelOutcome> run_in_kernel(
     if (!Classes::class_named(request.policy)) {
         return Error::not_found;
     }
-    EngineRoom const room = TRY(EngineRoom::create(heap, workload, request.policy));
+    EngineRoom room;
+    TRY(room.make(heap, workload, request.policy));
     KernelOutcome outcome{
         .refusal = std::nullopt,
         .end = {},

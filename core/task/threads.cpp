@@ -367,11 +367,6 @@ Threads* Threads::here() {
     return cpu != nullptr && cpu->runner != nullptr ? &own_of(*cpu).owner : nullptr;
 }
 
-Thread& Threads::current() {
-    sync::InterruptGuard const off;
-    return *own_of(processor::this_cpu()).running;
-}
-
 void Threads::park() {
     sync::require(sync::Ability::wait);
     sync::InterruptGuard const off;

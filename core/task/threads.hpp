@@ -202,4 +202,17 @@ private:
     IntrusiveList<Thread, DeadThreadsTag> m_dead GUARDED_BY(m_lock); ///< detached, and over
 };
 
+inline Thread& Threads::current() {
+    sync::InterruptGuard const off;
+    return *own_of(processor::this_cpu()).running;
+}
+
+// Here, where they are known to what takes a mutex.
+inline Thread& KernelThreads::current() {
+    return Threads::current();
+}
+inline LockState<KernelThreads>& KernelThreads::lock_state(Thread& thread) {
+    return thread.m_locks;
+}
+
 } // namespace twofold::task

@@ -60,7 +60,7 @@ public:
     }
 
 private:
-    static constexpr u32 slots = 128;
+    static constexpr u32 slots = 64;
 
     struct Slot {
         Atomic<u32> turn{0};

@@ -65,9 +65,7 @@ public:
     void share(u32 count) {
         CHECK(count <= private_count());
         m_own_shared += count;
-        // A fence and no store that releases: what `reclaim` stores is to have its effect, too.
-        fence(numbered(OrderSite::deque_share, release));
-        m_shared.store(m_own_shared, relaxed);
+        show_shared(m_own_shared);
     }
 
     /// Takes the oldest that is shared; null where there is none, or somebody else was quicker.
@@ -94,13 +92,16 @@ private:
 
     Atomic<Item*>& slot(u64 index) { return m_slots[index % capacity]; }
 
+    /// Whoever reads any of these numbers sees what lies before it.
+    void show_shared(u64 end) { m_shared.store(end, numbered(OrderSite::deque_share, release)); }
+
     /// The youngest that is shared, where nothing is private.
     [[gnu::noinline]] Item* reclaim() {
         if (m_first.load(relaxed) >= m_own_shared) {
             return nullptr; // it only grows
         }
         u64 const last = m_own_shared - 1;
-        m_shared.store(last, relaxed);
+        show_shared(last);
         fence(numbered(OrderSite::deque_reclaim, sequential));
         u64 first = m_first.load(relaxed);
         if (first < last) {
@@ -110,7 +111,7 @@ private:
         // The last one: thieves may be at it.
         bool const has_won =
             first == last && m_first.compare_exchange(first, first + 1, relaxed, relaxed);
-        m_shared.store(m_own_shared, relaxed);
+        show_shared(m_own_shared);
         return has_won ? slot(last).load(relaxed) : nullptr;
     }
 

@@ -26,6 +26,7 @@
 #include "core/task/sync/threads.hpp"
 
 #include <span>
+#include <utility>
 
 namespace twofold::task {
 
@@ -255,7 +256,7 @@ public:
     WorkPool(WorkPool const&) = delete;
     WorkPool& operator=(WorkPool const&) = delete;
 
-    /// Runs `task` on a worker, and relooks when it has run. Threads that are no workers; context
+    /// Runs `task` on a worker, and returns when it has run. Threads that are no workers; context
     /// thread. The pool does not end meanwhile.
     void run(Task& task) {
         Submission submission(m_threads.current(), task);

@@ -32,9 +32,9 @@ def output(command: list[Any]) -> str:
     return done.stdout
 
 
-def rows(program: pathlib.Path, *options: str) -> list[dict[str, Any]]:
-    """The rows that the last command of a kernel printed."""
-    text = output([program, "--json", *options]).strip().splitlines()[-1]
+def rows(program: pathlib.Path, *options: str, before: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """The rows that the last command of a kernel printed; `before` is what starts the program."""
+    text = output([*before, program, "--json", *options]).strip().splitlines()[-1]
     return [row for row in json.loads(text)["output"] if "text" not in row]
 
 

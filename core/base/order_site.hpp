@@ -32,7 +32,15 @@ enum class OrderSite : u8 {
     epoch_observe,     ///< what was retired is let go after the readers have gone
     epoch_advance,     ///< whoever sees an epoch sees that no reader was left behind
     epoch_current,     ///< and lets go only then
+    deque_share,       ///< what is forked is visible before it can be taken
+    deque_observe,     ///< and is read behind the look that found it
+    deque_reclaim,     ///< an owner that takes back and a thief do not both miss the other
+    deque_steal,       ///< the same, from the thief's side
+    pool_show,         ///< who shares sees who rests, or who is about to rest sees what is shared
+    pool_rest,         ///< the same, from the other side
+    pool_done,         ///< what a task wrote is visible before its end
+    pool_join,         ///< and is read behind the look at that
 };
-inline constexpr u8 order_site_count = 23;
+inline constexpr u8 order_site_count = 31;
 
 } // namespace twofold

@@ -5,10 +5,6 @@ namespace twofold::task {
 
 static_assert(ThreadSystem<KernelThreads>);
 
-Thread& KernelThreads::current() {
-    return Threads::current();
-}
-
 void KernelThreads::park() {
     m_threads.park();
 }
@@ -33,10 +29,6 @@ void KernelThreads::lend(Thread& thread, std::optional<Parameters> const& lent) 
     // Nothing of this is refused: its own was given to it before, and what is lent is not counted.
     m_threads.run_with(thread, parameters).value();
     m_threads.settle(hal::InterruptState::disabled);
-}
-
-LockState<KernelThreads>& KernelThreads::lock_state(Thread& thread) {
-    return thread.m_locks;
 }
 
 std::string_view KernelThreads::name(Thread& thread) {

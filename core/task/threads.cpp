@@ -53,7 +53,9 @@ Result<Thread::Name> Threads::check(ThreadAttributes const& attributes) {
 
 /// A stack, and the first switch to it.
 Result<void> Threads::prepare(Thread& thread, ThreadAttributes const& attributes) {
-    thread.m_stack = TRY(m_plan.space.allocate_stack(align_up(attributes.stack, page_size)));
+    Bytes const size = align_up(attributes.stack, page_size);
+    auto const spare = m_spare_stacks.take(size);
+    thread.m_stack = spare ? *spare : TRY(m_plan.space.allocate_stack(size));
     thread.m_context.create(
         std::span(hal::kernel_pointer(thread.m_stack.base), thread.m_stack.size.value), start,
         &thread);
@@ -123,7 +125,7 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
 
 /// Gives back what a thread lay in; nothing runs on its stack.
 void Threads::dispose(Thread& thread) {
-    if (thread.m_stack.size.value != 0) {
+    if (thread.m_stack.size.value != 0 && !m_spare_stacks.keep(thread.m_stack)) {
         m_plan.space.free_stack(thread.m_stack).value();
     }
     if (!thread.m_registers.empty()) {
@@ -365,11 +367,6 @@ Threads* Threads::here() {
     sync::InterruptGuard const off;
     auto* const cpu = static_cast<processor::CpuLocal*>(sync::cpu_state());
     return cpu != nullptr && cpu->runner != nullptr ? &own_of(*cpu).owner : nullptr;
-}
-
-Thread& Threads::current() {
-    sync::InterruptGuard const off;
-    return *own_of(processor::this_cpu()).running;
 }
 
 void Threads::park() {

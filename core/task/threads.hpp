@@ -8,6 +8,7 @@
 // processor. Then all of its state but the callee-saved registers lies on its stack already.
 #pragma once
 
+#include "core/task/spare_stacks.hpp"
 #include "core/task/thread.hpp"
 
 #include <optional>
@@ -56,6 +57,7 @@ class Threads {
 public:
     using Dispatch = sched::Dispatcher<Classes, MachineWorld>;
     static constexpr u32 threads_max = 1u << 17;
+    static constexpr usize spare_stacks_max = 16;
 
     struct Plan {
         processor::CpuSet& cpus;
@@ -196,10 +198,24 @@ private:
     Process m_kernel;
     KernelThreads m_waiting{*this};
     LockDomain<KernelThreads> m_locks;
+    SpareStacks<spare_stacks_max> m_spare_stacks{ThreadAttributes::stack_default};
     Atomic<u64> m_next_id{0};
     sync::SpinLock m_lock{sync::LockRank::thread_list};
     IntrusiveList<Thread, AllThreadsTag> m_all GUARDED_BY(m_lock);
     IntrusiveList<Thread, DeadThreadsTag> m_dead GUARDED_BY(m_lock); ///< detached, and over
 };
+
+inline Thread& Threads::current() {
+    sync::InterruptGuard const off;
+    return *own_of(processor::this_cpu()).running;
+}
+
+// Here, where they are known to what takes a mutex.
+inline Thread& KernelThreads::current() {
+    return Threads::current();
+}
+inline LockState<KernelThreads>& KernelThreads::lock_state(Thread& thread) {
+    return thread.m_locks;
+}
 
 } // namespace twofold::task

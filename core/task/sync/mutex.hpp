@@ -304,6 +304,7 @@ private:
         T& threads = m_domain.m_threads;
         Waiter<T> waiter(self);
         LockState<T>& state = threads.lock_state(self);
+        bool has_to_lend = false;
         {
             sync::SpinLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
             if (take_or_contend(self)) {
@@ -312,11 +313,13 @@ private:
             enqueue(waiter);
             state.blocked_on = this;
             state.waiter = &waiter;
+            has_to_lend = T::stronger(m_domain.strength(self), m_domain.strength(*holder()));
             if constexpr (checks_enabled) {
                 m_domain.note_wait(self);
             }
         }
-        while (m_domain.lend_on(self)) {
+        while (has_to_lend) {
+            has_to_lend = m_domain.lend_on(self);
         }
         while (true) {
             bool in_time = true;
@@ -367,8 +370,12 @@ private:
         if (!m_waiters.empty()) {
             state.contended.push_back(*this);
         }
-        m_domain.inherit(self);
-        m_domain.inherit(thread);
+        if (threads.lock_state(self).lent) { // perhaps by who waits here
+            m_domain.inherit(self);
+        }
+        if (!m_waiters.empty()) {
+            m_domain.inherit(thread);
+        }
         next.is_granted = true;
         threads.unpark(thread);
     }

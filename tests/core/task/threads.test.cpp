@@ -179,6 +179,24 @@ TEST(Threads, ManyComeAndGoAndNothingStays) {
     EXPECT_EQ(threads().count(), before);
 }
 
+TEST(Threads, AStackOfTheUsualSizeIsUsedAgain) {
+    u64 place = 0;
+    auto const body = [&] {
+        u8 const local = 0;
+        place = std::bit_cast<u64>(&local);
+    };
+    auto const place_with = [&](Bytes stack) {
+        ThreadAttributes attributes;
+        attributes.stack = stack;
+        CHECK(threads().join(spawn(body, attributes)).has_value());
+        return place;
+    };
+    u64 const first = place_with(ThreadAttributes::stack_default);
+    u64 const small = place_with(ThreadAttributes::stack_min);
+    EXPECT_NE(small, first);
+    EXPECT_EQ(place_with(ThreadAttributes::stack_default), first);
+}
+
 TEST(Threads, OneThatIsDetachedCannotBeJoined) {
     Atomic<u32> may_end{0};
     auto const body = [&] {

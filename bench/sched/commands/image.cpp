@@ -1,0 +1,18 @@
+// The image `bench`: the full image and the commands that measure threads.
+#include "apps/scenarios/scenarios.hpp"
+#include "bench/sched/commands/commands.hpp"
+
+namespace twofold::boot {
+
+Composition composition() {
+    return {
+        .image = "bench",
+        .steps = basic_steps(),
+        .commands =
+            {basic_commands(), measuring_commands(), thread_commands(), scenario_commands(),
+             bench::thread_bench_commands()},
+        .scenarios = scenarios::all(),
+        .open_threads = open_threads};
+}
+
+} // namespace twofold::boot

@@ -155,7 +155,7 @@ TEST(Schedules, EveryFlippedBitIsADifference) {
     OwnedWorkload const owned = generated("messaging");
     Workload const workload = owned.view();
     Schedule const schedule = record_schedule(workload, under("rr"));
-    for (usize bit = 0; bit < 8 * 100; ++bit) {
+    for (usize bit = 0; bit < usize{8} * 100; ++bit) {
         Schedule changed = schedule;
         changed.happenings[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
         auto const difference = compare_schedules(workload, schedule, changed);

@@ -116,6 +116,7 @@ u64 time_spawns(Threads& threads, u32 rounds) {
 
 /// From the call that wakes a thread of a higher priority to its first instruction.
 void measure_wakes(CommandContext& context, Threads& threads, u32 rounds) {
+    CHECK(rounds > 0);
     auto* const histogram =
         memory::allocate_room<processor::Histogram>(*context.kernel.heap, 1).value();
     std::construct_at(histogram);

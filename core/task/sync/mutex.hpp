@@ -23,7 +23,6 @@
 #include "core/task/sync/threads.hpp"
 #include "hal/layout.hpp"
 
-#include <bit>
 #include <source_location>
 
 namespace twofold::task {
@@ -260,7 +259,7 @@ private:
     static constexpr u64 contended = 1;
     static_assert(alignof(Thread) > contended);
 
-    static u64 word(Thread& thread) { return std::bit_cast<u64>(&thread); }
+    static u64 word(Thread& thread) { return hal::kernel_address(&thread).value; }
     /// Null: it is free.
     Thread* holder() const {
         VirtAddr const place{m_state.load(relaxed) & ~contended};

@@ -8,6 +8,7 @@
 
 #include "core/task/sync/mutex.hpp"
 #include "core/task/sync/threads.hpp"
+#include "hal/layout.hpp"
 
 namespace twofold::task {
 
@@ -272,7 +273,7 @@ private:
     WaitList<T>& list_of(Atomic<u32> const& word) {
         // Fibonacci hashing (Knuth, volume 3, section 6.4) of what tells words apart.
         constexpr u64 golden = 0x9e37'79b9'7f4a'7c15;
-        u64 const hash = (std::bit_cast<u64>(&word) >> 2) * golden;
+        u64 const hash = (hal::kernel_address(&word).value >> 2) * golden;
         return m_lists[(hash >> 32) % buckets];
     }
 

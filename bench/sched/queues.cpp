@@ -27,7 +27,7 @@ struct Alone {
     explicit Alone(Arguments const&... arguments) : policy(arguments...) {}
 
     void add(Entity& entity, typename P::Parameters const& parameters) {
-        CHECK(policy.admit(entity, parameters, Nanos{}).has_value());
+        policy.admit(entity, parameters, Nanos{}).value();
         policy.wake(entity, Nanos{});
     }
     /// Who runs at first.
@@ -108,7 +108,7 @@ struct Whole {
         if (queues[0] == nullptr) {
             dispatcher.add(queue, {0}, {}, idle);
         }
-        CHECK(dispatcher.admit(entity, parameters, CpuMask::all()).has_value());
+        dispatcher.admit(entity, parameters, CpuMask::all()).value();
         dispatcher.unpark(entity, {0});
     }
     Entity* begin(Nanos&) {

@@ -61,7 +61,8 @@ u32 TimerQueue::expire() {
     CHECK(is_open() && hal::Interrupt::state() == hal::InterruptState::disabled);
     Nanos const now = m_alarm->now(m_alarm->object);
     u32 count = 0;
-    while (count < batch_max) {
+    bool is_full = false;
+    while (!is_full) {
         Timer* const timer = take_due(now);
         if (timer == nullptr) {
             break;
@@ -71,21 +72,22 @@ u32 TimerQueue::expire() {
         timer->m_function(timer->m_argument); // and with that the timer may be gone
         m_running.store(nullptr, release);
         ++count;
+        is_full = count == batch_max || m_alarm->now(m_alarm->object) - now >= batch_time;
     }
     sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
     ++m_statistics.alarms;
-    arm_earliest(pause_after(count, now));
+    m_in_a_row = is_full ? m_in_a_row + count : 0;
+    arm_earliest(pause(now));
     return count;
 }
 
-/// The earliest time of the next alarm, after a batch of `count`.
-Nanos TimerQueue::pause_after(u32 count, Nanos now) {
+/// The earliest time of the next alarm.
+Nanos TimerQueue::pause(Nanos now) {
     constexpr Nanos at_once{INT64_MIN};
-    m_full_batches = count == batch_max ? m_full_batches + 1 : 0;
-    if (m_full_batches < full_batches_max) {
+    if (m_in_a_row < in_a_row_max) {
         return at_once;
     }
-    m_full_batches = 0;
+    m_in_a_row = 0;
     ++m_statistics.overruns;
     return now + overrun_pause;
 }

@@ -54,9 +54,11 @@ public:
     /// The most functions that one alarm runs, with interrupts off; what is due beside comes with
     /// the next alarm, which is set to go off at once.
     static constexpr u32 batch_max = 4;
-    /// So many full batches may follow each other before the rest has to wait: deadlines that come
-    /// faster than they are run leave the processor some time.
-    static constexpr u32 full_batches_max = 16;
+    /// After so long no further one begins: the first may have taken long.
+    static constexpr Nanos batch_time{300};
+    /// So many functions may run without a pause, in batches that leave something over: deadlines
+    /// that come faster than they are run leave the processor some time.
+    static constexpr u32 in_a_row_max = 64;
     static constexpr Nanos overrun_pause{50'000};
 
     TimerQueue() = default;
@@ -92,15 +94,15 @@ public:
 
 private:
     Timer* take_due(Nanos now);
-    Nanos pause_after(u32 count, Nanos now) REQUIRES(m_lock);
+    Nanos pause(Nanos now) REQUIRES(m_lock);
     void arm_earliest(Nanos not_before) REQUIRES(m_lock);
 
     Alarm const* m_alarm = nullptr;
     sync::SpinLock m_lock{sync::LockRank::timers};
     TimerHeap m_heap GUARDED_BY(m_lock);
     TimerStatistics m_statistics GUARDED_BY(m_lock);
-    u32 m_full_batches GUARDED_BY(m_lock) = 0; ///< in a row
-    Atomic<Timer*> m_running{nullptr};         ///< whose function runs
+    u32 m_in_a_row GUARDED_BY(m_lock) = 0; ///< functions in full batches
+    Atomic<Timer*> m_running{nullptr};     ///< whose function runs
     Histogram m_lateness;
 };
 

@@ -43,7 +43,8 @@ Result<void> LiveRun::make(std::string_view policy) {
     m_all = TRY(HeapObjects<LiveThread>::create(m_heap, workload.tasks.size(), m_heap));
     m_cpus = TRY(HeapObjects<LiveCpu>::create(m_heap, workload.cpus.size()));
     m_mutexes = TRY(HeapObjects<LiveMutex>::create(
-        m_heap, workload.mutexes, m_threads.locks(), "mutex of a workload"));
+        m_heap, workload.mutexes, m_threads.locks(), "mutex of a workload",
+        LiveMutex::Unwatched::yes));
     m_conditions = TRY(HeapObjects<LiveCondition>::create(m_heap, workload.conditions, m_threads));
     m_barriers = TRY(HeapObjects<LiveBarrier>::create(m_heap, workload.barriers.size(), m_threads));
     m_queues = TRY(HeapObjects<LiveQueue>::create(m_heap, workload.queues.size(), m_threads));

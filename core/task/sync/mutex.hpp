@@ -214,6 +214,11 @@ public:
         std::string_view name,
         std::source_location site = std::source_location::current())
         : m_domain(domain), m_name(name), m_site(site) {}
+    /// One that others take as they like, a workload that is studied, say: no deadlock of theirs is
+    /// looked for.
+    enum class Unwatched : u8 { yes };
+    Mutex(LockDomain<T>& domain, std::string_view name, Unwatched)
+        : m_domain(domain), m_name(name), m_class(unwatched) {}
     Mutex(Mutex const&) = delete;
     Mutex& operator=(Mutex const&) = delete;
     ~Mutex() { CHECK(m_state.load(relaxed) == 0); }
@@ -257,6 +262,7 @@ private:
     friend class LockDomain<T>;
 
     static constexpr u64 contended = 1;
+    static constexpr u16 unwatched = sync::LockClass::none - 1; ///< as a class
     static_assert(alignof(Thread) > contended);
 
     static u64 word(Thread& thread) { return hal::kernel_address(&thread).value; }
@@ -313,7 +319,7 @@ private:
             state.blocked_on = this;
             state.waiter = &waiter;
             has_to_lend = T::stronger(m_domain.strength(self), m_domain.strength(*holder()));
-            if constexpr (checks_enabled) {
+            if (checks_enabled && m_class.load(relaxed) != unwatched) {
                 m_domain.note_wait(self);
             }
         }
@@ -427,10 +433,10 @@ private:
 
     /// None where there is no order, or no room for one more class.
     sync::LockClass lock_class() {
-        if (m_domain.m_order == nullptr) {
+        u16 known = m_class.load(relaxed);
+        if (m_domain.m_order == nullptr || known == unwatched) {
             return {};
         }
-        u16 known = m_class.load(relaxed);
         if (known == sync::LockClass::none) {
             sync::SpinLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
             auto const made = m_domain.m_order->class_at(m_site, m_name);

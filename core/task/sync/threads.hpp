@@ -25,6 +25,7 @@ struct Waiter : ListNode<> {
     explicit Waiter(typename T::Thread& waiting) : thread(waiting) {}
 
     typename T::Thread& thread;
+    u64 number = 0;            ///< in the order in which they came to a list
     bool is_granted = false;   ///< and so in no queue
     bool is_exclusive = true;  ///< SharedLock
     void const* key = nullptr; ///< WaitTable
@@ -84,7 +85,10 @@ public:
 
     bool empty() const REQUIRES(m_lock) { return m_waiters.empty(); }
     Waiter<T>& front() const REQUIRES(m_lock) { return m_waiters.front(); }
-    void enqueue(Waiter<T>& waiter) REQUIRES(m_lock) { m_waiters.push_back(waiter); }
+    void enqueue(Waiter<T>& waiter) REQUIRES(m_lock) {
+        waiter.number = m_next++;
+        m_waiters.push_back(waiter);
+    }
 
     /// What `waiter` waits for is its own now.
     void grant(Waiter<T>& waiter) REQUIRES(m_lock) {
@@ -104,6 +108,29 @@ public:
                 grant(waiter);
                 ++granted;
             }
+        }
+        return granted;
+    }
+
+    /// The same for those who wait when it begins, the lock given back after each: interrupts are
+    /// off for one wake-up at a time. `begin()` is called first, under the lock. Who was granted
+    /// last may end the list: it is not touched afterwards. O(waiters) for each that is granted.
+    template<class Begin, class Grants>
+    u32 grant_in_turn(u32 count, Begin const& begin, Grants const& grants) EXCLUDES(m_lock) {
+        u64 end = 0;
+        u32 granted = 0;
+        auto const was_there = [&](Waiter<T>& waiter) {
+            return waiter.number < end && grants(waiter);
+        };
+        for (bool is_over = false; !is_over;) {
+            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            if (granted == 0) {
+                begin();
+                end = m_next;
+            }
+            u32 const now = granted < count ? grant_those(1, was_there) : 0;
+            granted += now;
+            is_over = now == 0 || granted == count || !has_one(was_there);
         }
         return granted;
     }
@@ -136,8 +163,19 @@ public:
     }
 
 private:
+    template<class Fits>
+    bool has_one(Fits const& fits) REQUIRES(m_lock) {
+        for (Waiter<T>& waiter : m_waiters) {
+            if (fits(waiter)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     T& m_threads;
     sync::SpinLock m_lock{sync::LockRank::task};
+    u64 m_next GUARDED_BY(m_lock) = 0; ///< the number of who comes next
     IntrusiveList<Waiter<T>> m_waiters GUARDED_BY(m_lock);
 };
 

@@ -108,8 +108,7 @@ private:
         return in_time;
     }
     void notify(u32 count) {
-        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-        m_list.grant_those(count, [](Waiter<T>&) { return true; });
+        m_list.grant_in_turn(count, [] {}, [](Waiter<T>&) { return true; });
     }
 
     WaitList<T> m_list;
@@ -192,9 +191,11 @@ public:
     void wait() { static_cast<void>(wait(std::optional<Nanos>())); }
     bool wait_until(Nanos deadline) { return wait(std::optional(deadline)); }
     void set() {
-        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-        m_is_set = true;
-        m_list.grant_those(~u32{0}, [](Waiter<T>&) { return true; });
+        auto const begin = [this] {
+            m_list.lock().assert_held();
+            m_is_set = true;
+        };
+        m_list.grant_in_turn(~u32{0}, begin, [](Waiter<T>&) { return true; });
     }
     void reset() {
         sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
@@ -259,10 +260,8 @@ public:
     /// Wakes those who wait for `word`, `count` at most, the longest waiting first. Returns how
     /// many. O(waiters of the bucket).
     u32 wake(Atomic<u32> const& word, u32 count) {
-        WaitList<T>& list = list_of(word);
-        sync::SpinLockGuard const guard(list.lock(), sync::save_interrupts);
-        return list.grant_those(
-            count, [&word](Waiter<T> const& waiter) { return waiter.key == &word; });
+        return list_of(word).grant_in_turn(
+            count, [] {}, [&word](Waiter<T> const& waiter) { return waiter.key == &word; });
     }
 
 private:

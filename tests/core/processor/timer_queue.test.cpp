@@ -226,7 +226,8 @@ TEST(TimerQueue, DeadlinesInThePastLeaveTheProcessorTime) {
     bench.clock.now = {1'000'000};
     bench.queue.start(repeating.timer, {0});
     bench.clock.armed = never;
-    for (u32 batch = 1; batch < TimerQueue::full_batches_max; ++batch) {
+    for (u32 ran = TimerQueue::batch_max; ran < TimerQueue::in_a_row_max;
+         ran += TimerQueue::batch_max) {
         EXPECT_EQ(bench.expire(), TimerQueue::batch_max);
         EXPECT_LE(bench.clock.armed, bench.clock.now); // the rest is due, and comes at once
         EXPECT_EQ(bench.queue.statistics().overruns, 0u);
@@ -235,6 +236,30 @@ TEST(TimerQueue, DeadlinesInThePastLeaveTheProcessorTime) {
     EXPECT_EQ(bench.clock.armed.value, 1'000'000 + TimerQueue::overrun_pause.value);
     EXPECT_EQ(bench.queue.statistics().overruns, 1u);
     EXPECT_TRUE(TimerQueue::cancel(repeating.timer));
+}
+
+TEST(TimerQueue, ABatchEndsWhenItHasTakenLong) {
+    Bench bench;
+    struct Slow {
+        Bench& bench;
+        u32& times;
+        Timer timer{
+            [](void* self) {
+                auto& slow = *static_cast<Slow*>(self);
+                ++slow.times;
+                slow.bench.clock.now = slow.bench.clock.now + TimerQueue::batch_time;
+            },
+            this};
+    };
+    u32 times = 0;
+    Slow first{bench, times}, second{bench, times};
+    bench.queue.start(first.timer, {10});
+    bench.queue.start(second.timer, {10});
+    bench.clock.now = {10};
+    EXPECT_EQ(bench.expire(), 1u);
+    EXPECT_LE(bench.clock.armed, bench.clock.now); // the other one comes at once
+    EXPECT_EQ(bench.expire(), 1u);
+    EXPECT_EQ(times, 2u);
 }
 
 TEST(TimerQueue, LatenessIsCounted) {

@@ -27,7 +27,7 @@ class OpenPool {
 public:
     explicit OpenPool(task::ForkJoinAttributes const& attributes = {})
         : m_before(all_threads().count()), m_pool(all_threads(), *boot::current_kernel().heap) {
-        CHECK(m_pool.open(attributes).has_value());
+        m_pool.open(attributes).value();
     }
     ~OpenPool() {
         m_pool.close();

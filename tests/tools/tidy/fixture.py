@@ -13,10 +13,11 @@ from pathlib import Path
 from tools.tidy.finding import Finding
 from tools.tidy.tree import CONFIGURATION, Tree
 
-COMPILERS = {"release": "g++", "clang": "clang++-19"}
+COMPILERS = {"release": "g++", "clang": "clang++-19", "unchecked": "clang++-19"}
 KERNEL_FLAGS = {
     "release": ["-std=c++23", "-ffreestanding", "-O2", "-fno-exceptions", "-mgeneral-regs-only"],
     "clang": ["-std=c++23", "-ffreestanding", "-O2", "-fno-exceptions", "-mno-sse", "-mno-mmx"],
+    "unchecked": ["-std=c++23", "-ffreestanding", "-O2", "-fno-exceptions", "-mno-sse", "-mno-mmx"],
 }
 
 

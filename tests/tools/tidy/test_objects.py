@@ -50,7 +50,7 @@ class Globals(Objects):
         }
         for kind, (text, wrong) in bad.items():
             with self.subTest(kind):
-                for preset in ("release", "clang"):
+                for preset in ("release", "unchecked"):
                     (self.root / f"build/{preset}/compile_commands.json").unlink(missing_ok=True)
                 self.assert_finding(self.compiled(globals_rule, text), PATH, wrong)
 

@@ -14,6 +14,6 @@ passes_help=yes
 
 verb_bench() {
     ensure_packages bench
-    build release
+    build release all benches
     exec python3 "$root/tools/bench.py" "$root/build/release" "$@"
 }

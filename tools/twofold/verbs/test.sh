@@ -9,8 +9,8 @@
 # build/test/. The last line is `N passed, N failed`; status 1 if any failed.
 #
 #   --quick         the hosted machine alone: g++ debug and release
-#   --full          also everything with clang, assertions and all host programs included, and the whole
-#                   campaigns of which the random tests do a fixed sample otherwise
+#   --full          also everything with clang, assertions and all host programs included, the programs of the
+#                   benchmarks, and the whole campaigns of which the random tests do a fixed sample otherwise
 #   --filter REGEX  only the tests whose name matches, in each build
 
 # begin_stages: an empty build/test/.
@@ -120,6 +120,7 @@ verb_test() {
     [[ -n $filter ]] && options=(-R "$filter")
     for preset in "${presets[@]}"; do
         targets=() labels=()
+        [[ -n $full && $preset == release ]] && targets=(all benches)
         [[ $preset == unchecked ]] && targets=("${kernel_targets[@]}") labels=(-L kernel)
         if build_stage "$preset" "${targets[@]}"; then
             beside ctest_stage "$preset" "${options[@]}" "${labels[@]}"

@@ -17,26 +17,6 @@ function(twofold_room name)
     endif()
 endfunction()
 
-# twofold_join(TARGET)
-#
-# The sources of a target are compiled a few at a time in every preset, not in the joined ones alone: half of the
-# compiler's time goes into what all of its kind include. For what no rule reads objects of.
-function(twofold_join target)
-    if(NOT TWOFOLD_JOINED)
-        set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-    endif()
-endfunction()
-
-# twofold_join_rest()
-#
-# twofold_join for each target that the calling directory and those below it define from here on.
-macro(twofold_join_rest)
-    if(NOT TWOFOLD_JOINED)
-        set(CMAKE_UNITY_BUILD ON)
-        set(CMAKE_UNITY_BUILD_BATCH_SIZE 8)
-    endif()
-endmacro()
-
 # twofold_pure_room(NAME SOURCES file... [LINK room...])
 #
 # A room that needs no machine. Beside the object libraries of twofold_room it is an ordinary static
@@ -47,7 +27,6 @@ function(twofold_pure_room name)
     twofold_room(${name} SOURCES ${room_SOURCES})
     if("host" IN_LIST TWOFOLD_MACHINES)
         add_library(${name} STATIC ${room_SOURCES})
-        twofold_join(${name})
         target_link_libraries(${name} PUBLIC ${room_LINK} PRIVATE $<BUILD_INTERFACE:host_program>)
         set_property(GLOBAL APPEND PROPERTY twofold_pure_rooms ${name})
         target_include_directories(${name} PUBLIC

@@ -110,18 +110,19 @@ struct ScriptedMachine {
         world.time = end;
         run_events();
     }
-    /// Ends all tasks, wherever they are.
+    /// Ends all tasks. Who waits may wait for another one to end: a FIFO task runs for ever.
     void end() {
-        for (Task& task : all) {
-            while (task.state() != TaskState::absent) {
+        for (bool is_over = false; !is_over;) {
+            is_over = true;
+            for (Task& task : all) {
                 if (task.state() == TaskState::asleep) {
                     dispatcher.expel(task);
                 } else if (task.state() == TaskState::running) {
                     follow(dispatcher.exit(task.cpu()), task.cpu().value);
-                } else {
-                    pass({1'000'000});
                 }
+                is_over = is_over && task.state() == TaskState::absent;
             }
+            pass({1'000'000});
         }
     }
 
@@ -211,7 +212,7 @@ void schedule(Recorder& record, Kernel& kernel) {
         }
     }
     for (u32 i = 0; i < tasks; ++i) {
-        TaskCounts const& counts = machine.all[i].counts();
+        TaskCounts const counts = machine.dispatcher.counts(machine.all[i]);
         char name[40];
         record.number(
             format_to(std::span(name), "task {} ran", i).text, static_cast<u64>(counts.ran.value));

@@ -213,9 +213,6 @@ private:
             }
             change_to(here, m_dispatcher.preempt({here}));
             go_on(here);
-            if (is_idle && cpu.current == &cpu.idle) {
-                return; // whoever waits here may not run yet
-            }
         }
     }
 
@@ -325,7 +322,8 @@ private:
             break;
         case OperationKind::repeat: {
             i64& rounds = thread.rounds[operation.level];
-            if (rounds == forever || --rounds > 0) {
+            rounds -= rounds == forever ? 0 : 1;
+            if (rounds != 0) {
                 thread.place = operation.object;
                 return Step::next;
             }

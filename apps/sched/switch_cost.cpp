@@ -53,7 +53,7 @@ public:
         m_world.time = m_world.time + between;
         follow(m_dispatcher.yield(here));
     }
-    u64 switches() const { return m_threads[0].counts().switches + m_threads[1].counts().switches; }
+    u64 switches() { return m_dispatcher.counts(here).switches; }
 
 private:
     static constexpr CpuId here{0};

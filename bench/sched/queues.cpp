@@ -1,9 +1,8 @@
 // See queues.hpp.
 #include "bench/sched/queues.hpp"
 
-#include "core/base/storage_cursor.hpp"
-#include "core/sched/classes.hpp"
-#include "core/sched/dispatcher.hpp"
+#include "core/base/base.hpp"
+#include "core/sched/sched.hpp"
 #include "hal/cpu.hpp"
 #include "isa/context.hpp"
 

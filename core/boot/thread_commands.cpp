@@ -51,7 +51,7 @@ struct ThreadView {
 };
 using ThreadViews = FixedVector<ThreadView, shown_max>;
 
-ThreadView view_of(Thread& thread) {
+ThreadView view_of(Threads& threads, Thread& thread) {
     return {
         .id = thread.id(),
         .name = Thread::Name::create(thread.name()).value(),
@@ -59,7 +59,7 @@ ThreadView view_of(Thread& thread) {
         .class_name = thread.is_idle() ? "idle" : thread.parameters().class_name(),
         .state = thread.state(),
         .cpu = thread.cpu(),
-        .counts = thread.counts(),
+        .counts = threads.counts(thread),
         .allowed = thread.allowed().size(),
         .may_use_all = thread.allowed() == sched::CpuMask::all()};
 }
@@ -78,12 +78,8 @@ private:
 /// All threads, or the first of very many; how many there are beyond.
 u64 look_at(Threads& threads, ThreadViews& views) {
     u64 left_out = 0;
-    threads.dispatcher().known().for_each([&](CpuId cpu) {
-        sync::InterruptGuard const off;
-        threads.dispatcher().settle(cpu);
-        return true;
-    });
-    threads.for_each([&](Thread& thread) { left_out += views.push_back(view_of(thread)) ? 0 : 1; });
+    threads.for_each(
+        [&](Thread& thread) { left_out += views.push_back(view_of(threads, thread)) ? 0 : 1; });
     return left_out;
 }
 
@@ -190,10 +186,11 @@ u8 run_sched(CommandContext& context) {
                 running = Thread::Name::create(thread.name()).value();
             }
         });
+        sync::InterruptGuard const off;
+        sched::CpuCounts const counts = threads->dispatcher().counts(cpu);
         context.out.row(
-            {cpu.value, running.view(), queue.load.load(relaxed), queue.counts.switches,
-             queue.counts.stolen, queue.counts.pushed, queue.counts.attentions,
-             sched::violation_name(queue.queue.violation())});
+            {cpu.value, running.view(), queue.load.load(relaxed), counts.switches, counts.stolen,
+             counts.pushed, counts.attentions, sched::violation_name(queue.queue.violation())});
         return true;
     });
     context.out.line("{} threads live, {} ever", threads->count(), threads->ever());

@@ -1,38 +1,12 @@
 // The dispatcher's class. What it does, and why, stands in dispatcher.hpp.
 #pragma once
 
-#include "core/sched/run_queue.hpp"
+#include "core/sched/dispatcher_world.hpp"
 
 #include <algorithm>
 #include <span>
 
 namespace twofold::sched {
-
-enum class DispatchEventKind : u8 { run, wake, migrate, throttle, violation };
-
-/// What a world may look at. `run`: from here on `task` runs on `cpu`, null: nobody.
-template<Policy P>
-struct DispatchEvent {
-    DispatchEventKind kind;
-    CpuId cpu;
-    Nanos now;
-    Schedulable<P> const* task = nullptr;
-    Violation violation = Violation::none;
-};
-
-template<class W>
-concept World = requires(W& world, typename W::Lock& lock, CpuId here, Nanos at) {
-    lock.lock();
-    lock.unlock();
-    /// The time that is charged; never goes back on one processor.
-    { world.now(here) } -> std::same_as<Nanos>;
-    /// `attend(here)` is to be called at `at`, instead of when it was asked for before.
-    { world.arm(here, at) } -> std::same_as<void>;
-    /// `attend(cpu)` is to be called on another processor, as soon as possible.
-    { world.kick(here) } -> std::same_as<void>;
-    /// One turn of a wait for another processor.
-    { world.relax() } -> std::same_as<void>;
-};
 
 /// Whether a policy's parameters hold a guarantee that only the queue that gave it can keep.
 template<class P>
@@ -319,11 +293,15 @@ public:
     CpuMask idle() const { return m_idle.look(); }
     /// The processors that run; their numbers may have gaps.
     CpuMask known() const { return m_known.look(); }
-    /// Brings the books of a processor up to now, so that its counts can be read.
-    void settle(CpuId cpu) {
+    /// The books of a task that has been admitted, or runs idle, up to now.
+    TaskCounts counts(Task const& task) {
+        Queue& queue = lock_of(task);
+        return settle(queue, task.m_counts);
+    }
+    /// Those of a processor.
+    CpuCounts counts(CpuId cpu) {
         Queue& queue = lock(cpu);
-        account(queue);
-        queue.lock.unlock();
+        return settle(queue, queue.counts);
     }
 
 private:
@@ -389,6 +367,14 @@ private:
         }
         queue.queue.charge(used, now);
         return now;
+    }
+    /// Brings the books up to now, and gives the lock back.
+    template<class Counts>
+    Counts settle(Queue& queue, Counts const& counts) {
+        account(queue);
+        Counts const settled = counts;
+        queue.lock.unlock();
+        return settled;
     }
     /// Part of the last turn of sleeping and running that it ran, as a mean of the last few.
     static void note_utilisation(Task& task, Nanos now) {

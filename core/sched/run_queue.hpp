@@ -66,7 +66,6 @@ public:
     /// Of the moment; exact only for who keeps the thread from changing it.
     TaskState state() const { return m_state.load(relaxed); }
     CpuId cpu() const { return {m_cpu.load(relaxed)}; }
-    TaskCounts const& counts() const { return m_counts; }
     typename P::Parameters const& parameters() const { return m_parameters; }
     CpuMask const& allowed() const { return m_allowed; }
     BandwidthLimit const& limit() const { return m_limit; }

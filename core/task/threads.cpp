@@ -451,6 +451,11 @@ Result<void> Threads::set_limit(Thread& thread, sched::BandwidthLimit const& lim
     return outcome;
 }
 
+sched::TaskCounts Threads::counts(Thread const& thread) {
+    sync::InterruptGuard const off;
+    return m_dispatcher.counts(thread);
+}
+
 void Threads::ask_to_end(Thread& thread) {
     thread.m_is_to_end.store(1, relaxed);
     unpark(thread);

@@ -116,6 +116,8 @@ public:
     Result<void> change(Thread& thread, Parameters const& parameters);
     Result<void> set_allowed(Thread& thread, sched::CpuMask const& allowed);
     Result<void> set_limit(Thread& thread, sched::BandwidthLimit const& limit);
+    /// What it has done up to now.
+    sched::TaskCounts counts(Thread const& thread);
     /// Asks a thread to end (Thread::is_to_end), and wakes it.
     void ask_to_end(Thread& thread);
 

@@ -48,7 +48,7 @@ void use_registers(void* argument) {
     bool is_preempted = false;
     while (shared.preempted.load(relaxed) < owners &&
            hal::Clock::now() - began < Nanos{60'000'000'000}) {
-        if (!is_preempted && self.counts().preemptions >= 5) {
+        if (!is_preempted && shared.threads.counts(self).preemptions >= 5) {
             is_preempted = true;
             shared.preempted.fetch_add(1, relaxed);
         }

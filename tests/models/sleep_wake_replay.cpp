@@ -15,8 +15,7 @@
 //
 // Status: 0 the thread was woken as often as it slept and ran on saved contexts alone; 1 it was
 // not, and what went wrong; 64 usage.
-#include "core/sched/dispatcher.hpp"
-#include "core/sched/realtime.hpp"
+#include "core/sched/sched.hpp"
 
 #include <fmt/format.h>
 

@@ -98,13 +98,13 @@ Result<void> LiveRun::spawn_all() {
 void LiveRun::read_cpus(bool is_end) {
     for (u32 i = 0; i < m_cpus.all().size(); ++i) {
         sync::InterruptGuard const off;
-        m_threads.dispatcher().settle({i});
+        sched::CpuCounts const counts = m_threads.dispatcher().counts({i});
         auto const& queue = m_threads.dispatcher().of({i});
         LiveCpu& cpu = m_cpus.all()[i];
         LiveCpu const before = is_end ? cpu : LiveCpu{};
         cpu = {
-            .idle = queue.counts.idle - before.idle,
-            .switches = queue.counts.switches - before.switches,
+            .idle = counts.idle - before.idle,
+            .switches = counts.switches - before.switches,
             .violation = queue.queue.violation()};
     }
 }
@@ -148,14 +148,11 @@ void LiveRun::play(LiveThread& self) {
     while (!self.locks.empty()) {
         unlock(self, self.locks.items().back());
     }
-    static_cast<void>(own_time(self)); // its books are up to now
-    self.counts = task::Threads::current().counts();
+    self.counts = own_counts();
 }
 
-Nanos LiveRun::own_time(LiveThread&) {
-    sync::InterruptGuard const off;
-    m_threads.dispatcher().settle(hal::Cpu::id());
-    return task::Threads::current().counts().ran;
+sched::TaskCounts LiveRun::own_counts() {
+    return m_threads.counts(task::Threads::current());
 }
 
 void LiveRun::note_wake(LiveThread& self, Nanos now, Nanos latency) {
@@ -173,10 +170,10 @@ void LiveRun::end_job(LiveThread& self, Nanos now, bool is_late) {
 }
 
 /// Loops for so long of its own time: who is preempted goes on later.
-LiveRun::Step LiveRun::compute(LiveThread& self, Nanos time) {
+LiveRun::Step LiveRun::compute(Nanos time) {
     constexpr Nanos look_every{20'000};
-    Nanos const until = own_time(self) + time;
-    for (Nanos left = time; left > Nanos{}; left = until - own_time(self)) {
+    Nanos const until = own_counts().ran + time;
+    for (Nanos left = time; left > Nanos{}; left = until - own_counts().ran) {
         Nanos const from = hal::Clock::now();
         if (from >= m_end) {
             return Step::stops;
@@ -202,9 +199,9 @@ LiveRun::Step LiveRun::sleep_until(LiveThread& self, Nanos at) {
 /// the wake-up to the processor.
 template<class Wait>
 LiveRun::Step LiveRun::wait(LiveThread& self, Wait const& wait) {
-    sched::TaskCounts const before = task::Threads::current().counts();
+    sched::TaskCounts const before = own_counts();
     bool const is_in_time = wait();
-    sched::TaskCounts const& after = task::Threads::current().counts();
+    sched::TaskCounts const after = own_counts();
     if (!is_in_time) {
         return Step::stops;
     }
@@ -219,13 +216,14 @@ LiveRun::Step LiveRun::step(LiveThread& self) {
     switch (operation.kind) {
     case OperationKind::run:
     case OperationKind::runtime:
-        return compute(self, Nanos{operation.amount});
+        return compute(Nanos{operation.amount});
     case OperationKind::begin:
         self.rounds[operation.level] = operation.amount;
         return Step::next;
     case OperationKind::repeat: {
         i64& rounds = self.rounds[operation.level];
-        if (rounds == forever || --rounds > 0) {
+        rounds -= rounds == forever ? 0 : 1;
+        if (rounds != 0) {
             self.place = operation.object;
         }
         return Step::next;

@@ -87,7 +87,7 @@ private:
     void play(LiveThread& self);
     Step step(LiveThread& self);
     Step use(LiveThread& self, Operation const& operation);
-    Step compute(LiveThread& self, Nanos time);
+    Step compute(Nanos time);
     Step sleep_until(LiveThread& self, Nanos at);
     Step use_timer(LiveThread& self, Operation const& operation);
     Step lock(LiveThread& self, u32 number);
@@ -98,7 +98,7 @@ private:
     Step wait(LiveThread& self, Wait const& wait);
     void end_job(LiveThread& self, Nanos now, bool is_late);
     void note_wake(LiveThread& self, Nanos now, Nanos latency);
-    Nanos own_time(LiveThread& self);
+    sched::TaskCounts own_counts();
     bool is_over() const { return hal::Clock::now() >= m_end; }
 
     Heap& m_heap;

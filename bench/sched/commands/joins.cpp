@@ -1,34 +1,14 @@
-// Forking and joining, by the recursive Fibonacci number that fork-join systems are compared with:
-// a task does nothing but fork another one. The peer is oneTBB (bench/sched/tbb_peer.cpp).
+// Forking and joining, by recursive Fibonacci numbers. The peer is oneTBB
+// (bench/sched/tbb_peer.cpp).
 #include "bench/sched/commands/commands.hpp"
+#include "tests/support/fibonacci.hpp"
 
 namespace twofold::bench {
 
 namespace {
 
 using task::ForkJoin;
-
-struct Fibonacci : ForkJoin::Task {
-    explicit Fibonacci(u32 number) : Task(run), n(number) {}
-
-    static u64 compute(ForkJoin::Worker& worker, u32 n) {
-        if (n < 2) {
-            return n;
-        }
-        Fibonacci left(n - 1);
-        worker.fork(left);
-        u64 const right = compute(worker, n - 2);
-        worker.join(left);
-        return left.result + right;
-    }
-    static void run(ForkJoin::Worker& worker, Task& task) {
-        auto& self = static_cast<Fibonacci&>(task);
-        self.result = compute(worker, self.n);
-    }
-
-    u32 n;
-    u64 result = 0;
-};
+using test::Fibonacci;
 
 /// The number itself, and how many tasks are forked for it: one less than the next number.
 struct Expected {

@@ -12,18 +12,12 @@ constexpr usize hogs = std::size(nice_values);
 constexpr boot::Column share_columns[] = {
     {"nice", 6}, {"request us", 12}, {"ran ns", 14}, {"error ppm", 0}};
 
-struct Hogs {
-    Atomic<u32> is_over{0};
-    task::Thread* made[hogs]{};
-
-    Nanos ran(usize index) const { return made[index]->counts().ran; }
-};
-
 /// Lets them compute for `length`, and says what each has got by then.
 void run_hogs(task::Threads& threads, Nanos request, Nanos length, Nanos (&ran)[hogs]) {
-    Hogs all;
+    Atomic<u32> is_over{0};
+    task::Thread* made[hogs]{};
     auto const body = [&] {
-        while (all.is_over.load(relaxed) == 0) {
+        while (is_over.load(relaxed) == 0) {
             hal::Cpu::pause(); // and an interrupt can come
         }
     };
@@ -32,24 +26,22 @@ void run_hogs(task::Threads& threads, Nanos request, Nanos length, Nanos (&ran)[
         u32 const weight = sched::weight_of_nice(nice_values[index]).value();
         attributes.parameters =
             task::Parameters::of<sched::Eevdf>({.weight = weight, .request = request});
-        all.made[index] = &spawn(threads, body, attributes);
+        made[index] = &spawn(threads, body, attributes);
     }
     threads.sleep_for(Nanos{50'000'000}); // all have begun
     Nanos before[hogs];
     auto const look = [&](Nanos(&seen)[hogs]) {
-        sync::InterruptGuard const off;
-        threads.dispatcher().settle(hal::Cpu::id());
         for (usize index = 0; index < hogs; ++index) {
-            seen[index] = all.ran(index);
+            seen[index] = threads.counts(*made[index]).ran;
         }
     };
     look(before);
     threads.sleep_for(length);
     look(ran);
-    all.is_over.store(1, relaxed);
+    is_over.store(1, relaxed);
     for (usize index = 0; index < hogs; ++index) {
         ran[index] = ran[index] - before[index];
-        threads.join(*all.made[index]).value();
+        threads.join(*made[index]).value();
     }
 }
 

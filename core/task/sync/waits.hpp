@@ -190,6 +190,8 @@ public:
 
     void wait() { static_cast<void>(wait(std::optional<Nanos>())); }
     bool wait_until(Nanos deadline) { return wait(std::optional(deadline)); }
+    /// O(waiters), interrupts off for one at a time. Where one alone waits, it may end the event as
+    /// soon as it goes on; where several do, the event lasts until this returns.
     void set() {
         auto const begin = [this] {
             m_list.lock().assert_held();
@@ -258,7 +260,7 @@ public:
     }
 
     /// Wakes those who wait for `word`, `count` at most, the longest waiting first. Returns how
-    /// many. O(waiters of the bucket).
+    /// many. O(waiters of the bucket) for each.
     u32 wake(Atomic<u32> const& word, u32 count) {
         return list_of(word).grant_in_turn(
             count, [] {}, [&word](Waiter<T> const& waiter) { return waiter.key == &word; });

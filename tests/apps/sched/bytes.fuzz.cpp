@@ -2,8 +2,8 @@
 // made right, or the schedule of a run. What is accepted is written again as the same bytes; a
 // schedule is compared with another one.
 #include "apps/sched/schedule.hpp"
-#include "apps/sched/workload_builder.hpp"
 #include "apps/sched/workload_writer.hpp"
+#include "tests/apps/sched/workload_reader.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -29,31 +29,10 @@ void read_as_workload(std::vector<std::byte> bytes) {
                 static_cast<std::byte>(checksum >> 8 * i);
         }
     }
-    auto const header = read_workload_header(bytes);
-    if (!header) {
-        return;
-    }
-    WorkloadCounts const& counts = header.value().counts;
-    require(workload_file_bytes(counts) <= bytes.size());
-    OwnedWorkload owned;
-    owned.cpus.resize(counts.cpus);
-    owned.tasks.resize(counts.tasks);
-    owned.operations.resize(counts.operations);
-    owned.schedulings.resize(counts.schedulings);
-    owned.affinities.resize(counts.affinities);
-    owned.queues.resize(counts.queues);
-    owned.barriers.resize(counts.barriers);
-    auto const workload = read_workload(
-        bytes, header.value(),
-        {.cpus = owned.cpus,
-         .tasks = owned.tasks,
-         .operations = owned.operations,
-         .schedulings = owned.schedulings,
-         .affinities = owned.affinities,
-         .queues = owned.queues,
-         .barriers = owned.barriers});
-    if (workload) {
-        auto const again = write_workload(workload.value(), header.value().inherits);
+    ReadWorkload const read = read_owned(bytes);
+    require(!read.header || workload_file_bytes(read.header.value().counts) <= bytes.size());
+    if (read.workload) {
+        auto const again = write_workload(read.workload.value(), read.header.value().inherits);
         require(std::equal(again.begin(), again.end(), bytes.begin()));
     }
 }

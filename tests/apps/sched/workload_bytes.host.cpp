@@ -1,6 +1,7 @@
 // Workloads as bytes: what is written is read as it was, and nothing else is taken.
 #include "apps/sched/generators.hpp"
 #include "apps/sched/workload_writer.hpp"
+#include "tests/apps/sched/workload_reader.hpp"
 
 #include <gtest/gtest.h>
 
@@ -23,7 +24,7 @@ constexpr usize device_count_at = 76;
 constexpr usize cpus_at = 80;
 constexpr usize tasks_at = cpus_at + 16;
 constexpr usize operations_at = tasks_at + 56;
-constexpr usize schedulings_at = operations_at + 2 * 16;
+constexpr usize schedulings_at = operations_at + usize{2} * 16;
 constexpr usize affinities_at = schedulings_at + 40;
 
 /// One thread that computes for a millisecond, on one processor.
@@ -48,46 +49,12 @@ void seal(FileBytes& bytes) {
     put(bytes, checksum_at, crc32(std::span(bytes).subspan(workload_checked_from)), 4);
 }
 
-struct Read {
-    OwnedWorkload owned;
-    Result<WorkloadHeader> header = Error::invalid_state;
-    Result<Workload> workload = Error::invalid_state;
-};
-
-Read read(FileBytes const& bytes) {
-    Read made;
-    made.header = read_workload_header(bytes);
-    if (!made.header) {
-        made.workload = made.header.error();
-        return made;
-    }
-    WorkloadCounts const& counts = made.header.value().counts;
-    OwnedWorkload& owned = made.owned;
-    owned.cpus.resize(counts.cpus);
-    owned.tasks.resize(counts.tasks);
-    owned.operations.resize(counts.operations);
-    owned.schedulings.resize(counts.schedulings);
-    owned.affinities.resize(counts.affinities);
-    owned.queues.resize(counts.queues);
-    owned.barriers.resize(counts.barriers);
-    made.workload = read_workload(
-        bytes, made.header.value(),
-        {.cpus = owned.cpus,
-         .tasks = owned.tasks,
-         .operations = owned.operations,
-         .schedulings = owned.schedulings,
-         .affinities = owned.affinities,
-         .queues = owned.queues,
-         .barriers = owned.barriers});
-    return made;
-}
-
 /// What becomes of the small workload with a field changed, under a right checksum.
 std::optional<Error> error_with(usize at, u64 value, usize size) {
     FileBytes bytes = write_workload(small().view(), false);
     put(bytes, at, value, size);
     seal(bytes);
-    Read const made = read(bytes);
+    ReadWorkload const made = read_owned(bytes);
     return made.workload ? std::nullopt : std::optional(made.workload.error());
 }
 
@@ -123,7 +90,7 @@ TEST(WorkloadBytes, EveryGeneratedWorkloadComesBack) {
         FileBytes bytes = write_workload(made.view(), true);
         FileBytes const written = bytes;
         bytes.resize(bytes.size() + 4096); // a loader hands over whole pages
-        Read const back = read(bytes);
+        ReadWorkload const back = read_owned(bytes);
         ASSERT_TRUE(back.workload) << generator.name;
         EXPECT_TRUE(back.header.value().inherits);
         EXPECT_EQ(back.owned.operations, made.operations) << generator.name;
@@ -136,12 +103,12 @@ TEST(WorkloadBytes, EveryCutAndEveryFlippedBitIsNoticed) {
     FileBytes const whole = write_workload(small().view(), false);
     for (usize size = 0; size < whole.size(); ++size) {
         EXPECT_FALSE(
-            read(FileBytes(whole.begin(), whole.begin() + static_cast<i64>(size))).workload);
+            read_owned(FileBytes(whole.begin(), whole.begin() + static_cast<i64>(size))).workload);
     }
     for (usize bit = 0; bit < 8 * whole.size(); ++bit) {
         FileBytes changed = whole;
         changed[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
-        EXPECT_FALSE(read(changed).workload) << bit;
+        EXPECT_FALSE(read_owned(changed).workload) << bit;
     }
 }
 

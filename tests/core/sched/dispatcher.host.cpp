@@ -123,7 +123,7 @@ TEST(Dispatcher, ABandwidthLimitHolds) {
     machine.unpark(limited);
     machine.pass(1'000'000'000);
     EXPECT_EQ(machine.ran(limited).value, 200'000'000) << "alone on its processor";
-    EXPECT_EQ(limited.counts().throttles, 100u);
+    EXPECT_EQ(machine.dispatcher.counts(limited).throttles, 100u);
     EXPECT_EQ(
         machine.dispatcher.set_limit(limited, {Nanos{20}, Nanos{10}}, {0}).error(),
         Error::out_of_range);

@@ -3,12 +3,14 @@
 
 #include "core/boot/boot.hpp"
 #include "core/task/task.hpp"
+#include "tests/support/fibonacci.hpp"
 #include "tests/support/test.hpp"
 
 using namespace twofold;
 using task::ForkJoin;
 using task::Thread;
 using task::Threads;
+using test::Fibonacci;
 
 namespace {
 
@@ -55,28 +57,6 @@ private:
 u64 serial_fibonacci(u32 n) {
     return n < 2 ? n : serial_fibonacci(n - 1) + serial_fibonacci(n - 2);
 }
-
-struct Fibonacci : ForkJoin::Task {
-    explicit Fibonacci(u32 number) : Task(run), n(number) {}
-
-    static u64 compute(ForkJoin::Worker& worker, u32 n) {
-        if (n < 2) {
-            return n;
-        }
-        Fibonacci left(n - 1);
-        worker.fork(left);
-        u64 const right = compute(worker, n - 2);
-        worker.join(left);
-        return left.result + right;
-    }
-    static void run(ForkJoin::Worker& worker, Task& task) {
-        auto& self = static_cast<Fibonacci&>(task);
-        self.result = compute(worker, self.n);
-    }
-
-    u32 n;
-    u64 result = 0;
-};
 
 u64 fibonacci(ForkJoin& pool, u32 n) {
     Fibonacci root(n);

@@ -1,7 +1,8 @@
 """General kernel code uses no vector and no floating-point register, so that interrupts and system
 calls never save them; vector objects export no weak symbol, which would leak into general code.
 
-Proven by disassembly, of all but the programs of benchmarks. Which objects may use vectors is declared in ladder.toml under [vector].
+Proven by disassembly, of all but the programs of benchmarks.
+Which objects may use vectors is declared in ladder.toml under [vector].
 """
 
 from __future__ import annotations

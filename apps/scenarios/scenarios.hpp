@@ -23,6 +23,7 @@ void interrupts(boot::Recorder& record, boot::Kernel& kernel);
 void timers(boot::Recorder& record, boot::Kernel& kernel);
 void calls(boot::Recorder& record, boot::Kernel& kernel);
 void schedule(boot::Recorder& record, boot::Kernel& kernel);
+void inversion(boot::Recorder& record, boot::Kernel& kernel);
 void pci(boot::Recorder& record, boot::Kernel& kernel);
 void boot(twofold::boot::Recorder& record, twofold::boot::Kernel& kernel);
 

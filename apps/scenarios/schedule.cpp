@@ -15,7 +15,7 @@ using namespace twofold::sched;
 constexpr u32 cpus = 4;
 constexpr u32 tasks = 14;
 constexpr u32 events = 3000;
-constexpr CpuPlace places[cpus] = {{0, 1024}, {0, 512}, {1, 1024}, {1, 1024}};
+constexpr CpuPlace cpu_places[cpus] = {{0, 1024}, {0, 512}, {1, 1024}, {1, 1024}};
 
 struct ScriptedWorld {
     struct Lock {
@@ -59,7 +59,7 @@ struct ScriptedMachine {
     ScriptedMachine() {
         world.first_task = all;
         for (u32 cpu = 0; cpu < cpus; ++cpu) {
-            dispatcher.add(queues[cpu], {cpu}, places[cpu], idles[cpu]);
+            dispatcher.add(queues[cpu], {cpu}, cpu_places[cpu], idles[cpu]);
         }
     }
 

@@ -70,7 +70,7 @@ struct Bitmap {
         occupied |= u64{1} << entity.priority;
     }
     Entity* pop() {
-        auto const level = 63 - static_cast<u32>(std::countl_zero(occupied));
+        auto const level = (63 - static_cast<u32>(std::countl_zero(occupied))) & 63; // never empty
         current = &levels[level].pop_front();
         if (levels[level].empty()) {
             occupied &= ~(u64{1} << level);

@@ -12,19 +12,6 @@ namespace twofold {
 [[noreturn]] void
 check_failed(char const* expression, std::source_location where = std::source_location::current());
 
-namespace detail {
-
-constexpr void check(
-    bool holds,
-    char const* expression,
-    std::source_location where = std::source_location::current()) {
-    if (!holds) [[unlikely]] {
-        check_failed(expression, where);
-    }
-}
-
-} // namespace detail
-
 } // namespace twofold
 
 #ifdef TWOFOLD_WITHOUT_CHECKS
@@ -37,7 +24,9 @@ namespace twofold {
 inline constexpr bool checks_enabled = true;
 } // namespace twofold
 /// Panics unless `condition` holds. O(1); any context.
-#define CHECK(condition) ::twofold::detail::check(static_cast<bool>(condition), #condition)
+#define CHECK(condition)                                                                           \
+    (__builtin_expect(static_cast<bool>(condition), true) ? static_cast<void>(0)                   \
+                                                          : ::twofold::check_failed(#condition))
 #endif
 
 /// Marks a place that no execution can reach.

@@ -45,21 +45,21 @@ public:
 
     /// The thread's own parameters have changed. Any context up to irq. O(chain * mutexes held).
     void own_parameters_changed(typename T::Thread& thread) {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::QueueLockGuard const guard(m_lock, sync::save_interrupts);
         inherit(thread, true);
     }
     /// Changes its own parameters: `set(is_lent)` does, and may refuse; `is_lent`: it runs with
     /// others now. Interrupts are off. Errors: those of `set`. Complexity as above.
     template<class Set>
     Result<void> change_own(typename T::Thread& thread, Set const& set) {
-        sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
+        sync::QueueLockGuard const guard(m_lock, sync::interrupts_are_off);
         TRY(set(m_threads.lock_state(thread).lent.has_value()));
         inherit(thread, true);
         return {};
     }
     /// With what `thread` runs. O(1).
     typename T::Parameters effective(typename T::Thread& thread) {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::QueueLockGuard const guard(m_lock, sync::save_interrupts);
         return strength(thread);
     }
 
@@ -136,7 +136,7 @@ private:
     }
 
     bool lend_on(Thread& waiting) {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::QueueLockGuard const guard(m_lock, sync::save_interrupts);
         return inherit_once(waiting);
     }
 
@@ -151,7 +151,7 @@ private:
         if (m_order == nullptr) {
             return;
         }
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        sync::QueueLockGuard const guard(m_lock, sync::save_interrupts);
         FixedVector<sync::LockTaking, LockState<T>::held_max> held;
         for (auto const& each : m_threads.lock_state(thread).held.items()) {
             held.push_back(each.taking).value(); // as many as there may be
@@ -196,7 +196,7 @@ private:
     }
 
     T& m_threads;
-    sync::SpinLock m_lock{sync::LockRank::task};
+    sync::QueueLock m_lock{sync::LockRank::task}; ///< all mutexes that are contended meet here
     sync::LockOrder* m_order POINTER_GUARDED_BY(m_lock);
     Report m_report;
     void* m_context;
@@ -311,7 +311,7 @@ private:
         LockState<T>& state = threads.lock_state(self);
         bool has_to_lend = false;
         {
-            sync::SpinLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
+            sync::QueueLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
             if (take_or_contend(self)) {
                 return true;
             }
@@ -319,6 +319,9 @@ private:
             state.blocked_on = this;
             state.waiter = &waiter;
             has_to_lend = T::stronger(m_domain.strength(self), m_domain.strength(*holder()));
+            if (mutant(Mutant::task_inheritance)) {
+                has_to_lend = false;
+            }
             if (checks_enabled && m_class.load(relaxed) != unwatched) {
                 m_domain.note_wait(self);
             }
@@ -333,7 +336,7 @@ private:
             } else {
                 threads.park();
             }
-            sync::SpinLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
+            sync::QueueLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
             if (waiter.is_granted) {
                 return true;
             }
@@ -359,7 +362,7 @@ private:
 
     void hand_over(Thread& self) {
         T& threads = m_domain.m_threads;
-        sync::SpinLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
+        sync::QueueLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
         CHECK(holder() == &self);
         if (m_waiters.empty()) { // who waited has given up
             m_state.store(0, release);
@@ -438,7 +441,7 @@ private:
             return {};
         }
         if (known == sync::LockClass::none) {
-            sync::SpinLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
+            sync::QueueLockGuard const guard(m_domain.m_lock, sync::save_interrupts);
             auto const made = m_domain.m_order->class_at(m_site, m_name);
             known = made ? made.value().index : sync::LockClass::none;
             m_class.store(known, relaxed);

@@ -96,25 +96,11 @@ public:
         waiter.is_granted = true;
         m_threads.unpark(waiter.thread);
     }
-    /// Calls `grants(waiter)` for each, the longest waiting first; those that it says true of are
-    /// granted, `count` at most. Returns how many. O(waiters).
-    template<class Grants>
-    u32 grant_those(u32 count, Grants const& grants) REQUIRES(m_lock) {
-        u32 granted = 0;
-        for (auto each = m_waiters.begin(); each != m_waiters.end() && granted < count;) {
-            Waiter<T>& waiter = *each;
-            ++each;
-            if (grants(waiter)) {
-                grant(waiter);
-                ++granted;
-            }
-        }
-        return granted;
-    }
-
-    /// The same for those who wait when it begins, the lock given back after each: interrupts are
-    /// off for one wake-up at a time. `begin()` is called first, under the lock. Who was granted
-    /// last may end the list: it is not touched afterwards. O(waiters) for each that is granted.
+    /// Grants those who wait when it begins and of whom `grants(waiter)` says true, the longest
+    /// waiting first, `count` at most; returns how many. The lock is given back after each:
+    /// interrupts are off for one wake-up at a time. `begin()` is called first, under the lock. Who
+    /// was granted last may end the list: it is not touched afterwards. O(waiters) for each that is
+    /// granted.
     template<class Begin, class Grants>
     u32 grant_in_turn(u32 count, Begin const& begin, Grants const& grants) EXCLUDES(m_lock) {
         u64 end = 0;
@@ -128,18 +114,19 @@ public:
                 begin();
                 end = m_next;
             }
-            u32 const now = granted < count ? grant_those(1, was_there) : 0;
-            granted += now;
-            is_over = now == 0 || granted == count || !has_one(was_there);
+            Waiter<T>* const next = granted < count ? first(was_there) : nullptr;
+            if (next != nullptr) {
+                grant(*next);
+                ++granted;
+            }
+            is_over = next == nullptr || granted == count || first(was_there) == nullptr;
         }
         return granted;
     }
 
     /// Parks until `waiter`, which was enqueued, is granted; false if that has not come by
-    /// `deadline`. Then `leave()` is called under the lock, with the waiter out of the queue.
-    template<class Leave>
-    bool await(Waiter<T>& waiter, std::optional<Nanos> deadline, Leave const& leave)
-        EXCLUDES(m_lock) {
+    /// `deadline`, and it waits no longer.
+    bool await(Waiter<T>& waiter, std::optional<Nanos> deadline) EXCLUDES(m_lock) {
         while (true) {
             bool in_time = true;
             if (deadline) {
@@ -153,24 +140,20 @@ public:
             }
             if (!in_time) {
                 m_waiters.remove(waiter);
-                leave();
                 return false;
             }
         }
     }
-    bool await(Waiter<T>& waiter, std::optional<Nanos> deadline) {
-        return await(waiter, deadline, [] {});
-    }
 
 private:
     template<class Fits>
-    bool has_one(Fits const& fits) REQUIRES(m_lock) {
+    Waiter<T>* first(Fits const& fits) REQUIRES(m_lock) {
         for (Waiter<T>& waiter : m_waiters) {
             if (fits(waiter)) {
-                return true;
+                return &waiter;
             }
         }
-        return false;
+        return nullptr;
     }
 
     T& m_threads;

@@ -10,6 +10,9 @@
 #include "core/task/sync/threads.hpp"
 #include "hal/layout.hpp"
 
+#include <algorithm>
+#include <utility>
+
 namespace twofold::task {
 
 /// So many may go on. O(1) but for the spin lock.
@@ -32,13 +35,19 @@ public:
         return take_now();
     }
     /// Gives `count`. Errors: out_of_range, and nothing is given, if there would be more than
-    /// count_max. O(given to who waits).
+    /// count_max. O(given to who waits), interrupts off for one at a time. Who is given the last
+    /// one may end the semaphore.
     Result<void> release(u32 count = 1) {
-        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-        if (count > count_max - m_count) {
-            return Error::out_of_range;
-        }
-        m_count += count - m_list.grant_those(count, [](Waiter<T>&) { return true; });
+        bool is_first = true;
+        do {
+            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+            if (is_first && count > count_max - m_count - m_promised) {
+                return Error::out_of_range;
+            }
+            m_promised += is_first ? count : 0;
+            is_first = false;
+            count -= give(count);
+        } while (count != 0);
         return {};
     }
     /// How many there are to take. O(1).
@@ -48,6 +57,19 @@ public:
     }
 
 private:
+    /// One to who waits the longest, or all where nobody does. Returns how many.
+    u32 give(u32 promised) {
+        m_list.lock().assert_held();
+        bool const somebody_waits = !m_list.empty();
+        u32 const given = somebody_waits ? std::min(promised, 1u) : promised;
+        m_promised -= given;
+        if (!somebody_waits) {
+            m_count += given;
+        } else if (given != 0) {
+            m_list.grant(m_list.front());
+        }
+        return given;
+    }
     bool take_now() {
         bool const has = m_count > 0; // and so nobody waits
         m_count -= has ? 1 : 0;
@@ -67,7 +89,8 @@ private:
     }
 
     WaitList<T> m_list;
-    u32 m_count; ///< guarded by the list's lock
+    u32 m_count;        ///< guarded by the list's lock, and the next
+    u32 m_promised = 0; ///< by calls of `release` that have not ended
 };
 
 /// Something that is guarded by a mutex may have changed.
@@ -115,7 +138,8 @@ private:
 };
 
 /// Held by many readers, or by one writer. In the order of arrival: who reads waits behind a writer
-/// that waits, so neither starves. Nothing is lent to who holds it.
+/// that waits, so neither starves. Nothing is lent to who holds it. Who lets several readers in
+/// does so with interrupts off for one at a time; until that call returns the lock lasts.
 ///
 /// Source: P. J. Courtois, F. Heymans and D. L. Parnas, "Concurrent control with readers and
 /// writers", CACM 14(10), 1971, for the problem.
@@ -130,18 +154,18 @@ public:
     void lock() { static_cast<void>(take(true, std::nullopt)); }
     bool lock_until(Nanos deadline) { return take(true, deadline); }
     void unlock() {
-        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-        CHECK(m_is_written);
-        m_is_written = false;
-        grant();
+        let_in([this] {
+            CHECK(m_is_written);
+            m_is_written = false;
+        });
     }
     void lock_shared() { static_cast<void>(take(false, std::nullopt)); }
     bool lock_shared_until(Nanos deadline) { return take(false, deadline); }
     void unlock_shared() {
-        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-        CHECK(m_readers > 0);
-        --m_readers;
-        grant();
+        let_in([this] {
+            CHECK(m_readers > 0);
+            --m_readers;
+        });
     }
 
 private:
@@ -152,13 +176,27 @@ private:
         m_is_written = is_exclusive;
         m_readers += is_exclusive ? 0 : 1;
     }
-    /// Lets in who is at the front, and the readers behind a reader.
-    void grant() {
+    bool next_may_enter() {
         m_list.lock().assert_held();
-        while (!m_list.empty() && may_enter(m_list.front().is_exclusive)) {
-            Waiter<T>& next = m_list.front();
-            enter(next.is_exclusive);
-            m_list.grant(next);
+        return !m_list.empty() && may_enter(m_list.front().is_exclusive);
+    }
+    /// Calls `change()` under the lock, and lets in who is then at the front, and the readers
+    /// behind a reader.
+    template<class Change>
+    void let_in(Change const& change) {
+        bool is_first = true;
+        bool is_over = false;
+        while (!is_over) {
+            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+            if (std::exchange(is_first, false)) {
+                change();
+            }
+            if (next_may_enter()) {
+                Waiter<T>& next = m_list.front();
+                enter(next.is_exclusive);
+                m_list.grant(next);
+            }
+            is_over = !next_may_enter();
         }
     }
     bool take(bool is_exclusive, std::optional<Nanos> deadline) {
@@ -173,7 +211,11 @@ private:
             }
             m_list.enqueue(waiter);
         }
-        return m_list.await(waiter, deadline, [this] { grant(); }); // who waited behind a writer
+        bool const in_time = m_list.await(waiter, deadline);
+        if (!in_time) {
+            let_in([] {}); // who waited behind a writer
+        }
+        return in_time;
     }
 
     WaitList<T> m_list;

@@ -240,6 +240,22 @@ TEST_F(Locks, ASemaphoreLetsAsManyInAsItHas) {
     join();
 }
 
+TEST_F(Locks, ASemaphoreGivesToAllWhoWaitAndKeepsTheRest) {
+    Semaphore<HostThreads> semaphore(threads, 0);
+    for (int index = 0; index < 3; ++index) {
+        until_parked(start([&] { semaphore.acquire(); }));
+    }
+    start([&] {
+        EXPECT_TRUE(semaphore.release(0).has_value());
+        EXPECT_EQ(
+            semaphore.release(Semaphore<HostThreads>::count_max + 1).error(), Error::out_of_range);
+        EXPECT_TRUE(semaphore.release(5).has_value());
+    });
+    join();
+    start([&] { EXPECT_EQ(semaphore.count(), 2u); });
+    join();
+}
+
 /// A ring of a few places between threads that put and threads that take.
 TEST_F(Locks, NoNotificationOfAConditionIsLost) {
     Mutex<HostThreads> mutex(domain, "ring");
@@ -363,6 +379,46 @@ TEST_F(Locks, AWriterThatGivesUpLetsTheReadersBehindItIn) {
         EXPECT_TRUE(over.release().has_value());
     });
     join();
+}
+
+TEST_F(Locks, AWriterThatLeavesLetsInAllReadersUpToTheNextWriter) {
+    SharedLock<HostThreads> lock(threads);
+    Semaphore<HostThreads> over(threads, 0);
+    Atomic<u32> readers{0};
+    Thread& writer = start([&] {
+        lock.lock();
+        over.acquire();
+        lock.unlock();
+    });
+    until_parked(writer);
+    auto const read = [&] {
+        lock.lock_shared();
+        readers.fetch_add(1, relaxed);
+        over.acquire(); // they are inside at the same time
+        lock.unlock_shared();
+    };
+    until_parked(start(read));
+    until_parked(start(read));
+    Thread& second = start([&] {
+        lock.lock();
+        EXPECT_EQ(readers.load(relaxed), 2u);
+        lock.unlock();
+    });
+    until_parked(second);
+    until_parked(start([&] {
+        lock.lock_shared();
+        EXPECT_EQ(readers.fetch_add(1, relaxed), 2u);
+        lock.unlock_shared();
+    }));
+    start([&] {
+        EXPECT_TRUE(over.release().has_value()); // the writer's
+        while (readers.load(relaxed) < 2) {
+            std::this_thread::yield();
+        }
+        EXPECT_TRUE(over.release(2).has_value());
+    });
+    join();
+    EXPECT_EQ(readers.load(relaxed), 3u);
 }
 
 TEST_F(Locks, AnEventLetsAllGoOnUntilItIsReset) {

@@ -1,0 +1,172 @@
+// Priority inversion on the kernel's own threads. `low` holds a mutex that `second` waits for, and
+// second one that `high` waits for, while `hog` computes without end and is stronger than low and
+// second: high goes on because its strength is lent along the chain. All run on one processor, so
+// their order is that of their strengths, on every machine.
+#include "apps/scenarios/scenarios.hpp"
+#include "core/task/task.hpp"
+
+namespace twofold::scenarios {
+
+namespace {
+
+using task::KernelThreads;
+using task::Mutex;
+using task::Thread;
+using task::Threads;
+using twofold::boot::Kernel;
+using twofold::boot::Recorder;
+
+constexpr u32 low_priority = 1;
+constexpr u32 second_priority = 5;
+constexpr u32 hog_priority = 10;
+constexpr u32 high_priority = 20;
+constexpr u32 conductor_priority = 30;
+/// After that the hog ends although high has not come: nothing was lent.
+constexpr Nanos patience{2'000'000'000};
+
+u32 fifo_priority(task::Parameters const& parameters) {
+    return parameters.is<sched::Fifo>() ? parameters.get<sched::Fifo>().priority : 0;
+}
+
+/// The threads, what they share, and what is seen of them.
+class Inversion {
+public:
+    explicit Inversion(Threads& threads) : m_threads(threads) {}
+
+    /// Runs all of it; who came when, a letter for each step.
+    Result<std::string_view> play() {
+        Thread& conductor = *TRY(spawn("conductor", conductor_priority, conduct));
+        m_threads.join(conductor).value(); // nobody else joins it
+        if (m_error) {
+            return *m_error;
+        }
+        return m_order.view();
+    }
+    /// With what low and second ran while high waited.
+    u32 lent_to_low() const { return m_lent_to_low; }
+    u32 lent_to_second() const { return m_lent_to_second; }
+    /// With what low ran when it had given everything back.
+    u32 low_afterwards() const { return m_low_afterwards; }
+
+private:
+    Result<Thread*> spawn(std::string_view name, u32 priority, void (*body)(void*)) {
+        task::ThreadAttributes attributes;
+        attributes.name = name;
+        attributes.parameters = task::Parameters::of<sched::Fifo>({.priority = priority});
+        attributes.allowed = sched::CpuMask::only(m_cpu);
+        return m_threads.spawn(attributes, body, this);
+    }
+    void note(char letter) { m_order.append(letter).value(); } // few
+
+    static void conduct(void* self) {
+        auto& it = *static_cast<Inversion*>(self);
+        if (Result<void> const outcome = it.conduct(); !outcome) {
+            it.m_error = outcome.error();
+        }
+    }
+    /// The strongest: others run while it sleeps.
+    Result<void> conduct() {
+        Thread* threads[4]{};
+        auto const started = start(threads);
+        if (started) {
+            m_lent_to_low = fifo_priority(m_threads.locks().effective(*threads[0]));
+            m_lent_to_second = fifo_priority(m_threads.locks().effective(*threads[1]));
+        } else {
+            m_hog_may_end.store(1, relaxed);
+        }
+        m_go.set();
+        for (Thread* const thread : threads) {
+            if (thread != nullptr) {
+                m_threads.join(*thread).value();
+            }
+        }
+        return started;
+    }
+    Result<void> start(Thread* (&threads)[4]) {
+        threads[0] = TRY(spawn("low", low_priority, run_low));
+        until_asleep(*threads[0]);
+        threads[1] = TRY(spawn("second", second_priority, run_second));
+        until_asleep(*threads[1]);
+        threads[2] = TRY(spawn("hog", hog_priority, run_hog));
+        threads[3] = TRY(spawn("high", high_priority, run_high));
+        until_asleep(*threads[3]);
+        return {};
+    }
+    void until_asleep(Thread const& thread) {
+        while (thread.state() != sched::TaskState::asleep) {
+            m_threads.sleep_for(Nanos{100'000});
+        }
+    }
+
+    static void run_low(void* self) {
+        auto& it = *static_cast<Inversion*>(self);
+        it.m_first.lock();
+        it.m_go.wait();
+        it.note('l');
+        it.m_first.unlock();
+        it.m_low_afterwards = fifo_priority(it.m_threads.locks().effective(Threads::current()));
+        it.note('d');
+    }
+    static void run_second(void* self) {
+        auto& it = *static_cast<Inversion*>(self);
+        it.m_second.lock();
+        it.m_first.lock();
+        it.note('s');
+        it.m_first.unlock();
+        it.m_second.unlock();
+        it.note('e');
+    }
+    static void run_high(void* self) {
+        auto& it = *static_cast<Inversion*>(self);
+        it.m_second.lock();
+        it.note('h');
+        it.m_second.unlock();
+        it.m_hog_may_end.store(1, relaxed);
+    }
+    static void run_hog(void* self) {
+        auto& it = *static_cast<Inversion*>(self);
+        Nanos const until = hal::Clock::now() + patience;
+        while (it.m_hog_may_end.load(relaxed) == 0 && hal::Clock::now() < until) {
+            hal::Cpu::pause();
+        }
+        it.note(it.m_hog_may_end.load(relaxed) != 0 ? 'o' : 'x');
+    }
+
+    Threads& m_threads;
+    CpuId m_cpu = hal::Cpu::id();
+    Mutex<KernelThreads> m_first{m_threads.locks(), "first"};
+    Mutex<KernelThreads> m_second{m_threads.locks(), "second"};
+    task::Event<KernelThreads> m_go{m_threads.waiting()};
+    Atomic<u32> m_hog_may_end{0};
+    FixedString<16> m_order;
+    std::optional<Error> m_error;
+    u32 m_lent_to_low = 0;
+    u32 m_lent_to_second = 0;
+    u32 m_low_afterwards = 0;
+};
+
+} // namespace
+
+void inversion(Recorder& record, Kernel& kernel) {
+    if (kernel.threads == nullptr) {
+        record.error("threads", Error::not_found);
+        return;
+    }
+    auto made = memory::Box<Inversion, memory::KernelHeap>::create(*kernel.heap, *kernel.threads);
+    if (!made) {
+        record.error("room for all that they share", made.error());
+        return;
+    }
+    Inversion& all = *made.value();
+    auto const order = all.play();
+    if (!order) {
+        record.error("threads that hold mutexes", order.error());
+        return;
+    }
+    record.text("who came when", order.value());
+    record.number("lent to low", all.lent_to_low());
+    record.number("lent to second", all.lent_to_second());
+    record.number("low in the end", all.low_afterwards());
+}
+
+} // namespace twofold::scenarios

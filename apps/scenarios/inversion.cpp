@@ -16,11 +16,17 @@ using task::Threads;
 using twofold::boot::Kernel;
 using twofold::boot::Recorder;
 
-constexpr u32 low_priority = 1;
-constexpr u32 second_priority = 5;
-constexpr u32 hog_priority = 10;
-constexpr u32 high_priority = 20;
-constexpr u32 conductor_priority = 30;
+/// The priorities of the four.
+struct Strengths {
+    u32 low;
+    u32 second;
+    u32 hog;
+    u32 high;
+};
+constexpr Strengths all_strengths[] = {
+    {1, 5, 10, 20},  {1, 2, 3, 4}, {12, 5, 10, 20}, {1, 15, 10, 20},
+    {8, 4, 10, 11},  {6, 5, 4, 7}, {1, 30, 10, 40}, {30, 30, 31, 50}};
+constexpr u32 conductor_priority = 60;
 /// After that the hog ends although high has not come: nothing was lent.
 constexpr Nanos patience{2'000'000'000};
 
@@ -31,7 +37,8 @@ u32 fifo_priority(task::Parameters const& parameters) {
 /// The threads, what they share, and what is seen of them.
 class Inversion {
 public:
-    explicit Inversion(Threads& threads) : m_threads(threads) {}
+    Inversion(Threads& threads, Strengths const& strengths)
+        : m_threads(threads), m_strengths(strengths) {}
 
     /// Runs all of it; who came when, a letter for each step.
     Result<std::string_view> play() {
@@ -83,12 +90,12 @@ private:
         return started;
     }
     Result<void> start(Thread* (&threads)[4]) {
-        threads[0] = TRY(spawn("low", low_priority, run_low));
+        threads[0] = TRY(spawn("low", m_strengths.low, run_low));
         until_asleep(*threads[0]);
-        threads[1] = TRY(spawn("second", second_priority, run_second));
+        threads[1] = TRY(spawn("second", m_strengths.second, run_second));
         until_asleep(*threads[1]);
-        threads[2] = TRY(spawn("hog", hog_priority, run_hog));
-        threads[3] = TRY(spawn("high", high_priority, run_high));
+        threads[2] = TRY(spawn("hog", m_strengths.hog, run_hog));
+        threads[3] = TRY(spawn("high", m_strengths.high, run_high));
         until_asleep(*threads[3]);
         return {};
     }
@@ -133,6 +140,7 @@ private:
     }
 
     Threads& m_threads;
+    Strengths m_strengths;
     CpuId m_cpu = hal::Cpu::id();
     Mutex<KernelThreads> m_first{m_threads.locks(), "first"};
     Mutex<KernelThreads> m_second{m_threads.locks(), "second"};
@@ -145,6 +153,35 @@ private:
     u32 m_low_afterwards = 0;
 };
 
+void play(Recorder& record, Kernel& kernel, Strengths const& strengths) {
+    char names[4][48];
+    constexpr std::string_view subjects[] = {
+        "who came when", "lent to low", "lent to second", "low in the end"};
+    std::string_view name[4];
+    for (usize i = 0; i < std::size(subjects); ++i) {
+        name[i] = format_to(
+                      std::span(names[i]), "{}, {}, {}, {}: {}", strengths.low, strengths.second,
+                      strengths.hog, strengths.high, subjects[i])
+                      .text;
+    }
+    auto made =
+        memory::Box<Inversion, memory::KernelHeap>::create(*kernel.heap, *kernel.threads, strengths);
+    if (!made) {
+        record.error(name[0], made.error());
+        return;
+    }
+    Inversion& all = *made.value();
+    auto const order = all.play();
+    if (!order) {
+        record.error(name[0], order.error());
+        return;
+    }
+    record.text(name[0], order.value());
+    record.number(name[1], all.lent_to_low());
+    record.number(name[2], all.lent_to_second());
+    record.number(name[3], all.low_afterwards());
+}
+
 } // namespace
 
 void inversion(Recorder& record, Kernel& kernel) {
@@ -152,21 +189,9 @@ void inversion(Recorder& record, Kernel& kernel) {
         record.error("threads", Error::not_found);
         return;
     }
-    auto made = memory::Box<Inversion, memory::KernelHeap>::create(*kernel.heap, *kernel.threads);
-    if (!made) {
-        record.error("room for all that they share", made.error());
-        return;
+    for (Strengths const& strengths : all_strengths) {
+        play(record, kernel, strengths);
     }
-    Inversion& all = *made.value();
-    auto const order = all.play();
-    if (!order) {
-        record.error("threads that hold mutexes", order.error());
-        return;
-    }
-    record.text("who came when", order.value());
-    record.number("lent to low", all.lent_to_low());
-    record.number("lent to second", all.lent_to_second());
-    record.number("low in the end", all.low_afterwards());
 }
 
 } // namespace twofold::scenarios

@@ -22,7 +22,7 @@ enum class Mutant : u16 {
     timers_order,         ///< equal deadlines leave in the order in which they did not come
     calls_order,          ///< calls run with the newest first
     schedule_preempts,    ///< who wakes never goes before who runs
-    task_inheritance,     ///< who holds a mutex is lent nothing
+    inversion_lending,    ///< who holds a mutex is lent nothing
     pci_decoding_off,     ///< base addresses are sized while the function decodes them
     boot_requires,        ///< the start-up graph forgets one requirement
 };

@@ -319,7 +319,7 @@ private:
             state.blocked_on = this;
             state.waiter = &waiter;
             has_to_lend = T::stronger(m_domain.strength(self), m_domain.strength(*holder()));
-            if (mutant(Mutant::task_inheritance)) {
+            if (mutant(Mutant::inversion_lending)) {
                 has_to_lend = false;
             }
             if (checks_enabled && m_class.load(relaxed) != unwatched) {

@@ -43,8 +43,8 @@ std::string_view mutant_name(Mutant which) {
         return "calls_order";
     case Mutant::schedule_preempts:
         return "schedule_preempts";
-    case Mutant::task_inheritance:
-        return "task_inheritance";
+    case Mutant::inversion_lending:
+        return "inversion_lending";
     case Mutant::pci_decoding_off:
         return "pci_decoding_off";
     case Mutant::boot_requires:

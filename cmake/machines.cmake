@@ -47,23 +47,23 @@ target_compile_options(kernel_code_x86_64 INTERFACE
     $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>>:-mgeneral-regs-only>
     $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:Clang>>:-mno-sse;-mno-mmx;-mno-avx>)
 
-# host: the hosted machine, live. Sanitizers apply here.
-add_library(machine_host INTERFACE)
-target_link_libraries(machine_host INTERFACE kernel_code_x86_64)
+# What the kernels of the hosted machine have in common. Sanitizers apply here.
+add_library(machine_hosted INTERFACE)
+target_link_libraries(machine_hosted INTERFACE kernel_code_x86_64)
 # Contexts whose switches a sanitizer has to be told about, or none.
 set(TWOFOLD_HOSTED_CONTEXTS ${CMAKE_SOURCE_DIR}/hal/hosted/contexts/plain)
 if(TWOFOLD_SANITIZE)
     set(TWOFOLD_HOSTED_CONTEXTS ${CMAKE_SOURCE_DIR}/hal/hosted/contexts/watched)
 endif()
-target_include_directories(machine_host INTERFACE
+target_include_directories(machine_hosted INTERFACE
     ${CMAKE_SOURCE_DIR}/hal/hosted/include ${TWOFOLD_HOSTED_CONTEXTS})
 if(TWOFOLD_SANITIZE)
-    target_compile_options(machine_host INTERFACE
+    target_compile_options(machine_hosted INTERFACE
         -fsanitize=${TWOFOLD_SANITIZE} -fno-sanitize-recover=all)
 endif()
 if(TWOFOLD_SANITIZE MATCHES "address")
     # No fake stacks: local variables of the kernel lie in simulated memory, or a copy of it is not whole.
-    target_compile_options(machine_host INTERFACE
+    target_compile_options(machine_hosted INTERFACE
         $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>>:--param=asan-use-after-return=0>
         $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:Clang>>:-fsanitize-address-use-after-return=never>)
 endif()
@@ -71,9 +71,20 @@ endif()
 if(TWOFOLD_SANITIZE MATCHES "thread")
     # A recovered fault leaves functions without returning; the sanitizer's own stack of calls would overflow. So
     # its reports name the places of the two accesses and not who called them.
-    target_compile_options(machine_host INTERFACE
+    target_compile_options(machine_hosted INTERFACE
         "$<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:Clang>>:SHELL:-mllvm -tsan-instrument-func-entry-exit=0>")
 endif()
+
+# host: the hosted machine, live. sim: the same machine, simulated; its operations are points where virtual time
+# passes and other processors may run (hal/hosted/sim/point.hpp).
+add_library(machine_host INTERFACE)
+target_link_libraries(machine_host INTERFACE machine_hosted)
+add_library(machine_sim INTERFACE)
+target_link_libraries(machine_sim INTERFACE machine_hosted)
+target_include_directories(machine_sim INTERFACE
+    ${CMAKE_SOURCE_DIR}/hal/hosted/sim/hooks ${CMAKE_SOURCE_DIR}/hal/hosted/sim/include)
+# Its symbols are made local; what is unique in a program cannot be.
+target_compile_options(machine_sim INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
 
 # metal: x86-64 itself. Position-independent; the stack protector's canary lies in the per-CPU block.
 add_library(machine_metal INTERFACE)

@@ -27,7 +27,11 @@ VALUES_LEAST = 32
 TIMEOUT_S = 60
 DIGITS_SHOWN = 16
 # The machines and their programs in a build, in the order of the table's columns.
-MACHINES = {"host": "apps/host/twofold-host", "metal": "apps/launch/twofold-boot"}
+MACHINES = {
+    "host": "apps/host/twofold-host",
+    "sim": "apps/host/twofold-sim",
+    "metal": "apps/launch/twofold-boot",
+}
 
 Value = tuple[str, bytes]
 Values = dict[str, list[Value]]  # scenario -> its values in order

@@ -1,6 +1,7 @@
 // twofold-host: runs the kernel as a Linux process, on a hosted machine. stdout carries only what
 // the kernel prints; everything else is said on stderr. Exit statuses: apps/launch/status.hpp.
 #include "apps/host/console.hpp"
+#include "apps/host/engine_options.hpp"
 #include "apps/host/mutant_option.hpp"
 #include "apps/host/terminal.hpp"
 #include "apps/host/watchdog.hpp"
@@ -28,10 +29,9 @@ using hosted::Stop;
 using launch::Failure;
 using launch::Status;
 
-constexpr char const* program_name = "twofold-host";
-
 struct HostOptions {
     launch::RunOptions run;
+    EngineOptions engine;
     unsigned window = 0;
     u32 nodes = 1;
     std::vector<hal::CoreClass> core_classes;
@@ -76,6 +76,7 @@ std::string take_processors(std::string const& text, std::vector<u32>& processor
 void add_options(Arguments& arguments, HostOptions& options) {
     launch::add_run_options(arguments, options.run);
     add_mutant_option(arguments);
+    options.engine.add_to(arguments);
     arguments.add(
         {.name = "--window",
          .value_name = "N",
@@ -135,7 +136,7 @@ make_machine(HostOptions const& options, bool person, HostConsole& console) {
         config.modules.push_back({.name = "", .bytes = launch::read_module(*options.run.module)});
     }
     config.command_line = launch::kernel_command_line(options.run, person);
-    auto machine = Machine::create(std::move(config), console);
+    auto machine = options.engine.create(std::move(config), console);
     if (!machine) {
         throw Failure(Status::usage, machine.error());
     }
@@ -212,6 +213,9 @@ int run(HostOptions const& options) {
     }
     int const status = run_machine(*machine, console, options.run);
     restore_terminal();
+    if (std::string const summary = options.engine.summary(); !summary.empty()) {
+        spdlog::info("{}", summary);
+    }
     if (results) {
         results->flush();
     }
@@ -224,11 +228,11 @@ int run(HostOptions const& options) {
 
 int main(int count, char** arguments) {
     using namespace twofold::host;
-    spdlog::set_default_logger(spdlog::stderr_logger_st(program_name));
+    spdlog::set_default_logger(spdlog::stderr_logger_st(EngineOptions::program_name()));
     spdlog::set_pattern("%n: %v");
     try {
         HostOptions options;
-        twofold::Arguments known(program_name, "Runs the kernel as a Linux process.");
+        twofold::Arguments known(EngineOptions::program_name(), EngineOptions::program_purpose());
         add_options(known, options);
         if (auto const status = known.parse(count, arguments)) {
             return *status;

@@ -23,9 +23,9 @@ struct Strengths {
     u32 hog;
     u32 high;
 };
-constexpr Strengths all_strengths[] = {
-    {1, 5, 10, 20},  {1, 2, 3, 4}, {12, 5, 10, 20}, {1, 15, 10, 20},
-    {8, 4, 10, 11},  {6, 5, 4, 7}, {1, 30, 10, 40}, {30, 30, 31, 50}};
+constexpr Strengths all_strengths[] = {{1, 5, 10, 20},  {1, 2, 3, 4},    {12, 5, 10, 20},
+                                       {1, 15, 10, 20}, {8, 4, 10, 11},  {6, 5, 4, 7},
+                                       {1, 30, 10, 40}, {30, 30, 31, 50}};
 constexpr u32 conductor_priority = 60;
 /// After that the hog ends although high has not come: nothing was lent.
 constexpr Nanos patience{2'000'000'000};
@@ -164,8 +164,8 @@ void play(Recorder& record, Kernel& kernel, Strengths const& strengths) {
                       strengths.hog, strengths.high, subjects[i])
                       .text;
     }
-    auto made =
-        memory::Box<Inversion, memory::KernelHeap>::create(*kernel.heap, *kernel.threads, strengths);
+    auto made = memory::Box<Inversion, memory::KernelHeap>::create(
+        *kernel.heap, *kernel.threads, strengths);
     if (!made) {
         record.error(name[0], made.error());
         return;

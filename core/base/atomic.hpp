@@ -1,8 +1,9 @@
 // Atomic<T>: the only atomics that core/ uses. One source serves the machines, the simulator (which
-// interleaves at each operation) and a model checker; only this file changes. Memory orders are
-// always spelled out.
+// interleaves at each operation: atomic_point.hpp) and a model checker; only this file changes.
+// Memory orders are always spelled out.
 #pragma once
 
+#include "core/base/atomic_point.hpp"
 #include "core/base/integers.hpp"
 #include "core/base/order_site.hpp"
 
@@ -57,33 +58,41 @@ public:
     Atomic& operator=(Atomic const&) = delete;
 
     T load(MemoryOrder order) const {
+        atomic_point::before_load();
         T value;
         __atomic_load(&m_value, &value, static_cast<int>(order));
         return value;
     }
     void store(T value, MemoryOrder order) {
+        atomic_point::before_store();
         __atomic_store(&m_value, &value, static_cast<int>(order));
     }
     T exchange(T value, MemoryOrder order) {
+        atomic_point::before_update();
         T before;
         __atomic_exchange(&m_value, &value, &before, static_cast<int>(order));
         return before;
     }
     T fetch_add(T value, MemoryOrder order) {
+        atomic_point::before_update();
         return __atomic_fetch_add(&m_value, value, static_cast<int>(order));
     }
     T fetch_sub(T value, MemoryOrder order) {
+        atomic_point::before_update();
         return __atomic_fetch_sub(&m_value, value, static_cast<int>(order));
     }
     T fetch_or(T value, MemoryOrder order) {
+        atomic_point::before_update();
         return __atomic_fetch_or(&m_value, value, static_cast<int>(order));
     }
     T fetch_and(T value, MemoryOrder order) {
+        atomic_point::before_update();
         return __atomic_fetch_and(&m_value, value, static_cast<int>(order));
     }
 
     /// Stores `desired` if the word equals `expected`; else loads the word into `expected`.
     bool compare_exchange(T& expected, T desired, MemoryOrder success, MemoryOrder failure) {
+        atomic_point::before_update();
         return __atomic_compare_exchange(
             &m_value, &expected, &desired, false, static_cast<int>(success),
             static_cast<int>(failure));

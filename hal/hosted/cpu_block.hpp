@@ -8,6 +8,8 @@
 
 #include "core/base/base.hpp"
 
+#include "hal/hosted/sim/virtual_time.hpp"
+
 #include <isa/extended_state.hpp>
 
 #include <cstddef>
@@ -45,7 +47,9 @@ struct CpuBlock {
     isa::SaveInstruction extended_instruction{};
     bool counter_distrusted = false;
     CounterScale scale{};
+    alignas(64) VirtualTime time{}; ///< in the simulator
 };
+static_assert(offsetof(CpuBlock, time) == virtual_time_offset);
 static_assert(offsetof(CpuBlock, self) == 0 && offsetof(CpuBlock, core) == 8);
 // guest/entry_registers.h knows these offsets.
 static_assert(offsetof(CpuBlock, extended_bytes) == 32 && offsetof(CpuBlock, extended_mask) == 36);

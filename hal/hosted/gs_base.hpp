@@ -21,6 +21,9 @@ public:
     GsBase& operator=(GsBase const&) = delete;
     ~GsBase() { write(m_before); }
 
+    /// Something else from now on.
+    void turn_to(void* base) { write(reinterpret_cast<u64>(base)); }
+
 private:
     static bool has_instructions() {
         constexpr unsigned long fsgsbase = 2; // HWCAP2_FSGSBASE

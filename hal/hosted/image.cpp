@@ -23,10 +23,10 @@ std::span<std::byte const> map_program() {
     if (file < 0) {
         return {};
     }
-    struct stat status{};
+    struct stat about{};
     std::span<std::byte const> out;
-    if (fstat(file, &status) == 0 && status.st_size > 0) {
-        auto const size = static_cast<usize>(status.st_size);
+    if (fstat(file, &about) == 0 && about.st_size > 0) {
+        auto const size = static_cast<usize>(about.st_size);
         void* const at = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
         if (at != MAP_FAILED) {
             out = {static_cast<std::byte const*>(at), size};

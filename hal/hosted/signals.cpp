@@ -2,7 +2,6 @@
 #include "hal/hosted/signals.hpp"
 
 #include "hal/hosted/fault_decode.hpp"
-#include "hal/hosted/interrupt_signal.hpp"
 #include "hal/hosted/report.hpp"
 #include "hal/hosted/signal_context.hpp"
 
@@ -21,7 +20,7 @@ namespace hosted {
 
 namespace {
 
-constexpr std::array fault_signals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
+constexpr std::array all_fault_signals{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP};
 constexpr usize signal_stack_bytes = usize{128} << 10;
 /// So often may one access be answered by filling, in a row, before it is called hopeless.
 constexpr u32 repetitions_max = 16;
@@ -29,7 +28,7 @@ constexpr u64 page_fault_vector = 14;
 constexpr u64 double_fault_vector = 8;
 
 thread_local SignalTarget* current_target = nullptr;
-std::array<struct sigaction, fault_signals.size()> actions_before;
+std::array<struct sigaction, all_fault_signals.size()> actions_before;
 void (*before_crash_report)() = nullptr;
 bool crash_report_installed = false;
 bool crashing = false;
@@ -187,8 +186,8 @@ void handle_kernel_fault(SignalTarget& target, ucontext_t& context, siginfo_t co
 
 /// Lets whoever handled the signal before have it: the access happens again when this returns.
 void leave_to_previous_handler(int signal) {
-    for (usize index = 0; index < fault_signals.size(); ++index) {
-        if (fault_signals[index] == signal) {
+    for (usize index = 0; index < all_fault_signals.size(); ++index) {
+        if (all_fault_signals[index] == signal) {
             sigaction(signal, &actions_before[index], nullptr);
         }
     }
@@ -214,43 +213,33 @@ void handle_signal(int signal, siginfo_t* info, void* raw_context) {
     errno = errno_before;
 }
 
-/// A thread that runs no processor, or none any more, has nothing to do.
-void handle_interrupt_signal(int, siginfo_t* info, void* raw_context) {
-    int const errno_before = errno;
-    if (SignalTarget* const target = current_target; target != nullptr) {
-        handle_interrupt(*target, *info, *static_cast<ucontext_t*>(raw_context));
-    }
-    errno = errno_before;
+void install_handlers() {
+    static std::once_flag once;
+    std::call_once(once, [] {
+        struct sigaction const action = signal_action(handle_signal);
+        for (usize index = 0; index < all_fault_signals.size(); ++index) {
+            int const failed = sigaction(all_fault_signals[index], &action, &actions_before[index]);
+            CHECK(failed == 0);
+        }
+    });
 }
 
-struct sigaction make_action(void (*handler)(int, siginfo_t*, void*)) {
+} // namespace
+
+struct sigaction signal_action(void (*handler)(int, siginfo_t*, void*)) {
     struct sigaction action{};
     action.sa_sigaction = handler;
-    // Nothing else may interrupt the handler; a fault inside it must arrive, to be reported.
     action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigfillset(&action.sa_mask);
-    for (int const signal : fault_signals) {
+    for (int const signal : all_fault_signals) {
         sigdelset(&action.sa_mask, signal);
     }
     return action;
 }
 
-void install_handlers() {
-    static std::once_flag once;
-    std::call_once(once, [] {
-        struct sigaction const action = make_action(handle_signal);
-        for (usize index = 0; index < fault_signals.size(); ++index) {
-            int const failed = sigaction(fault_signals[index], &action, &actions_before[index]);
-            CHECK(failed == 0);
-        }
-        struct sigaction interrupt = make_action(handle_interrupt_signal);
-        interrupt.sa_flags |= SA_RESTART; // the machine's own code need not know
-        int const failed = sigaction(interrupt_signal, &interrupt, nullptr);
-        CHECK(failed == 0);
-    });
+std::span<int const> fault_signals() {
+    return all_fault_signals;
 }
-
-} // namespace
 
 void raise_non_maskable(SignalTarget& target, ucontext_t& context, siginfo_t const& info) {
     raise_fault(target, context, info, {exception_facts(non_maskable_vector), 0, 0, {}});
@@ -297,14 +286,8 @@ SignalScope::~SignalScope() {
     sigaltstack(&m_stack_before, nullptr);
 }
 
-void SignalScope::unblock() {
-    sigset_t blocked;
-    sigfillset(&blocked);
-    for (int const signal : fault_signals) {
-        sigdelset(&blocked, signal);
-    }
-    sigdelset(&blocked, interrupt_signal);
-    pthread_sigmask(SIG_SETMASK, &blocked, nullptr);
+void SignalScope::turn_to(SignalTarget& target) {
+    current_target = &target;
 }
 
 void install_crash_report(void (*before)()) {
@@ -314,7 +297,7 @@ void install_crash_report(void (*before)()) {
     }
     crash_report_installed = true;
     install_handlers();
-    struct sigaction const action = make_action(handle_signal);
+    struct sigaction const action = signal_action(handle_signal);
     sigaction(SIGABRT, &action, nullptr);
 }
 

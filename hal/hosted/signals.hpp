@@ -10,7 +10,6 @@
 #pragma once
 
 #include "hal/hosted/guest/guest_cpu.hpp"
-#include "hal/hosted/host_timer.hpp"
 #include "hal/hosted/image.hpp"
 #include "hal/hosted/mmu.hpp"
 
@@ -33,20 +32,13 @@ struct SignalTarget {
     u64 repeated_address = 0;
     u64 repeated_generation = 0; ///< of the MMU
     u32 repetitions = 0;
-    /// The thread that runs the processor, and its process; for whoever signals it.
-    std::atomic<pid_t> thread = 0;
-    std::atomic<pid_t> process = 0;
-    HostTimer timer{};
-    int wake_descriptor = -1;                 ///< wakes a program that waits while this one rests
     std::atomic<bool> stop_requested = false; ///< the kernel is to be left
-    std::atomic<bool> has_input = false;      ///< its next sleep is to end: there may be input
     usize report_size = 0;                    ///< bytes of `report`, when the kernel was ended
     char report[8192] = {};
 
     /// For a kernel that starts over.
     void forget() {
         stop_requested = false;
-        has_input = false;
         report_size = 0;
     }
 };
@@ -75,13 +67,19 @@ public:
     SignalScope& operator=(SignalScope const&) = delete;
     ~SignalScope();
 
-    /// Lets this thread have the signals that a processor needs, and no others.
-    static void unblock();
+    /// Whose faults are this thread's from now on; one scope is enough for several processors.
+    static void turn_to(SignalTarget& target);
 
 private:
     SignalTarget* m_target_before;
     stack_t m_stack_before;
 };
+
+/// An action that lets nothing else interrupt the handler but a fault inside of it.
+struct sigaction signal_action(void (*handler)(int, siginfo_t*, void*));
+
+/// The signals that faults arrive by.
+std::span<int const> fault_signals();
 
 /// The status of a process whose machine crashed.
 inline constexpr int crash_status = 71;

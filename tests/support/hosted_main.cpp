@@ -1,5 +1,5 @@
-// twofold-test-host: the kernel's tests (tests/support/test.hpp) as GoogleTest cases, each run
-// inside a kernel on a hosted machine.
+// twofold-test-host, twofold-test-sim: the kernel's tests (tests/support/test.hpp) as GoogleTest
+// cases, each run inside a kernel on a hosted machine, live or simulated.
 //
 // A case types `test SUITE.NAME` on the console of the machine, runs it until it waits for input
 // again, and turns the records of the result channel into failures and skips. The machine lives
@@ -8,8 +8,8 @@
 // processors, of which that with the number that --dead-processor names never answers.
 #include "apps/launch/records.hpp"
 #include "apps/launch/results_file.hpp"
-#include "hal/hosted/machine.hpp"
 #include "tests/support/registered_tests.hpp"
+#include "tests/support/test_machine.hpp"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -99,7 +99,7 @@ public:
         config.command_line = "console=pipe";
         config.cpus = cpus;
         config.dead_processors = dead_processors;
-        auto machine = Machine::create(std::move(config), m_console);
+        auto machine = test::make_machine(std::move(config), m_console);
         if (!machine) {
             throw std::runtime_error(machine.error());
         }
@@ -239,7 +239,7 @@ bool take_options(std::span<char* const> options) {
             cpus = number_of(value);
         } else if (name == "--dead-processor") {
             dead_processors = {number_of(value)};
-        } else {
+        } else if (!test::take_engine_option(name, value)) {
             return false;
         }
     }
@@ -250,8 +250,8 @@ int run_all(int count, char** arguments) {
     testing::InitGoogleTest(&count, arguments);
     if (!take_options(std::span(arguments, static_cast<usize>(count)).subspan(1))) {
         fmt::print(
-            stderr, "twofold-test-host: only --results FILE, --cpus N, --dead-processor N and "
-                    "--gtest_... are known\n");
+            stderr, "twofold-test: only --results FILE, --cpus N, --dead-processor N, --gtest_... "
+                    "and, where the machine is simulated, --seed N are known\n");
         return 64;
     }
     register_tests();
@@ -269,7 +269,7 @@ int main(int count, char** arguments) {
     try {
         return run_all(count, arguments);
     } catch (std::exception const& error) {
-        fmt::print(stderr, "twofold-test-host: {}\n", error.what());
+        fmt::print(stderr, "twofold-test: {}\n", error.what());
         return 74;
     }
 }

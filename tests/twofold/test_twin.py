@@ -53,7 +53,7 @@ class Twin(unittest.TestCase):
         self, name: str, values: Recorded, status: int = 0, noticed=(), fatal=(), silent=()
     ) -> None:
         path = self.build / twin.MACHINES[name]
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         facts = {"values": values, "status": status, "noticed": noticed, "fatal": fatal}
         path.write_text(MACHINE.format(python=sys.executable, silent=silent, **facts))
         path.chmod(0o755)
@@ -68,17 +68,19 @@ class Twin(unittest.TestCase):
 
     def test_equal_machines(self) -> None:
         self.machine("host", self.values)
+        self.machine("sim", self.values)
         self.machine("metal", self.values)
         done = self.twin()
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         header, row = done.stdout.splitlines()
-        self.assertEqual(header.split(), ["scenario", "records", "host", "metal", "equal"])
-        self.assertRegex(row, r"base +40 +([0-9a-f]{16}) +\1 +yes")
+        self.assertEqual(header.split(), ["scenario", "records", "host", "sim", "metal", "equal"])
+        self.assertRegex(row, r"base +40 +([0-9a-f]{16}) +\1 +\1 +yes")
         rows = json.loads(self.twin("--json").stdout)
         self.assertEqual(len(rows[0]["host"]), 64)
 
     def test_a_difference_is_named(self) -> None:
         self.machine("host", self.values)
+        self.machine("sim", self.values)
         self.machine("metal", self.values[:-1] + [("base", "value 39", "ff")])
         done = self.twin()
         self.assertEqual(done.returncode, 1)
@@ -86,6 +88,7 @@ class Twin(unittest.TestCase):
 
     def test_a_missing_record_is_named(self) -> None:
         self.machine("host", self.values)
+        self.machine("sim", self.values)
         self.machine("metal", self.values[:-1])
         done = self.twin()
         self.assertEqual(done.returncode, 1)
@@ -93,6 +96,7 @@ class Twin(unittest.TestCase):
 
     def test_a_scenario_that_one_machine_lacks(self) -> None:
         self.machine("host", self.values)
+        self.machine("sim", self.values)
         more = [("boot", f"value {number}", "00") for number in range(40)]
         self.machine("metal", self.values + more)
         done = self.twin()
@@ -104,7 +108,7 @@ class Twin(unittest.TestCase):
             self.machine(machine, self.values, silent=("memory",))
         done = self.twin()
         self.assertEqual(done.returncode, 1)
-        self.assertRegex(done.stdout, r"memory +0 +- +- +NO: records 0 values")
+        self.assertRegex(done.stdout, r"memory +0 +- +- +- +NO: records 0 values")
 
     def test_too_few_or_doubled_values_fail(self) -> None:
         self.assertIn("at least 32", str(twin.rows({"host": {"s": [("a", b"")]}})[0]["why"]))
@@ -120,11 +124,13 @@ class Twin(unittest.TestCase):
 
     def test_nothing_recorded_is_no_success(self) -> None:
         self.machine("host", [])
+        self.machine("sim", [])
         self.machine("metal", [])
         self.assertEqual(self.twin().returncode, 1)
 
     def test_a_machine_that_fails_is_named(self) -> None:
         self.machine("host", self.values)
+        self.machine("sim", self.values)
         self.machine("metal", self.values, status=70)
         done = self.twin()
         self.assertEqual(done.returncode, 69)
@@ -136,6 +142,7 @@ class Twin(unittest.TestCase):
 
     def test_unknown_scenario_and_option(self) -> None:
         self.machine("host", self.values)
+        self.machine("sim", self.values)
         self.machine("metal", self.values)
         self.assertEqual(self.twin("basement").returncode, 64)
         self.assertEqual(self.twin("--mutat3").returncode, 64)

@@ -57,7 +57,7 @@ void PciBus::settle_msi(Sender const& send) {
     u32 const control = function.read(msi_control, 2);
     bool const may_send =
         (control & msi_enabled) != 0 && (function.read(command_register, 2) & bus_master) != 0;
-    u32 const vectors = u32{1} << (control >> 4 & 7);
+    u32 const messages = u32{1} << (control >> 4 & 7);
     u32 pending = function.read(msi_pending, 4);
     u32 const mask = function.read(msi_mask, 4);
     u64 const address =
@@ -68,7 +68,7 @@ void PciBus::settle_msi(Sender const& send) {
         if ((pending & ~mask & bit) != 0) {
             pending &= ~bit;
             // A device that was given fewer than it has shares them (PCI 3.0, section 6.8.3.4).
-            send({address}, (data & ~(vectors - 1)) | (vector & (vectors - 1)));
+            send({address}, (data & ~(messages - 1)) | (vector & (messages - 1)));
         }
     }
     function.define(msi_pending, 4, pending);

@@ -5,8 +5,10 @@
 // too.
 #pragma once
 
+#include "hal/hosted/devices/pci_bus.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
-#include "hal/hosted/machine.hpp"
+#include "hal/hosted/machine_config.hpp"
+#include "hal/hosted/physical_memory.hpp"
 
 #include <expected>
 #include <string>

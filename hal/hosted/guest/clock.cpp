@@ -3,7 +3,7 @@
 
 #include "hal/cpu.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
-#include "hal/hosted/host_counter.hpp"
+#include "hal/hosted/live/host_counter.hpp"
 
 namespace hal {
 

@@ -37,14 +37,6 @@ void guest_start(void* boot_info) {
     kernel_start(*static_cast<hal::BootInfo const*>(boot_info));
 }
 
-void yield_to_host() {
-    Undisturbed const self;
-    self.cpu().pauses = 0;
-    if (self.cpu().in_kernel && (self.cpu().count > 1 || sanitizer::holds_signals_back)) {
-        exit_to_machine(self.cpu(), Request::yield);
-    }
-}
-
 void tell_device(VirtAddr address) {
     Undisturbed const self;
     exit_to_machine(self.cpu(), Request::device_write, address.value);

@@ -37,8 +37,9 @@ enum class Request : u8 {
     pci_read,        ///< arguments: a packed PciAccess; result: what it reads
     pci_write,       ///< arguments: a packed PciAccess, the value
     device_write,    ///< arguments: where the kernel has written to a register
-    notify,          ///< arguments: the slot of a processor for which something is pending
-    yield,           ///< the caller spins: others may need the processor of the host
+    notify,          ///< arguments: the slot of a processor, what is pending for it; 0: an NMI
+    yield,           ///< the caller spins, others may need the processor of the host; in the
+                     ///< simulator: the time that it was given is over
     line_route,      ///< arguments: a line, a packed LineRoute
     line_mask,       ///< arguments: a line, whether it is masked
     line_end,        ///< arguments: the vector of a level that has been dealt with
@@ -91,7 +92,9 @@ struct GuestMachine {
     GuestCpu* processors[cpus_max] = {}; ///< by CpuId; set when one is started
     bool has_controller = false;         ///< the kernel has adopted it
     u64 common_clock_offset_ns =
-        0; ///< by which the host's clock is ahead, where no counter is used
+        0;                  ///< by which the host's clock is ahead, where no counter is used
+    i64 latest_ns = 0;      ///< in the simulator: what the clock last said on any processor
+    bool has_clock = false; ///< in the simulator: the kernel has adopted it
 };
 
 /// The deadline of a processor. Its own thread alone uses it, the signal handler included.
@@ -115,9 +118,10 @@ struct GuestCpu : CpuBlock {
     StackBounds emergency_stack{};   ///< for faults that cannot trust the interrupted stack
     bool on_emergency_stack = false; ///< a double fault has not been answered yet
     hal::KernelLayout layout{};
-    PhysAddr root{};        ///< of the active page tables
-    u64 memory_bytes = 0;   ///< physical memory is [0, memory_bytes)
-    bool in_kernel = false; ///< the kernel's stack is the one that runs
+    PhysAddr root{};          ///< of the active page tables
+    u64 memory_bytes = 0;     ///< physical memory is [0, memory_bytes)
+    bool was_started = false; ///< other than the boot processor: its kernel has been entered
+    bool in_kernel = false;   ///< the kernel's stack is the one that runs
     Request request = Request::none;
     u64 arguments[2] = {};
     u64 result = 0;

@@ -143,7 +143,7 @@ void Controller::send(CpuId cpu, Vector vector) {
         target->attention = true; // delivered at the end of this scope, if interrupts are enabled
     } else {
         target->interrupts.raised.set(vector);
-        exit_to_machine(self.cpu(), Request::notify, target->slot);
+        exit_to_machine(self.cpu(), Request::notify, target->slot, vector.value);
     }
 }
 

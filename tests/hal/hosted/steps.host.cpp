@@ -9,7 +9,7 @@
 #include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
-#include "hal/hosted/interrupt_signal.hpp"
+#include "hal/hosted/live/live_processor.hpp"
 #include "hal/hosted/signal_context.hpp"
 #include "hal/memory.hpp"
 #include "tests/hal/hosted/probe.hpp"

@@ -1,4 +1,4 @@
-# twin: prove that the hosted and the metal kernel are the same kernel
+# twin: prove that the hosted, the simulated and the metal kernel are the same kernel
 #
 #     ./twofold twin [SCENARIO...] [--json]
 #     ./twofold twin --mutate
@@ -17,7 +17,7 @@ verb_twin() {
             preset=debug
             build debug twofold-host
             ;;
-        *) build release twofold-host twofold-boot image_full ;;
+        *) build release twofold-host twofold-sim twofold-boot image_full ;;
     esac
     exec python3 "$root/tools/twin.py" "$root/build/$preset" "$@"
 }

@@ -1,5 +1,5 @@
 // See host_counter.hpp.
-#include "hal/hosted/host_counter.hpp"
+#include "hal/hosted/live/host_counter.hpp"
 
 #include <isa/cpuid.hpp>
 

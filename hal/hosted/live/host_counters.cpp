@@ -1,5 +1,5 @@
 // See host_counters.hpp.
-#include "hal/hosted/host_counters.hpp"
+#include "hal/hosted/live/host_counters.hpp"
 
 #include <cerrno>
 #include <linux/perf_event.h>

@@ -1,7 +1,7 @@
 // See host_timer.hpp.
-#include "hal/hosted/host_timer.hpp"
+#include "hal/hosted/live/host_timer.hpp"
 
-#include "hal/hosted/interrupt_signal.hpp"
+#include "hal/hosted/live/live_processor.hpp"
 
 #include <csignal>
 

@@ -1,0 +1,69 @@
+// Simulated machines: one thread, virtual time, and a seed.
+#include "apps/host/engine_options.hpp"
+#include "hal/hosted/sim/sim_engine.hpp"
+
+#include <fmt/format.h>
+
+namespace twofold::host {
+
+struct EngineOptions::Values {
+    hosted::SimConfig config;
+    hosted::SimEngine const* engine = nullptr; ///< of the machine that was made
+};
+
+EngineOptions::EngineOptions() : m_values(std::make_unique<Values>()) {}
+EngineOptions::~EngineOptions() = default;
+
+char const* EngineOptions::program_name() {
+    return "twofold-sim";
+}
+
+char const* EngineOptions::program_purpose() {
+    return "Runs the kernel on a simulated machine: a seed is a whole run.";
+}
+
+void EngineOptions::add_to(Arguments& arguments) {
+    Values& values = *m_values;
+    arguments.add(
+        {.name = "--seed",
+         .value_name = "N",
+         .help = "what the run is made from: random bytes and the order of processors",
+         .take = number_in(values.config.seed, u64{0}, ~u64{0}),
+         .default_text = "0"});
+    std::string names;
+    for (hosted::CostTable const& table : hosted::cost_tables()) {
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", table.name);
+    }
+    arguments.add(
+        {.name = "--costs",
+         .value_name = "NAME",
+         .help = fmt::format("what operations take in virtual time: {}", names),
+         .take = [&values, names](std::string const& text) -> std::string {
+             auto const found = hosted::find_cost_table(text);
+             if (!found) {
+                 return fmt::format("'{}' is no table of costs: there are {}", text, names);
+             }
+             values.config.costs = *found;
+             return {};
+         },
+         .default_text = std::string(hosted::cost_tables().front().name)});
+}
+
+std::expected<std::unique_ptr<hosted::Machine>, std::string>
+EngineOptions::create(hosted::MachineConfig config, hosted::ConsoleEndpoint& console) const {
+    return hosted::create_simulated(
+        std::move(config), console, m_values->config, &m_values->engine);
+}
+
+std::string EngineOptions::summary() const {
+    hosted::SimEngine const* const engine = m_values->engine;
+    if (engine == nullptr) {
+        return {};
+    }
+    return fmt::format(
+        "seed {}: {}.{:09} s of virtual time, {} turns, {} interrupts, hash {:016x}",
+        m_values->config.seed, engine->time_ns() / 1'000'000'000, engine->time_ns() % 1'000'000'000,
+        engine->counts().turns, engine->counts().interrupts, engine->counts().hash);
+}
+
+} // namespace twofold::host

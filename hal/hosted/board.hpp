@@ -1,0 +1,109 @@
+// What a machine is made of, whatever makes it run: physical memory and its MMU, processors with
+// their kernels' side, firmware, the PCI bus, interrupt lines, console and result channel; and the
+// answers to those requests of a kernel (guest/guest_cpu.hpp) that concern nothing else.
+//
+// Processors may ask at the same time: what they share here has locks, which are taken one at a
+// time and in no signal handler.
+#pragma once
+
+#include "hal/hosted/devices/line_controller.hpp"
+#include "hal/hosted/devices/pci_bus.hpp"
+#include "hal/hosted/guest/guest_cpu.hpp"
+#include "hal/hosted/machine_config.hpp"
+#include "hal/hosted/physical_memory.hpp"
+#include "hal/hosted/processor.hpp"
+
+#include <atomic>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace hosted {
+
+struct BoardLocks;
+
+/// What a board asks of the engine that makes it run. On the thread of any processor.
+class BoardOwner {
+public:
+    virtual ~BoardOwner() = default;
+    /// A device or a line raises an interrupt.
+    virtual void raise(Processor& target, hal::Vector vector) = 0;
+    virtual void fill_random(std::span<std::byte> bytes) = 0;
+    /// Somebody has looked for input on another processor than the boot one, and there was none.
+    virtual void input_is_awaited() = 0;
+};
+
+class Board {
+public:
+    /// The error is one line that says what is wrong and what to do.
+    static std::expected<std::unique_ptr<Board>, std::string>
+    create(MachineConfig config, ConsoleEndpoint& console);
+    Board(Board const&) = delete;
+    Board& operator=(Board const&) = delete;
+    ~Board();
+
+    /// Once, before any processor runs.
+    void connect(BoardOwner& owner) { m_owner = &owner; }
+
+    /// Brings the board, whose memory is zero, to where its kernel can be entered. The engine's
+    /// power_on comes behind it.
+    std::expected<void, std::string> power_on();
+    /// Empties the TLB, and what a sanitizer holds against the stacks.
+    void forget_translations();
+
+    /// Answers the request that `cpu` makes. False: it is none that concerns the board.
+    bool answer(GuestCpu& cpu);
+    void drive_line(u32 line, bool is_asserted);
+    /// Checks what a kernel wants to start, and prepares the processor; `by` asks. Errors:
+    /// out_of_range, already_exists; timed_out (there is none that answers).
+    Result<Processor*> prepare_start(GuestCpu& by);
+    /// What was prepared is not to be: the engine cannot have it run.
+    void undo_start(Processor& processor);
+
+    MachineConfig const& config() const { return m_config; }
+    PhysicalMemory& physical_memory() const { return *m_memory; }
+    std::span<std::byte> memory() const { return {m_memory->span().base, m_memory->size()}; }
+    Mmu& mmu() const { return *m_mmu; }
+    GuestMachine& guest() const { return *m_guest; }
+    std::span<std::unique_ptr<Processor> const> processors() const { return m_processors; }
+    Processor& boot() const { return *m_processors.front(); }
+    /// The processor that looked for input last.
+    GuestCpu const* input_reader() const { return m_input_reader; }
+    /// Of a board at rest.
+    PciBus& pci() { return m_pci; }
+    LineController& lines() { return m_lines; }
+
+private:
+    Board(
+        MachineConfig config,
+        ConsoleEndpoint& console,
+        std::unique_ptr<PhysicalMemory> memory,
+        std::unique_ptr<Mmu> mmu);
+
+    void make_processors();
+    void prepare_processor(u32 slot);
+    void answer_console(GuestCpu& cpu);
+    void answer_entropy(GuestCpu& cpu);
+    void answer_device(GuestCpu& cpu);
+    void tell_devices(GuestCpu const& cpu, u64 address);
+    void deliver_message(PhysAddr address, u32 data);
+    void raise(std::optional<LineRoute> const& route);
+
+    MachineConfig m_config;
+    ConsoleEndpoint& m_console;
+    std::unique_ptr<PhysicalMemory> m_memory;
+    std::unique_ptr<Mmu> m_mmu;
+    GuestMachine* m_guest; ///< in the memory's CPU area, the processors behind it
+    std::vector<std::unique_ptr<Processor>> m_processors; ///< by slot; the first is the boot one
+    BoardOwner* m_owner = nullptr;
+
+    std::unique_ptr<BoardLocks> m_locks;
+    PciBus m_pci;           ///< under the lock `device`
+    LineController m_lines; ///< the same
+    std::atomic<GuestCpu const*> m_input_reader = nullptr;
+};
+
+} // namespace hosted

@@ -1,0 +1,49 @@
+// Virtual time on a virtual CPU: what the engine has granted, and what the kernel's operations take
+// from it. Included by the kernel's side in the simulator's kernel and by the engine.
+//
+// The engine lets a processor run until a moment; each point (an operation of the HAL, an access to
+// an atomic) takes its cost from what is left. The first point that finds nothing left goes back to
+// the engine (sim_reached), which lets another processor run, or the same one again. So a point
+// costs three instructions where nothing is to be decided.
+#pragma once
+
+#include "core/base/integers.hpp"
+
+#include <cstddef>
+
+namespace hosted {
+
+using namespace twofold;
+
+/// What takes time. The costs of each are a table (costs.hpp).
+enum class SimOperation : u8 {
+    atomic_load,
+    atomic_store,
+    atomic_update,  ///< a read and a write in one
+    interrupt_flag, ///< enabling or disabling interrupts
+    pause,          ///< one turn of a spin
+    clock,          ///< reading or setting it
+    device,         ///< an access to a device's registers, or to configuration space
+    message,        ///< an interrupt for another processor
+    translation,    ///< flushing the TLB or changing its root
+    console,        ///< handing over text or a record
+    count,
+};
+
+struct VirtualTime {
+    static constexpr usize operations = static_cast<usize>(SimOperation::count);
+
+    i64 until_ns = 0; ///< the engine has to look again then
+    i64 left_ns = 0;  ///< until then; below 0: overdrawn
+    u32 costs_ns[operations] = {};
+
+    i64 now_ns() const { return until_ns - left_ns; }
+};
+
+/// Where it lies in the per-CPU block (cpu_block.hpp), to which GS points.
+inline constexpr usize virtual_time_offset = 128;
+
+/// Gives the processor back to the engine. Kernel code of the simulator only.
+void sim_reached();
+
+} // namespace hosted

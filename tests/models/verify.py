@@ -2,7 +2,7 @@
 
 verify.py MODEL.pml REPLAY [MUTANT ...]
 
-REPLAY is a program (sleep_wake_replay.cpp) that goes through the order of steps that refutes a mutant on the real code:
+REPLAY is a program (such as sleep_wake_replay.cpp) that goes through the order of steps that refutes a mutant on the real code:
 that must hold, and must not once the mutant is done to it.
 """
 
@@ -18,7 +18,10 @@ KINDS = {"locked": {"1": "+", "0": "-"}, "saved": {"1": "s"}}
 
 
 def steps(trail: str) -> list[str]:
-    """What the replay is told of an order of steps as Spin prints it."""
+    """What the replay is told of an order of steps as Spin prints it: what the model itself prints as STEPs, else what
+    its actors do to `locked` and `saved`."""
+    if printed := re.findall(r"(?m)^\s*STEP (\w+)$", trail):
+        return printed
     found = re.finditer(r"proc +(\d) .*\[(locked|saved)(?:\[\w+\])? = (\d)\]", trail)
     named = ((ACTORS[one[1]], KINDS[one[2]].get(one[3])) for one in found)
     return [actor + kind for actor, kind in named if kind]

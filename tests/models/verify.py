@@ -2,8 +2,8 @@
 
 verify.py MODEL.pml REPLAY [MUTANT ...]
 
-REPLAY is a program (such as sleep_wake_replay.cpp) that goes through the order of steps that refutes a mutant on the real code:
-that must hold, and must not once the mutant is done to it.
+REPLAY is a program (such as sleep_wake_replay.cpp) that goes through the order of steps that refutes a mutant on the
+real code: that must hold, and must not once the mutant is done to it.
 """
 
 import re

@@ -21,6 +21,7 @@ constexpr i64 switch_cost_max = 1'000'000'000;
 std::map<std::string, LabMachine> const machine_names = {
     {"process", LabMachine::process},
     {"host", LabMachine::host},
+    {"sim", LabMachine::sim},
     {"metal", LabMachine::metal},
     {"live", LabMachine::live}};
 
@@ -134,9 +135,9 @@ void add_machine_options(Arguments& arguments, LabOptions& options) {
     arguments.add(
         {.name = "-m,--machine",
          .value_name = "NAME",
-         .help = "process: this program; host or metal: inside of a kernel, hosted or in QEMU, "
-                 "whose schedule must be the same; live: by threads of the hosted kernel, in real "
-                 "time",
+         .help = "process: this program; host, sim or metal: inside of a kernel, hosted, simulated "
+                 "or in QEMU, whose schedule must be the same; live: by threads of the hosted "
+                 "kernel, in real time",
          .take = one_of(machine_names, options.start.machine),
          .default_text = "process"});
     arguments.add(

@@ -91,6 +91,8 @@ command_of(MachineStart const& start, Workload const& workload, usize file_bytes
     if (start.machine == LabMachine::metal) {
         command = {
             find_program("twofold-boot").string(), "--machine", "microvm", "--image", "sched"};
+    } else if (start.machine == LabMachine::sim) {
+        command = {find_program("twofold-sched-sim").string(), "--quiet"};
     } else {
         command = {find_program("twofold-sched-host").string()};
     }
@@ -172,7 +174,7 @@ std::vector<T> in_order(
 } // namespace
 
 std::string_view machine_name(LabMachine machine) {
-    constexpr std::string_view names[] = {"process", "host", "metal", "live"};
+    constexpr std::string_view names[] = {"process", "host", "sim", "metal", "live"};
     return names[static_cast<usize>(machine)];
 }
 

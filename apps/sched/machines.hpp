@@ -14,9 +14,16 @@ namespace twofold::lab {
 enum class LabMachine : u8 {
     process, ///< no kernel: the engine runs in this program
     host,
+    sim,
     metal,
     live, ///< the threads are the hosted kernel's own, in real time
 };
+
+/// Whether the engine runs inside of a kernel there, and must make the schedule of this process.
+constexpr bool has_kernel_engine(LabMachine machine) {
+    return machine == LabMachine::host || machine == LabMachine::sim ||
+           machine == LabMachine::metal;
+}
 
 std::string_view machine_name(LabMachine machine);
 

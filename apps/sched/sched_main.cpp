@@ -170,7 +170,7 @@ std::vector<RunOptions> plan_runs(LabOptions const& options, RtAppWorkload const
 /// makes of it.
 std::vector<Schedule> run_in_kernel(
     LabOptions const& options, Workload const& workload, std::vector<RunOptions> const& planned) {
-    if (options.start.machine != LabMachine::host && options.start.machine != LabMachine::metal) {
+    if (!has_kernel_engine(options.start.machine)) {
         return {};
     }
     std::vector<Schedule> schedules = run_on_machine(options.start, workload, planned);

@@ -128,7 +128,7 @@ class Different(MachineTest):
 
     def impostor(self, body: str) -> pathlib.Path:
         """`body` is a shell script; `$real` in it is the machine's own program."""
-        name = "twofold-boot" if MACHINE == "metal" else "twofold-sched-host"
+        name = "twofold-boot" if MACHINE == "metal" else f"twofold-sched-{MACHINE}"
         real = BUILD / ("apps/launch" if MACHINE == "metal" else "apps/host") / name
         shutil.copy(BUILD / "apps/sched/twofold-sched", self.folder)
         script = self.folder / name
@@ -186,7 +186,7 @@ class Different(MachineTest):
         self.expect_refused(self.run_with("kill -9 $$"), 71, f"{MACHINE}: ")
         self.expect_refused(self.run_with("exit 0"), IO, "nothing under 'rr' was recorded")
         program = self.impostor("")
-        for name in ("twofold-boot", "twofold-sched-host"):
+        for name in ("twofold-boot", "twofold-sched-host", "twofold-sched-sim"):
             if (self.folder / name).exists():
                 os.remove(self.folder / name)
         done = run("--workload", "convoy", "--machine", MACHINE, program=program)
@@ -283,7 +283,7 @@ class Kernel(MachineTest):
     def command(self, *options: str) -> subprocess.CompletedProcess[str]:
         if MACHINE == "metal":
             return run("--image", "sched", *options, program=BUILD / "apps/launch/twofold-boot")
-        return run(*options, program=BUILD / "apps/host/twofold-sched-host")
+        return run(*options, program=BUILD / f"apps/host/twofold-sched-{MACHINE}")
 
     def test_bad_arguments_are_refused(self) -> None:
         for line, text, status in (

@@ -292,8 +292,8 @@ class BadOptions(LabTest):
         self.expect_refused(run("--workload", "server", "--cpus", "65"), USAGE, "--cpus")
         self.expect_refused(run("--workload", "server", "--switch-cost", "-1"), USAGE, "--switch-cost")
         self.expect_refused(run("--workload", "server", "--switch-cost", "guessed"), USAGE, "--switch-cost")
-        self.expect_refused(run("--workload", "server", "--machine", "sim"), USAGE,
-                            "'sim' is none of host, live, metal, process")
+        self.expect_refused(run("--workload", "server", "--machine", "emulator"), USAGE,
+                            "'emulator' is none of host, live, metal, process, sim")
         self.expect_refused(run("--workload", "server", "--timeout", "0"), USAGE, "--timeout")
 
 

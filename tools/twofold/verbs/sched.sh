@@ -3,7 +3,7 @@
 #     ./twofold sched --list
 #     ./twofold sched --workload NAME|FILE [--policy NAME] [--seconds S] [--json]
 #     ./twofold sched --workload NAME|FILE --compare NAME,... [--trace FILE] [--plot FILE]
-#     ./twofold sched --workload NAME|FILE --machine host|metal|live [...]
+#     ./twofold sched --workload NAME|FILE --machine host|sim|metal|live [...]
 #
 #   --trace    for https://ui.perfetto.dev
 #   --plot     timelines and latencies as SVG
@@ -21,6 +21,7 @@ sched_targets() {
     for argument in "$@"; do
         case $previous,$argument in
             --machine,host | -m,host | *,--machine=host | *,-mhost) printf 'twofold-sched-host\n' ;;
+            --machine,sim | -m,sim | *,--machine=sim | *,-msim) printf 'twofold-sched-sim\n' ;;
             --machine,live | -m,live | *,--machine=live | *,-mlive) printf 'twofold-sched-host\n' ;;
             --machine,metal | -m,metal | *,--machine=metal | *,-mmetal) printf 'twofold-boot\nimage_sched\n' ;;
         esac

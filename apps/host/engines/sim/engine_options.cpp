@@ -8,6 +8,7 @@ namespace twofold::host {
 
 struct EngineOptions::Values {
     hosted::SimConfig config;
+    bool is_quiet = false;
     hosted::SimEngine const* engine = nullptr; ///< of the machine that was made
 };
 
@@ -47,6 +48,7 @@ void EngineOptions::add_to(Arguments& arguments) {
              return {};
          },
          .default_text = std::string(hosted::cost_tables().front().name)});
+    arguments.add_flag("--quiet", values.is_quiet, "say nothing of the run at its end");
 }
 
 std::expected<std::unique_ptr<hosted::Machine>, std::string>
@@ -57,7 +59,7 @@ EngineOptions::create(hosted::MachineConfig config, hosted::ConsoleEndpoint& con
 
 std::string EngineOptions::summary() const {
     hosted::SimEngine const* const engine = m_values->engine;
-    if (engine == nullptr) {
+    if (engine == nullptr || m_values->is_quiet) {
         return {};
     }
     return fmt::format(

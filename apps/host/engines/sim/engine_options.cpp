@@ -6,6 +6,28 @@
 
 namespace twofold::host {
 
+namespace {
+
+std::string cost_names() {
+    std::string names;
+    for (hosted::CostTable const& table : hosted::cost_tables()) {
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", table.name);
+    }
+    return names;
+}
+
+/// The answer is what is wrong.
+std::string take_costs(std::string const& text, hosted::SimConfig& config) {
+    auto const found = hosted::find_cost_table(text);
+    if (!found) {
+        return fmt::format("'{}' is no table of costs: there are {}", text, cost_names());
+    }
+    config.costs = *found;
+    return {};
+}
+
+} // namespace
+
 struct EngineOptions::Values {
     hosted::SimConfig config;
     bool is_quiet = false;
@@ -31,22 +53,11 @@ void EngineOptions::add_to(Arguments& arguments) {
          .help = "what the run is made from: random bytes and the order of processors",
          .take = number_in(values.config.seed, u64{0}, ~u64{0}),
          .default_text = "0"});
-    std::string names;
-    for (hosted::CostTable const& table : hosted::cost_tables()) {
-        names += fmt::format("{}{}", names.empty() ? "" : ", ", table.name);
-    }
     arguments.add(
         {.name = "--costs",
          .value_name = "NAME",
-         .help = fmt::format("what operations take in virtual time: {}", names),
-         .take = [&values, names](std::string const& text) -> std::string {
-             auto const found = hosted::find_cost_table(text);
-             if (!found) {
-                 return fmt::format("'{}' is no table of costs: there are {}", text, names);
-             }
-             values.config.costs = *found;
-             return {};
-         },
+         .help = "what operations take in virtual time: " + cost_names(),
+         .take = [&values](std::string const& text) { return take_costs(text, values.config); },
          .default_text = std::string(hosted::cost_tables().front().name)});
     arguments.add_flag("--quiet", values.is_quiet, "say nothing of the run at its end");
 }

@@ -1,6 +1,6 @@
 # What `cmake --install` puts where: the programs, the kernel images beside them, and the rooms of core/ that
 # need no machine as the CMake package `twofold` (find_package(twofold), then twofold::base and so on).
-if(NOT "host" IN_LIST TWOFOLD_MACHINES OR TWOFOLD_SANITIZE)
+if(NOT "host" IN_LIST TWOFOLD_MACHINES OR TWOFOLD_SANITIZE OR TWOFOLD_MUTANTS STREQUAL selected)
     return()
 endif()
 include(GNUInstallDirs)
@@ -29,11 +29,6 @@ foreach(library IN ITEMS twofold-record-library twofold-replay-worker twofold-ma
             RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/twofold)
     endif()
 endforeach()
-
-# A failed check of an installed room; a program may define check_failed itself instead.
-add_library(checks STATIC ${CMAKE_SOURCE_DIR}/tools/package/check_failed.cpp)
-target_link_libraries(checks PRIVATE $<BUILD_INTERFACE:host_program>)
-target_compile_features(checks PUBLIC cxx_std_23)
 
 get_property(rooms GLOBAL PROPERTY twofold_pure_rooms)
 foreach(room IN LISTS rooms)

@@ -17,6 +17,7 @@
 #include "core/base/mutant.hpp"
 #include "core/base/order_site.hpp"
 #include "core/base/parse.hpp"
+#include "core/base/probe.hpp"
 #include "core/base/random.hpp"
 #include "core/base/result.hpp"
 #include "core/base/ring.hpp"

@@ -55,6 +55,8 @@ enum class Request : u8 {
     clock_distrust, ///< result: whether there is such a clock
     clock_set,      ///< the deadline lies before what the host's timer is set to
     clock_wall,     ///< result: nanoseconds since 1970
+    probe_fails,    ///< arguments: a FaultPoint; result: whether it is to fail. In the simulator
+    probe_note,     ///< arguments: a probe::Note, its value. In the simulator
     power_exit,     ///< arguments: status
     power_reset,
     crash, ///< never asked for: the machine ended a kernel that no fault can be delivered to
@@ -95,6 +97,8 @@ struct GuestMachine {
         0;                  ///< by which the host's clock is ahead, where no counter is used
     i64 latest_ns = 0;      ///< in the simulator: what the clock last said on any processor
     bool has_clock = false; ///< in the simulator: the kernel has adopted it
+    u64 points_armed = 0;   ///< in the simulator: those fault points of which the engine decides
+    u64 points_reached[fault_points] = {}; ///< how often, where somebody listens
 };
 
 /// The deadline of a processor. Its own thread alone uses it, the signal handler included.

@@ -278,7 +278,10 @@ void SimEngine::answer(Slot& slot) {
         halt(slot);
         break;
     case Request::counter_has:
+    case Request::probe_fails:
         cpu.result = 0;
+        break;
+    case Request::probe_note:
         break;
     case Request::counter_start:
     case Request::counter_read:

@@ -9,6 +9,7 @@
 namespace hosted {
 
 static_assert(atomic_point::takes_time, "the simulator's header has to come first");
+static_assert(probe::is_simulated, "the simulator's header has to come first");
 
 void sim_reached() {
     if (read_flag<switching_flag>()) {
@@ -21,6 +22,23 @@ void sim_reached() {
         set_flag<enabled_flag>(true);
         hal::Interrupt::poll();
     }
+}
+
+bool sim_fails(FaultPoint point) {
+    auto const index = static_cast<usize>(point);
+    GuestMachine& machine = *guest_cpu().machine; // the same, whichever processor this is
+    ++machine.points_reached[index];
+    if ((machine.points_armed >> index & 1) == 0) [[likely]] {
+        return false;
+    }
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::probe_fails, index);
+    return self.cpu().result != 0;
+}
+
+void sim_note(probe::Note what, u64 value) {
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::probe_note, static_cast<u64>(what), value);
 }
 
 hal::CpuDescription simulated_processor() {

@@ -38,7 +38,7 @@ Stop Machine::run() {
     CHECK(m_at_rest);
     m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
     Stop const stop = m_engine->run();
-    m_at_rest = stop.kind == Stop::Kind::waiting_for_input;
+    m_at_rest = stop.kind == Stop::Kind::waiting_for_input || stop.kind == Stop::Kind::paused;
     return stop;
 }
 
@@ -48,10 +48,14 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         return std::unexpected(std::string(why));
     }
     Board& board = *m_board;
-    return Snapshot{board.config().window, board.physical_memory().copy(),
-                    board.guest(),         board.boot().cpu(),
-                    m_engine->time_ns(),   board.pci(),
-                    board.lines()};
+    Snapshot out{board.config().window,  board.physical_memory().copy(),
+                 board.guest(),          {},
+                 m_engine->copy_state(), board.pci(),
+                 board.lines()};
+    for (auto const& processor : board.processors()) {
+        out.cpus.push_back(processor->cpu());
+    }
+    return out;
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
@@ -67,18 +71,24 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
             "the snapshot is of a machine with {} bytes of memory, this one has {}",
             snapshot.memory.size, board.physical_memory().size()));
     }
+    if (snapshot.cpus.size() != board.processors().size()) {
+        return std::unexpected(fmt::format(
+            "the snapshot is of a machine with {} processors, this one has {}",
+            snapshot.cpus.size(), board.processors().size()));
+    }
+    if (!m_engine->accepts(*snapshot.engine)) {
+        return std::unexpected("the snapshot is of a machine that another engine makes run");
+    }
     if (auto const why = m_engine->why_it_cannot_be_copied(); !why.empty()) {
         return std::unexpected(std::string(why));
     }
     board.forget_translations();
     board.physical_memory().assign(snapshot.memory);
     board.guest() = snapshot.machine;
-    board.boot().cpu() = snapshot.cpu;
-    board.boot().forget();
+    board.restore_processors(snapshot.cpus);
     board.pci() = snapshot.pci;
     board.lines() = snapshot.lines;
-    m_engine->forget_end();
-    m_engine->set_time(snapshot.time_ns);
+    m_engine->assign_state(*snapshot.engine);
     m_at_rest = true;
     return {};
 }

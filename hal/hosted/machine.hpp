@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hosted {
 
@@ -32,8 +33,8 @@ struct Snapshot {
     unsigned window = 0;
     MemoryCopy memory;
     GuestMachine machine;
-    GuestCpu cpu;
-    u64 time_ns = 0; ///< on the machine's clock
+    std::vector<GuestCpu> cpus; ///< by slot
+    std::shared_ptr<EngineState const> engine;
     PciBus pci;
     LineController lines;
 };
@@ -67,12 +68,13 @@ public:
     /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
     void reset();
 
-    /// A copy of the machine at rest. Refused where its engine cannot say that it is: a live one
-    /// that has started other processors. O(memory in use).
+    /// A copy of the machine at rest: after `waiting_for_input` or `paused`. Refused where its
+    /// engine cannot say that it is: a live one that has started other processors. O(memory in
+    /// use).
     std::expected<Snapshot, std::string> snapshot() const;
-    /// Makes the machine what it was; a snapshot of another window or memory size is refused, and
-    /// where copying is. The TLB is empty afterwards, which no kernel
-    /// can see. Time goes on from where it was. O(memory in use).
+    /// Makes the machine what it was; a snapshot of another window, memory size, number of
+    /// processors or engine is refused, and where copying is. The TLB is empty afterwards, which no
+    /// kernel can see. Time goes on from where it was. O(memory in use).
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_board->mmu().statistics(); }

@@ -15,10 +15,6 @@ namespace hosted {
 
 namespace {
 
-/// So far a processor may be ahead of the one that is furthest behind.
-constexpr i64 lead_ns = 2'000;
-/// The longest that one runs before the next choice.
-constexpr u32 turn_bits_max = 12;
 /// How long a processor that is started may take to answer.
 constexpr i64 answer_ns_max = 1'000'000'000;
 
@@ -50,7 +46,7 @@ std::optional<SimOperation> operation_of(Request request) {
 } // namespace
 
 std::expected<std::unique_ptr<Machine>, std::string> create_simulated(
-    MachineConfig config, ConsoleEndpoint& console, SimConfig const& sim, SimEngine const** made) {
+    MachineConfig config, ConsoleEndpoint& console, SimConfig const& sim, SimEngine** made) {
     auto board = Board::create(std::move(config), console);
     if (!board) {
         return std::unexpected(board.error());
@@ -77,31 +73,21 @@ SimEngine::create(Board& board, SimConfig config) {
 }
 
 SimEngine::SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack)
-    : m_board(board),
-      m_config(config),
-      m_signal_stack(std::move(signal_stack)),
-      m_random(config.seed),
-      m_entropy(SplitMix64(config.seed).next()) {
-    for (auto const& processor : board.processors()) {
-        m_slots.push_back({.processor = processor.get()});
-    }
-}
+    : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {}
 
 void SimEngine::power_on() {
-    forget_end();
-    m_events.clear();
-    m_next_event = 0;
-    m_random = Random(m_config.seed);
-    m_entropy = Random(SplitMix64(m_config.seed).next());
-    m_now_ns = 0;
-    m_counts = {};
+    m_end.reset();
     m_running = nullptr;
     m_crash_report.clear();
+    m = Run();
+    m.slots.resize(m_board.processors().size());
+    m.random = RandomSchedule(m_config.seed);
+    m.entropy = Random(SplitMix64(m_config.seed).next());
+    m.explored = m_config.explored.get();
+    m.saved = m_config.saved.get();
     isa::ExtendedFormat const oldest = isa::extended_format(0);
-    for (Slot& slot : m_slots) {
-        GuestCpu& cpu = slot.processor->cpu();
-        slot.state = State::off;
-        slot.now_ns = 0;
+    for (auto const& each : m_board.processors()) {
+        GuestCpu& cpu = each->cpu();
         std::ranges::copy(m_config.costs.costs_ns, cpu.time.costs_ns);
         // As its description says, and not as the host's are.
         cpu.has_clzero = false;
@@ -109,146 +95,216 @@ void SimEngine::power_on() {
         cpu.extended_bytes = oldest.bytes;
         cpu.extended_instruction = oldest.instruction;
     }
-    m_slots.front().state = State::ready;
+    m.slots.front().state = State::ready;
 }
 
-void SimEngine::forget_end() {
+std::shared_ptr<EngineState const> SimEngine::copy_state() const {
+    return std::make_shared<Run>(m);
+}
+
+bool SimEngine::accepts(EngineState const& state) const {
+    auto const* const run = dynamic_cast<Run const*>(&state);
+    return run != nullptr && run->slots.size() == m_board.processors().size();
+}
+
+void SimEngine::assign_state(EngineState const& state) {
+    m = dynamic_cast<Run const&>(state);
     m_end.reset();
-}
-
-void SimEngine::set_time(u64 now_ns) {
-    m_now_ns = static_cast<i64>(now_ns);
-    m_slots.front().now_ns = m_now_ns;
-    m_slots.front().state = State::ready;
+    m_running = nullptr;
+    m_crash_report.clear();
+    for (u32 slot = 1; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::halted) {
+            m_board.mmu().remove_processor(slot);
+        }
+    }
 }
 
 Stop SimEngine::run() {
     SignalScope const signals(m_board.boot().signals(), *m_signal_stack);
     GsBase gs(&m_board.boot().cpu());
     if (m_board.input_reader() != nullptr) {
-        wake(m_slots[m_board.input_reader()->slot], m_now_ns); // there may be input
+        wake(m_board.input_reader()->slot, m.now_ns); // there may be input
     }
     while (!m_end) {
-        Slot* const next = choose();
-        if (next == nullptr) {
+        if (is_at_limit()) {
+            return {Stop::Kind::paused};
+        }
+        std::optional<Grant> const grant = choose();
+        if (!grant) {
             return {Stop::Kind::waiting_for_input};
         }
-        SignalScope::turn_to(next->processor->signals());
-        gs.turn_to(&next->processor->cpu());
-        turn(*next);
+        Processor& next = processor(grant->slot);
+        SignalScope::turn_to(next.signals());
+        gs.turn_to(&next.cpu());
+        turn(*grant);
     }
     return finish();
 }
 
+bool SimEngine::is_at_limit() const {
+    i64 const limit_ns = m_limit.time_ns;
+    i64 const first_ns = limit_ns == EventQueue::never ? limit_ns : next_ns();
+    bool const is_late = first_ns >= limit_ns && first_ns != EventQueue::never;
+    return is_late || m.counts.moments >= m_limit.moments;
+}
+
 /// The one that is ready and furthest behind.
-SimEngine::Slot* SimEngine::first_ready() {
-    Slot* first = nullptr;
-    for (Slot& slot : m_slots) {
-        if (slot.state == State::ready && (first == nullptr || slot.now_ns < first->now_ns)) {
-            first = &slot;
+std::optional<u32> SimEngine::first_ready() const {
+    std::optional<u32> first;
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::ready &&
+            (!first || m.slots[slot].now_ns < m.slots[*first].now_ns)) {
+            first = slot;
         }
     }
     return first;
 }
 
 /// The sleeping one with the first deadline, if any has one.
-SimEngine::Slot* SimEngine::first_deadline() {
-    Slot* first = nullptr;
-    for (Slot& slot : m_slots) {
-        if (slot.state == State::sleeping && slot.wanted_ns() != Deadline::never &&
-            (first == nullptr || slot.wanted_ns() < first->wanted_ns())) {
-            first = &slot;
+std::optional<u32> SimEngine::first_deadline() const {
+    std::optional<u32> first;
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::sleeping && wanted_ns(slot) != Deadline::never &&
+            (!first || wanted_ns(slot) < wanted_ns(*first))) {
+            first = slot;
         }
     }
     return first;
 }
 
+i64 SimEngine::next_ns() const {
+    std::optional<u32> const ready = first_ready();
+    std::optional<u32> const sleeper = first_deadline();
+    i64 const ready_ns = ready ? m.slots[*ready].now_ns : EventQueue::never;
+    i64 const deadline_ns = sleeper ? wanted_ns(*sleeper) : EventQueue::never;
+    return std::min({ready_ns, deadline_ns, m.events.first_ns()});
+}
+
+Schedule& SimEngine::schedule() {
+    if (m.saved.get() != nullptr) {
+        return *m.saved.get();
+    }
+    return m.is_marked && m.explored.get() != nullptr ? *m.explored.get() : m.random;
+}
+
+bool SimEngine::has_one_time() {
+    return m.is_marked && schedule().has_one_time();
+}
+
+std::string_view SimEngine::objection() const {
+    return m.saved.get() == nullptr ? std::string_view() : m.saved->objection();
+}
+
+/// When a turn of `slot` would begin.
+i64 SimEngine::frontier_ns(u32 slot) {
+    i64 const own_ns = m.slots[slot].now_ns;
+    return has_one_time() ? std::max(own_ns, m.now_ns) : own_ns;
+}
+
 /// Lets the next thing happen that is to happen at `limit_ns` or before; false: there is none.
 bool SimEngine::happen_before(i64 limit_ns) {
-    Slot* const sleeper = first_deadline();
-    i64 const deadline_ns = sleeper == nullptr ? Deadline::never : sleeper->wanted_ns();
-    i64 const event_ns = m_events.empty() ? Deadline::never : m_events.front().at_ns;
-    if (std::min(deadline_ns, event_ns) > limit_ns ||
-        std::min(deadline_ns, event_ns) == Deadline::never) {
+    std::optional<u32> const sleeper = first_deadline();
+    i64 const deadline_ns = sleeper ? wanted_ns(*sleeper) : EventQueue::never;
+    i64 const event_ns = m.events.first_ns();
+    i64 const first_ns = std::min(deadline_ns, event_ns);
+    if (first_ns > limit_ns || first_ns == EventQueue::never || first_ns >= m_limit.time_ns) {
         return false;
     }
+    m.now_ns = std::max(m.now_ns, first_ns);
     if (deadline_ns <= event_ns) {
-        m_now_ns = std::max(m_now_ns, deadline_ns);
         wake(*sleeper, deadline_ns);
         return true;
     }
-    Event const event = m_events.front();
-    std::ranges::pop_heap(m_events, is_later);
-    m_events.pop_back();
-    m_now_ns = std::max(m_now_ns, event.at_ns);
-    Slot& target = m_slots[event.slot];
-    if (event.vector) {
-        target.processor->cpu().interrupts.raised.set(*event.vector);
-        ++m_counts.interrupts;
-        mix(event.slot << 8 | event.vector->value);
+    SimEvent const event = m.events.take_first();
+    switch (event.kind) {
+    case SimEvent::Kind::look:
+        break;
+    case SimEvent::Kind::interrupt:
+        processor(event.slot)
+            .cpu()
+            .interrupts.raised.set(hal::Vector{static_cast<u8>(event.value)});
+        ++m.counts.interrupts;
+        note_moment(SimMoment::Kind::interrupt, event.slot, event.value, event.at_ns, event.at_ns);
+        break;
     }
-    wake(target, event.at_ns);
+    wake(event.slot, event.at_ns);
     return true;
 }
 
-/// Who runs next; null: nobody can before there is input.
-SimEngine::Slot* SimEngine::choose() {
-    Slot* first = first_ready();
-    while (happen_before(first == nullptr ? Deadline::never : first->now_ns)) {
+/// Who runs next; none: nobody can before there is input, or before the limit.
+std::optional<Grant> SimEngine::choose() {
+    std::optional<u32> first = first_ready();
+    while (happen_before(first ? frontier_ns(*first) : EventQueue::never)) {
         first = first_ready();
     }
-    if (first == nullptr || m_slots.size() == 1) {
-        return first;
+    if (!first) {
+        return std::nullopt;
     }
-    u32 among = 0;
-    Slot* chosen = nullptr;
-    for (Slot& slot : m_slots) {
-        if (slot.state == State::ready && slot.now_ns <= first->now_ns + lead_ns &&
-            m_random.below(++among) == 0) {
-            chosen = &slot;
+    m_ready.clear();
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::ready) {
+            m_ready.push_back({slot, m.slots[slot].now_ns});
         }
     }
-    return chosen;
+    Grant const grant = schedule().choose({m_ready, m.last, m.last_spun, m.last_ran_ns});
+    CHECK(m.slots[grant.slot].state == State::ready && grant.stretch_ns >= 0);
+    if (m_observer != nullptr) {
+        m_observer->on_grant(grant);
+    }
+    return grant;
+}
+
+/// Until when the turn goes at most: somebody else may have to have one then.
+i64 SimEngine::end_of_turn(Grant const& grant) const {
+    i64 const now_ns = m.slots[grant.slot].now_ns;
+    std::optional<u32> const sleeper = first_deadline();
+    i64 const others_ns = std::min(
+        {sleeper ? wanted_ns(*sleeper) : EventQueue::never, m.events.first_ns(), m_limit.time_ns});
+    return std::min(
+        {now_ns + grant.stretch_ns, wanted_ns(grant.slot), std::max(others_ns, now_ns)});
 }
 
 /// Lets a processor run for a while.
-void SimEngine::turn(Slot& slot) {
-    GuestCpu& cpu = slot.processor->cpu();
-    if (slot.wanted_ns() <= slot.now_ns) {
+void SimEngine::turn(Grant const& grant) {
+    Processor& running = processor(grant.slot);
+    SlotState& slot = m.slots[grant.slot];
+    GuestCpu& cpu = running.cpu();
+    slot.now_ns = frontier_ns(grant.slot);
+    if (wanted_ns(grant.slot) <= slot.now_ns) {
         cpu.deadline.wanted_ns = Deadline::never;
         cpu.interrupts.raised_here.set_own(deadline_vector);
-        ++m_counts.interrupts;
+        ++m.counts.interrupts;
     }
     if (cpu.interrupts.any_vector()) {
         cpu.attention = true;
     }
-    // Short turns and long ones: two processors may meet at any two of their points.
-    u64 const bits = m_random.below(turn_bits_max + 1);
-    i64 until_ns = slot.now_ns + static_cast<i64>(m_random.below(u64{1} << bits));
-    until_ns = std::min(until_ns, slot.wanted_ns());
-    if (!m_events.empty()) {
-        until_ns = std::min(until_ns, std::max(m_events.front().at_ns, slot.now_ns));
-    }
-    cpu.time.until_ns = until_ns;
-    cpu.time.left_ns = until_ns - slot.now_ns;
-    m_running = &slot;
-    slot.processor->enter_kernel();
+    i64 const since_ns = slot.now_ns;
+    cpu.time.until_ns = end_of_turn(grant);
+    cpu.time.left_ns = cpu.time.until_ns - since_ns;
+    m_running = &running;
+    running.enter_kernel();
     slot.now_ns = cpu.time.now_ns();
-    m_now_ns = std::max(m_now_ns, slot.now_ns);
-    ++m_counts.turns;
-    mix(static_cast<u64>(cpu.request) << 56 ^ static_cast<u64>(cpu.slot) << 48 ^
-        static_cast<u64>(slot.now_ns));
-    if (slot.processor->signals().stop_requested) {
-        end_run(slot, {Stop::Kind::interrupted});
+    m.now_ns = std::max(m.now_ns, slot.now_ns);
+    ++m.counts.turns;
+    note_moment(
+        SimMoment::Kind::turn, grant.slot, static_cast<u64>(cpu.request), slot.now_ns, since_ns);
+    m.last = grant.slot;
+    m.last_spun = cpu.request == Request::yield && cpu.arguments[0] != 0;
+    m.last_ran_ns = slot.now_ns - since_ns;
+    if (running.signals().stop_requested) {
+        end_run(grant.slot, {Stop::Kind::interrupted});
         return;
     }
-    answer(slot);
+    answer(grant.slot);
+    if (m.is_marked && m.now_ns - m.progress_ns > m_config.stall_ns && !m_end) {
+        end_run(grant.slot, {Stop::Kind::stalled});
+    }
 }
 
-void SimEngine::answer(Slot& slot) {
-    GuestCpu& cpu = slot.processor->cpu();
+void SimEngine::answer(u32 slot) {
+    GuestCpu& cpu = processor(slot).cpu();
     auto const operation = operation_of(cpu.request);
-    slot.now_ns += operation ? m_config.costs.of(*operation) : 0;
+    m.slots[slot].now_ns += operation ? m_config.costs.of(*operation) : 0;
     if (m_board.answer(cpu)) {
         return;
     }
@@ -256,21 +312,13 @@ void SimEngine::answer(Slot& slot) {
     case Request::yield:
         break;
     case Request::idle:
-        fall_asleep(slot);
-        break;
-    case Request::notify: {
-        // It is on its way: what the sender has written arrives later.
-        hal::Vector const vector{static_cast<u8>(cpu.arguments[1])};
-        auto const target = static_cast<u32>(cpu.arguments[0]);
-        bool const is_vector = vectors.contains(vector);
-        if (is_vector) {
-            m_slots[target].processor->cpu().interrupts.raised.take(vector);
+        if (!cpu.interrupts.any()) {
+            m.slots[slot].state = State::sleeping;
         }
-        post(
-            target, slot.now_ns + m_config.costs.message_delay_ns,
-            is_vector ? std::optional(vector) : std::nullopt);
         break;
-    }
+    case Request::notify:
+        notify(slot, cpu);
+        break;
     case Request::processor_start:
         cpu.result = answer_of(start_processor(slot));
         break;
@@ -281,12 +329,13 @@ void SimEngine::answer(Slot& slot) {
     case Request::probe_fails:
         cpu.result = 0;
         break;
-    case Request::probe_note:
-        break;
     case Request::counter_start:
     case Request::counter_read:
     case Request::counter_stop:
         cpu.result = answer_of(Error::not_supported);
+        break;
+    case Request::probe_note:
+        answer_note(slot, cpu);
         break;
     default:
         end_run(slot, stop_of(cpu));
@@ -294,36 +343,67 @@ void SimEngine::answer(Slot& slot) {
     }
 }
 
+void SimEngine::answer_note(u32 slot, GuestCpu const& cpu) {
+    auto const note = static_cast<probe::Note>(cpu.arguments[0]);
+    m.counts.operations += note == probe::Note::operation ? 1 : 0;
+    m.progress_ns = m.now_ns;
+    if (note != probe::Note::operation) {
+        m.is_marked = note == probe::Note::begin;
+        m.last = slot;
+        m.last_spun = false;
+        m.last_ran_ns = 0;
+        set_spins_give_way();
+    }
+}
+
+/// Where processors share one time, who spins must not keep it from the others.
+void SimEngine::set_spins_give_way() {
+    bool const gives_way = has_one_time();
+    for (auto const& each : m_board.processors()) {
+        each->cpu().time.spins_give_way = gives_way;
+    }
+}
+
+/// A message is on its way: what the sender has written arrives later.
+void SimEngine::notify(u32 slot, GuestCpu const& cpu) {
+    auto const target = static_cast<u32>(cpu.arguments[0]);
+    hal::Vector const vector{static_cast<u8>(cpu.arguments[1])};
+    bool const is_vector = vectors.contains(vector);
+    if (is_vector) {
+        processor(target).cpu().interrupts.raised.take(vector);
+    }
+    m.events.add(
+        {.at_ns = m.slots[slot].now_ns + m_config.costs.message_delay_ns,
+         .kind = is_vector ? SimEvent::Kind::interrupt : SimEvent::Kind::look,
+         .slot = target,
+         .value = vector.value});
+}
+
 /// Something is there for a processor: if it sleeps, it goes on at `at_ns`.
-void SimEngine::wake(Slot& slot, i64 at_ns) {
-    if (slot.state == State::sleeping) {
-        slot.state = State::ready;
-        slot.now_ns = std::max(slot.now_ns, at_ns);
+void SimEngine::wake(u32 slot, i64 at_ns) {
+    SlotState& woken = m.slots[slot];
+    if (woken.state == State::sleeping) {
+        woken.state = State::ready;
+        woken.now_ns = std::max(woken.now_ns, at_ns);
     }
 }
 
-void SimEngine::fall_asleep(Slot& slot) {
-    if (!slot.processor->cpu().interrupts.any()) {
-        slot.state = State::sleeping;
-    }
-}
-
-Result<void> SimEngine::start_processor(Slot& by) {
-    Result<Processor*> const prepared = m_board.prepare_start(by.processor->cpu());
+Result<void> SimEngine::start_processor(u32 by) {
+    Result<Processor*> const prepared = m_board.prepare_start(processor(by).cpu());
     if (!prepared) {
-        by.now_ns += prepared.error() == Error::timed_out ? answer_ns_max : 0;
+        m.slots[by].now_ns += prepared.error() == Error::timed_out ? answer_ns_max : 0;
         return prepared.error();
     }
-    Slot& started = slot_of(*prepared.value());
+    SlotState& started = m.slots[prepared.value()->slot()];
     started.state = State::ready;
-    started.now_ns = by.now_ns + m_config.costs.start_delay_ns;
+    started.now_ns = m.slots[by].now_ns + m_config.costs.start_delay_ns;
     return {};
 }
 
-void SimEngine::halt(Slot& slot) {
-    slot.state = State::halted;
-    m_board.mmu().remove_processor(slot.processor->slot());
-    bool const is_last = std::ranges::all_of(m_slots, [](Slot const& each) {
+void SimEngine::halt(u32 slot) {
+    m.slots[slot].state = State::halted;
+    m_board.mmu().remove_processor(slot);
+    bool const is_last = std::ranges::all_of(m.slots, [](SlotState const& each) {
         return each.state == State::off || each.state == State::halted;
     });
     if (is_last) {
@@ -334,28 +414,31 @@ void SimEngine::halt(Slot& slot) {
 
 void SimEngine::raise(Processor& target, hal::Vector vector) {
     target.cpu().interrupts.raised.set(vector);
-    ++m_counts.interrupts;
-    mix(target.slot() << 8 | vector.value);
-    wake(slot_of(target), m_now_ns);
+    ++m.counts.interrupts;
+    note_moment(SimMoment::Kind::interrupt, target.slot(), vector.value, m.now_ns, m.now_ns);
+    wake(target.slot(), m.now_ns);
 }
 
 void SimEngine::fill_random(std::span<std::byte> bytes) {
     for (std::byte& byte : bytes) {
-        byte = static_cast<std::byte>(m_entropy.next() >> 56);
+        byte = static_cast<std::byte>(m.entropy.next() >> 56);
     }
 }
 
-void SimEngine::post(u32 slot, i64 at_ns, std::optional<hal::Vector> vector) {
-    m_events.push_back({at_ns, m_next_event++, slot, vector});
-    std::ranges::push_heap(m_events, is_later);
+/// Makes what has happened a part of the run's hash.
+void SimEngine::note_moment(SimMoment::Kind kind, u32 slot, u64 value, i64 at_ns, i64 since_ns) {
+    u64 const word = static_cast<u64>(kind) << 62 ^ value << 56 ^ static_cast<u64>(slot) << 48 ^
+                     static_cast<u64>(at_ns);
+    m.counts.hash = SplitMix64(m.counts.hash ^ word).next();
+    ++m.counts.moments;
+    if (m_observer != nullptr) {
+        m_observer->on_moment(
+            {m.counts.moments, at_ns, since_ns, kind, slot, value, m.counts.hash});
+    }
 }
 
-void SimEngine::mix(u64 word) {
-    m_counts.hash = SplitMix64(m_counts.hash ^ word).next();
-}
-
-void SimEngine::end_run(Slot const& slot, Stop stop) {
-    m_end = RunEnd{stop, slot.processor->slot(), nullptr};
+void SimEngine::end_run(u32 slot, Stop stop) {
+    m_end = RunEnd{stop, slot, nullptr};
 }
 
 Stop SimEngine::finish() {
@@ -367,17 +450,17 @@ Stop SimEngine::finish() {
 
 /// Where the processors stand: the one on which the run has ended first.
 void SimEngine::write_crash_report() {
-    auto const add = [this](Slot const& slot) {
-        SignalTarget const& signals = slot.processor->signals();
+    auto const add = [this](Processor const& each) {
+        SignalTarget const& signals = each.signals();
         if (signals.report_size != 0) {
             m_crash_report += fmt::format("processor {}: ", signals.cpu.id);
             m_crash_report.append(signals.report, signals.report_size);
         }
     };
-    add(m_slots[m_end->slot]);
-    for (Slot const& slot : m_slots) {
-        if (slot.processor->slot() != m_end->slot) {
-            add(slot);
+    add(processor(m_end->slot));
+    for (auto const& each : m_board.processors()) {
+        if (each->slot() != m_end->slot) {
+            add(*each);
         }
     }
 }
@@ -387,24 +470,15 @@ void SimEngine::wait(int input_descriptor) {
     ppoll(&polled, input_descriptor < 0 ? 0 : 1, nullptr, nullptr);
 }
 
-void SimEngine::note_input() {}
-
 bool SimEngine::can_wake() {
-    return std::ranges::any_of(m_slots, [](Slot const& slot) {
-        return slot.state == State::ready || slot.processor->signals().stop_requested;
+    return std::ranges::any_of(m_board.processors(), [this](auto const& each) {
+        return m.slots[each->slot()].state == State::ready || each->signals().stop_requested;
     });
 }
 
 void SimEngine::request_stop(siginfo_t const& info, ucontext_t& context) {
-    Slot const& slot = m_running == nullptr ? m_slots.front() : *m_running;
-    stop_kernel(slot.processor->signals(), info, context);
-}
-
-std::string_view SimEngine::why_it_cannot_be_copied() const {
-    bool const is_alone = std::ranges::all_of(m_slots, [](Slot const& slot) {
-        return slot.state == State::off || slot.processor->slot() == 0;
-    });
-    return is_alone ? "" : "a simulated machine whose other processors run cannot be copied yet";
+    Processor& stopped = m_running == nullptr ? m_board.boot() : *m_running;
+    stop_kernel(stopped.signals(), info, context);
 }
 
 } // namespace hosted

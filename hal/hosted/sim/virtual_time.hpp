@@ -36,6 +36,7 @@ struct VirtualTime {
     i64 until_ns = 0; ///< the engine has to look again then
     i64 left_ns = 0;  ///< until then; below 0: overdrawn
     u32 costs_ns[operations] = {};
+    bool spins_give_way = false; ///< a pause goes back to the engine at once
 
     i64 now_ns() const { return until_ns - left_ns; }
 };
@@ -45,5 +46,7 @@ inline constexpr usize virtual_time_offset = 128;
 
 /// Gives the processor back to the engine. Kernel code of the simulator only.
 void sim_reached();
+/// The same, and says that the processor waits for another.
+void sim_spun();
 
 } // namespace hosted

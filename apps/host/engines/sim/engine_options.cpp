@@ -31,7 +31,7 @@ std::string take_costs(std::string const& text, hosted::SimConfig& config) {
 struct EngineOptions::Values {
     hosted::SimConfig config;
     bool is_quiet = false;
-    hosted::SimEngine const* engine = nullptr; ///< of the machine that was made
+    hosted::SimEngine* engine = nullptr; ///< of the machine that was made
 };
 
 EngineOptions::EngineOptions() : m_values(std::make_unique<Values>()) {}

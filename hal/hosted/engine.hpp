@@ -51,8 +51,6 @@ public:
     virtual void note_input() = 0;
     virtual bool can_wake() = 0;
     virtual void request_stop(siginfo_t const& info, ucontext_t& context) = 0;
-    /// On the machine's clock.
-    virtual u64 time_ns() const = 0;
     /// The machine's time is `now_ns`, and goes on from there.
     virtual void set_time(u64 now_ns) = 0;
     /// Why the machine cannot be copied or become another, in words; empty: it can.

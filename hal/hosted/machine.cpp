@@ -48,10 +48,14 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         return std::unexpected(std::string(why));
     }
     Board& board = *m_board;
-    return Snapshot{board.config().window, board.physical_memory().copy(),
-                    board.guest(),         board.boot().cpu(),
-                    m_engine->time_ns(),   board.pci(),
-                    board.lines()};
+    Snapshot copy{board.config().window, board.physical_memory().copy(),
+                  board.guest(),         board.boot().cpu(),
+                  m_engine->time_ns(),   board.pci(),
+                  board.lines(),         {}};
+    for (auto const& device : board.devices()) {
+        copy.devices.push_back(device->save());
+    }
+    return copy;
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
@@ -67,8 +71,16 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
             "the snapshot is of a machine with {} bytes of memory, this one has {}",
             snapshot.memory.size, board.physical_memory().size()));
     }
+    if (snapshot.devices.size() != board.devices().size()) {
+        return std::unexpected(fmt::format(
+            "the snapshot is of a machine with {} devices, this one has {}",
+            snapshot.devices.size(), board.devices().size()));
+    }
     if (auto const why = m_engine->why_it_cannot_be_copied(); !why.empty()) {
         return std::unexpected(std::string(why));
+    }
+    for (usize i = 0; i < snapshot.devices.size(); ++i) {
+        board.devices()[i]->load(snapshot.devices[i]);
     }
     board.forget_translations();
     board.physical_memory().assign(snapshot.memory);

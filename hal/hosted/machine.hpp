@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hosted {
 
@@ -36,6 +37,7 @@ struct Snapshot {
     u64 time_ns = 0; ///< on the machine's clock
     PciBus pci;
     LineController lines;
+    std::vector<std::vector<std::byte>> devices; ///< as each has saved itself
 };
 
 class Machine {
@@ -71,8 +73,8 @@ public:
     /// that has started other processors. O(memory in use).
     std::expected<Snapshot, std::string> snapshot() const;
     /// Makes the machine what it was; a snapshot of another window or memory size is refused, and
-    /// where copying is. The TLB is empty afterwards, which no kernel
-    /// can see. Time goes on from where it was. O(memory in use).
+    /// where copying is; devices have to be of the same kinds. The TLB is empty afterwards, which
+    /// no kernel can see. Time goes on from where it was. O(memory in use).
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_board->mmu().statistics(); }

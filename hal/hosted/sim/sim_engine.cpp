@@ -4,6 +4,7 @@
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/machine.hpp"
 #include "hal/hosted/signal_context.hpp"
+#include "hal/hosted/sim/device_fault_kinds.hpp"
 
 #include <fmt/format.h>
 #include <isa/extended_state.hpp>
@@ -93,6 +94,7 @@ void SimEngine::power_on() {
     m_next_event = 0;
     m_random = Random(m_config.seed);
     m_entropy = Random(SplitMix64(m_config.seed).next());
+    m_faults = FaultInjector(FaultKinds(device_fault_kinds()), m_config.faults, m_config.seed);
     m_now_ns = 0;
     m_counts = {};
     m_running = nullptr;
@@ -181,6 +183,11 @@ bool SimEngine::happen_before(i64 limit_ns) {
     std::ranges::pop_heap(m_events, is_later);
     m_events.pop_back();
     m_now_ns = std::max(m_now_ns, event.at_ns);
+    if (event.device) {
+        mix(u64{*event.device} << 32 ^ event.tag);
+        m_board.device_due(*event.device, event.tag);
+        return true;
+    }
     Slot& target = m_slots[event.slot];
     if (event.vector) {
         target.processor->cpu().interrupts.raised.set(*event.vector);
@@ -345,8 +352,25 @@ void SimEngine::fill_random(std::span<std::byte> bytes) {
     }
 }
 
+void SimEngine::call_later(u32 device, u64 delay_ns, u64 tag) {
+    post({m_now_ns + static_cast<i64>(delay_ns), m_next_event++, 0, std::nullopt, device, tag});
+}
+
+std::optional<u64> SimEngine::device_fault(DeviceFault fault) {
+    FaultId const id = fault_id(fault);
+    if (!m_faults.can_fire(id)) {
+        return std::nullopt;
+    }
+    u32 const cpu = m_running == nullptr ? 0 : m_running->processor->slot();
+    return m_faults.fires(id, cpu, m_now_ns);
+}
+
 void SimEngine::post(u32 slot, i64 at_ns, std::optional<hal::Vector> vector) {
-    m_events.push_back({at_ns, m_next_event++, slot, vector});
+    post({at_ns, m_next_event++, slot, vector});
+}
+
+void SimEngine::post(Event const& event) {
+    m_events.push_back(event);
     std::ranges::push_heap(m_events, is_later);
 }
 

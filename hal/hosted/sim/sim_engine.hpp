@@ -15,6 +15,7 @@
 #include "core/base/base.hpp"
 #include "hal/hosted/engine.hpp"
 #include "hal/hosted/sim/costs.hpp"
+#include "hal/hosted/sim/faults.hpp"
 
 #include <memory>
 #include <optional>
@@ -28,6 +29,7 @@ class Machine;
 struct SimConfig {
     u64 seed = 0;
     CostTable costs = cost_tables().front();
+    FaultPlan faults = {};
 };
 
 /// What a simulation has done so far.
@@ -59,8 +61,11 @@ public:
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override {}
+    void call_later(u32 device, u64 delay_ns, u64 tag) override;
+    std::optional<u64> device_fault(DeviceFault fault) override;
 
     SimCounts const& counts() const { return m_counts; }
+    FaultInjector const& faults() const { return m_faults; }
 
 private:
     enum class State : u8 { off, ready, sleeping, halted };
@@ -78,6 +83,8 @@ private:
         u64 number = 0; ///< in the order in which they came
         u32 slot = 0;
         std::optional<hal::Vector> vector; ///< none: it has only to look
+        std::optional<u32> device{};       ///< it happens to that one instead, by its `tag`
+        u64 tag = 0;
     };
 
     static bool is_later(Event const& a, Event const& b) {
@@ -101,6 +108,7 @@ private:
     Stop finish();
     void write_crash_report();
     void post(u32 slot, i64 at_ns, std::optional<hal::Vector> vector);
+    void post(Event const& event);
     void mix(u64 word);
 
     Board& m_board;
@@ -111,6 +119,7 @@ private:
     u64 m_next_event = 0;
     Random m_random;  ///< who runs next, and for how long
     Random m_entropy; ///< what the kernel gets
+    FaultInjector m_faults;
     i64 m_now_ns = 0; ///< of what runs or has just happened
     SimCounts m_counts;
     Slot* m_running = nullptr;

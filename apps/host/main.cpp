@@ -186,6 +186,10 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
             spdlog::error(
                 "{}; the workload completes nothing any more", console.journal().progress());
             return static_cast<int>(Status::timeout);
+        case Stop::Kind::power_cut:
+            spdlog::info("power has gone, and comes back");
+            machine.reset();
+            break;
         case Stop::Kind::paused: // without a limit none pauses
         case Stop::Kind::crashed:
             spdlog::error("{}; {}", console.journal().progress(), machine.crash_report());

@@ -21,7 +21,8 @@ struct Stop {
         crashed,           ///< no fault could be delivered to it any more: Machine::crash_report
         interrupted,       ///< request_stop: Machine::crash_report tells where
         stalled,           ///< simulated: its workload completes nothing any more
-        paused, ///< simulated, where its engine has a limit; run again when it has another
+        power_cut, ///< simulated: a fault; Machine::reset is what happens when it comes back
+        paused,    ///< simulated, where its engine has a limit; run again when it has another
     } kind;
     u8 status = 0;
 };
@@ -62,8 +63,6 @@ public:
     virtual void note_input() = 0;
     virtual bool can_wake() = 0;
     virtual void request_stop(siginfo_t const& info, ucontext_t& context) = 0;
-    /// On the machine's clock.
-    virtual u64 time_ns() const = 0;
     /// Why the machine cannot be copied or become another, in words; empty: it can.
     virtual std::string_view why_it_cannot_be_copied() const = 0;
     virtual std::shared_ptr<EngineState const> copy_state() const = 0;

@@ -37,6 +37,7 @@ struct Snapshot {
     std::shared_ptr<EngineState const> engine;
     PciBus pci;
     LineController lines;
+    std::vector<std::vector<std::byte>> devices; ///< as each has saved itself
 };
 
 class Machine {
@@ -73,8 +74,9 @@ public:
     /// use).
     std::expected<Snapshot, std::string> snapshot() const;
     /// Makes the machine what it was; a snapshot of another window, memory size, number of
-    /// processors or engine is refused, and where copying is. The TLB is empty afterwards, which no
-    /// kernel can see. Time goes on from where it was. O(memory in use).
+    /// processors, devices or engine is refused, and where copying is; devices have to be of the
+    /// same kinds. The TLB is empty afterwards, which no kernel can see. Time goes on from where it
+    /// was. O(memory in use).
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_board->mmu().statistics(); }

@@ -47,6 +47,11 @@ private:
 
 std::expected<std::unique_ptr<Machine>, std::string>
 Machine::create(MachineConfig config, ConsoleEndpoint& console) {
+    if (!config.devices.empty()) {
+        return std::unexpected(
+            "a live machine has no simulated devices, which live in virtual time; use the "
+            "simulated machine");
+    }
     auto board = Board::create(std::move(config), console);
     if (!board) {
         return std::unexpected(board.error());

@@ -39,6 +39,9 @@ public:
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override;
+    // There are no devices that could ask.
+    void call_later(u32, u64, u64) override { UNREACHABLE(); }
+    std::optional<u64> device_fault(DeviceFault) override { UNREACHABLE(); }
 
 private:
     /// What becomes of a processor whose request has been answered.

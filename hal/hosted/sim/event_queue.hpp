@@ -15,6 +15,7 @@ struct SimEvent {
     enum class Kind : u8 {
         look,      ///< the processor has only to look
         interrupt, ///< `value` is the vector that is raised on it
+        device,    ///< Board::device_due; `slot` is the device, `value` its tag
     };
 
     i64 at_ns = 0;

@@ -12,6 +12,8 @@ struct SimMoment {
     enum class Kind : u8 {
         turn,      ///< a processor has run; `value` is the Request with which it came back
         interrupt, ///< `value` is the vector that was raised on it
+        device,    ///< a moment that device `slot` has waited for; `value` is its tag
+        fault,     ///< `value` is its FaultId
     };
 
     u64 number = 0; ///< from 1

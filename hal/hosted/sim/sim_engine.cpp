@@ -4,6 +4,7 @@
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/machine.hpp"
 #include "hal/hosted/signal_context.hpp"
+#include "hal/hosted/sim/device_fault_kinds.hpp"
 
 #include <fmt/format.h>
 #include <isa/extended_state.hpp>
@@ -79,12 +80,21 @@ void SimEngine::power_on() {
     m_end.reset();
     m_running = nullptr;
     m_crash_report.clear();
-    m = Run();
-    m.slots.resize(m_board.processors().size());
-    m.random = RandomSchedule(m_config.seed);
-    m.entropy = Random(SplitMix64(m_config.seed).next());
-    m.explored = m_config.explored.get();
-    m.saved = m_config.saved.get();
+    if (m.is_cut) {
+        // Power has come back: the run goes on, and with it all that chance decides.
+        m.is_cut = false;
+        m.is_marked = false;
+        m.events = {};
+    } else {
+        m = Run();
+        m.random = RandomSchedule(m_config.seed);
+        m.entropy = Random(SplitMix64(m_config.seed).next());
+        m.faults = FaultInjector(FaultKinds(device_fault_kinds()), m_config.faults, m_config.seed);
+        m.explored = m_config.explored.get();
+        m.saved = m_config.saved.get();
+    }
+    m.slots.assign(m_board.processors().size(), {.now_ns = m.now_ns});
+    arm_points();
     isa::ExtendedFormat const oldest = isa::extended_format(0);
     for (auto const& each : m_board.processors()) {
         GuestCpu& cpu = each->cpu();
@@ -201,36 +211,6 @@ i64 SimEngine::frontier_ns(u32 slot) {
     return has_one_time() ? std::max(own_ns, m.now_ns) : own_ns;
 }
 
-/// Lets the next thing happen that is to happen at `limit_ns` or before; false: there is none.
-bool SimEngine::happen_before(i64 limit_ns) {
-    std::optional<u32> const sleeper = first_deadline();
-    i64 const deadline_ns = sleeper ? wanted_ns(*sleeper) : EventQueue::never;
-    i64 const event_ns = m.events.first_ns();
-    i64 const first_ns = std::min(deadline_ns, event_ns);
-    if (first_ns > limit_ns || first_ns == EventQueue::never || first_ns >= m_limit.time_ns) {
-        return false;
-    }
-    m.now_ns = std::max(m.now_ns, first_ns);
-    if (deadline_ns <= event_ns) {
-        wake(*sleeper, deadline_ns);
-        return true;
-    }
-    SimEvent const event = m.events.take_first();
-    switch (event.kind) {
-    case SimEvent::Kind::look:
-        break;
-    case SimEvent::Kind::interrupt:
-        processor(event.slot)
-            .cpu()
-            .interrupts.raised.set(hal::Vector{static_cast<u8>(event.value)});
-        ++m.counts.interrupts;
-        note_moment(SimMoment::Kind::interrupt, event.slot, event.value, event.at_ns, event.at_ns);
-        break;
-    }
-    wake(event.slot, event.at_ns);
-    return true;
-}
-
 /// Who runs next; none: nobody can before there is input, or before the limit.
 std::optional<Grant> SimEngine::choose() {
     std::optional<u32> first = first_ready();
@@ -264,13 +244,25 @@ i64 SimEngine::end_of_turn(Grant const& grant) const {
         {now_ns + grant.stretch_ns, wanted_ns(grant.slot), std::max(others_ns, now_ns)});
 }
 
+/// Whether a fault keeps the processor from its turn, and for a while from all others.
+bool SimEngine::stalls(u32 slot) {
+    auto const stall_ns = fault(fault_id(EngineFault::cpu_stalled), slot);
+    m.slots[slot].now_ns += static_cast<i64>(stall_ns.value_or(0));
+    return stall_ns.has_value();
+}
+
 /// Lets a processor run for a while.
 void SimEngine::turn(Grant const& grant) {
     Processor& running = processor(grant.slot);
     SlotState& slot = m.slots[grant.slot];
     GuestCpu& cpu = running.cpu();
     slot.now_ns = frontier_ns(grant.slot);
-    if (wanted_ns(grant.slot) <= slot.now_ns) {
+    // Not twice in a row, or it might never come back.
+    slot.has_stalled = !slot.has_stalled && stalls(grant.slot);
+    if (slot.has_stalled) {
+        return;
+    }
+    if (wanted_ns(grant.slot) <= slot.now_ns && !is_put_off(grant.slot)) {
         cpu.deadline.wanted_ns = Deadline::never;
         cpu.interrupts.raised_here.set_own(deadline_vector);
         ++m.counts.interrupts;
@@ -284,6 +276,9 @@ void SimEngine::turn(Grant const& grant) {
     m_running = &running;
     running.enter_kernel();
     slot.now_ns = cpu.time.now_ns();
+    if (auto const times = fault(fault_id(EngineFault::cpu_slow), grant.slot)) {
+        slot.now_ns += (slot.now_ns - since_ns) * static_cast<i64>(*times - 1);
+    }
     m.now_ns = std::max(m.now_ns, slot.now_ns);
     ++m.counts.turns;
     note_moment(
@@ -296,6 +291,10 @@ void SimEngine::turn(Grant const& grant) {
         return;
     }
     answer(grant.slot);
+    if (fault(fault_id(EngineFault::power_cut), grant.slot) && !m_end) {
+        m.is_cut = true;
+        end_run(grant.slot, {Stop::Kind::power_cut});
+    }
     if (m.is_marked && m.now_ns - m.progress_ns > m_config.stall_ns && !m_end) {
         end_run(grant.slot, {Stop::Kind::stalled});
     }
@@ -326,9 +325,13 @@ void SimEngine::answer(u32 slot) {
         halt(slot);
         break;
     case Request::counter_has:
-    case Request::probe_fails:
         cpu.result = 0;
         break;
+    case Request::probe_fails: {
+        auto const point = static_cast<FaultPoint>(cpu.arguments[0]);
+        cpu.result = fault(fault_id(point), slot) ? 1 : 0;
+        break;
+    }
     case Request::counter_start:
     case Request::counter_read:
     case Request::counter_stop:
@@ -353,6 +356,7 @@ void SimEngine::answer_note(u32 slot, GuestCpu const& cpu) {
         m.last_spun = false;
         m.last_ran_ns = 0;
         set_spins_give_way();
+        arm_points();
     }
 }
 
@@ -361,30 +365,6 @@ void SimEngine::set_spins_give_way() {
     bool const gives_way = has_one_time();
     for (auto const& each : m_board.processors()) {
         each->cpu().time.spins_give_way = gives_way;
-    }
-}
-
-/// A message is on its way: what the sender has written arrives later.
-void SimEngine::notify(u32 slot, GuestCpu const& cpu) {
-    auto const target = static_cast<u32>(cpu.arguments[0]);
-    hal::Vector const vector{static_cast<u8>(cpu.arguments[1])};
-    bool const is_vector = vectors.contains(vector);
-    if (is_vector) {
-        processor(target).cpu().interrupts.raised.take(vector);
-    }
-    m.events.add(
-        {.at_ns = m.slots[slot].now_ns + m_config.costs.message_delay_ns,
-         .kind = is_vector ? SimEvent::Kind::interrupt : SimEvent::Kind::look,
-         .slot = target,
-         .value = vector.value});
-}
-
-/// Something is there for a processor: if it sleeps, it goes on at `at_ns`.
-void SimEngine::wake(u32 slot, i64 at_ns) {
-    SlotState& woken = m.slots[slot];
-    if (woken.state == State::sleeping) {
-        woken.state = State::ready;
-        woken.now_ns = std::max(woken.now_ns, at_ns);
     }
 }
 
@@ -409,31 +389,6 @@ void SimEngine::halt(u32 slot) {
     if (is_last) {
         m_crash_report = "every processor has halted\n";
         end_run(slot, {Stop::Kind::crashed});
-    }
-}
-
-void SimEngine::raise(Processor& target, hal::Vector vector) {
-    target.cpu().interrupts.raised.set(vector);
-    ++m.counts.interrupts;
-    note_moment(SimMoment::Kind::interrupt, target.slot(), vector.value, m.now_ns, m.now_ns);
-    wake(target.slot(), m.now_ns);
-}
-
-void SimEngine::fill_random(std::span<std::byte> bytes) {
-    for (std::byte& byte : bytes) {
-        byte = static_cast<std::byte>(m.entropy.next() >> 56);
-    }
-}
-
-/// Makes what has happened a part of the run's hash.
-void SimEngine::note_moment(SimMoment::Kind kind, u32 slot, u64 value, i64 at_ns, i64 since_ns) {
-    u64 const word = static_cast<u64>(kind) << 62 ^ value << 56 ^ static_cast<u64>(slot) << 48 ^
-                     static_cast<u64>(at_ns);
-    m.counts.hash = SplitMix64(m.counts.hash ^ word).next();
-    ++m.counts.moments;
-    if (m_observer != nullptr) {
-        m_observer->on_moment(
-            {m.counts.moments, at_ns, since_ns, kind, slot, value, m.counts.hash});
     }
 }
 

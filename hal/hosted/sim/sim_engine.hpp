@@ -15,6 +15,7 @@
 #include "hal/hosted/engine.hpp"
 #include "hal/hosted/sim/costs.hpp"
 #include "hal/hosted/sim/event_queue.hpp"
+#include "hal/hosted/sim/faults.hpp"
 #include "hal/hosted/sim/observer.hpp"
 #include "hal/hosted/sim/schedule.hpp"
 
@@ -34,6 +35,9 @@ struct SimConfig {
     std::shared_ptr<Schedule const> explored = {};
     /// The schedule of the whole run; null: none was saved.
     std::shared_ptr<Schedule const> saved = {};
+    FaultPlan faults = {};
+    /// Faults happen in what a workload marks alone, and are counted there.
+    bool faults_where_marked = false;
     /// A workload that completes no operation for so long is said to be stalled.
     i64 stall_ns = 60'000'000'000;
 };
@@ -76,8 +80,11 @@ public:
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override {}
+    void call_later(u32 device, u64 delay_ns, u64 tag) override;
+    std::optional<u64> device_fault(DeviceFault fault_kind) override;
 
     SimCounts const& counts() const { return m.counts; }
+    FaultInjector const& faults() const { return m.faults; }
     /// The machine answers `paused` where it comes to `limit`, until it has another.
     void limit(SimLimit limit) { m_limit = limit; }
     /// When the next thing can happen; EventQueue::never: nothing before there is input.
@@ -95,6 +102,8 @@ private:
     struct SlotState {
         State state = State::off;
         i64 now_ns = 0;
+        bool has_stalled = false;
+        i64 put_off_to_ns = -1; ///< a deadline that a fault has put off
     };
     /// A schedule as a value.
     class OwnSchedule {
@@ -121,7 +130,10 @@ private:
         OwnSchedule explored;
         OwnSchedule saved;
         Random entropy{0};
-        i64 now_ns = 0; ///< of what runs or has just happened
+        std::vector<std::byte> last_random;
+        FaultInjector faults;
+        bool is_cut = false; ///< power has gone
+        i64 now_ns = 0;      ///< of what runs or has just happened
         SimCounts counts;
         std::optional<u32> last; ///< who had the last turn
         bool last_spun = false;
@@ -140,8 +152,15 @@ private:
     Schedule& schedule();
     bool has_one_time();
     i64 frontier_ns(u32 slot);
+    std::optional<u64> fault(FaultId id, u32 slot);
+    void arm_points();
+    bool is_put_off(u32 slot);
     bool happen_before(i64 limit_ns);
+    void happen(SimEvent const& event);
+    void set_pending(u32 slot, hal::Vector vector, i64 at_ns);
+    void set_pending_later(u32 slot, hal::Vector vector, i64 at_ns);
     std::optional<Grant> choose();
+    bool stalls(u32 slot);
     void turn(Grant const& grant);
     i64 end_of_turn(Grant const& grant) const;
     void answer(u32 slot);

@@ -18,8 +18,6 @@ using hosted::SimMoment;
 using hosted::Stop;
 using hosted_test::SimulatedTrial;
 
-constexpr char const* busy_command = "scenario inversion; scenario calls; ps";
-
 /// Keeps the turns that a run was given, and the hash at each moment.
 class Watcher final : public hosted::SimObserver {
 public:
@@ -34,7 +32,7 @@ public:
 };
 
 TEST(SimulatedMachine, IsCopiedWhileItsProcessorsRunAndGoesOnAlike) {
-    SimulatedTrial trial({.seed = 3, .cpus = 4, .command = busy_command});
+    SimulatedTrial trial({.seed = 3, .cpus = 4, .command = hosted_test::busy_command});
     Watcher watcher;
     trial.engine().observe(&watcher);
     for (u64 const moments : {10u, 900u, 2'000u}) {
@@ -78,9 +76,10 @@ TEST(SimulatedMachine, ACopyOfAnotherNumberOfProcessorsIsRefused) {
 }
 
 TEST(SimulatedMachine, PausesAtAMomentOfItsTime) {
-    SimulatedTrial whole({.seed = 8, .cpus = 2, .command = busy_command});
+    SimulatedTrial whole({.seed = 8, .cpus = 2, .command = hosted_test::busy_command});
     EXPECT_EQ(whole.run().kind, Stop::Kind::exited);
-    SimulatedTrial pieces({.seed = 8, .cpus = 2, .window = 1, .command = busy_command});
+    SimulatedTrial pieces(
+        {.seed = 8, .cpus = 2, .window = 1, .command = hosted_test::busy_command});
     i64 limit_ns = 0;
     Stop stop{Stop::Kind::paused};
     while (stop.kind == Stop::Kind::paused) {
@@ -95,7 +94,7 @@ TEST(SimulatedMachine, PausesAtAMomentOfItsTime) {
 }
 
 TEST(SavedSchedule, IsTheSameRunAgain) {
-    SimulatedTrial first({.seed = 4, .cpus = 3, .command = busy_command});
+    SimulatedTrial first({.seed = 4, .cpus = 3, .command = hosted_test::busy_command});
     Watcher watcher;
     first.engine().observe(&watcher);
     EXPECT_EQ(first.run().kind, Stop::Kind::exited);
@@ -103,7 +102,7 @@ TEST(SavedSchedule, IsTheSameRunAgain) {
     hosted::SimConfig config{.seed = 4};
     config.saved = std::make_shared<SavedSchedule>(
         std::make_shared<std::vector<Grant> const>(watcher.grants), false);
-    SimulatedTrial again({.cpus = 3, .window = 1, .command = busy_command}, config);
+    SimulatedTrial again({.cpus = 3, .window = 1, .command = hosted_test::busy_command}, config);
     EXPECT_EQ(again.run().kind, Stop::Kind::exited);
     EXPECT_EQ(again.engine().counts().hash, first.engine().counts().hash);
     EXPECT_EQ(again.engine().objection(), "");

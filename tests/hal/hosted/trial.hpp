@@ -16,6 +16,9 @@ namespace hosted_test {
 
 using namespace twofold;
 
+/// Threads, messages and deadlines on all processors.
+inline constexpr char const* busy_command = "scenario inversion; scenario calls; ps";
+
 struct TrialSetting {
     u64 seed = 0;
     u32 cpus = 1;

@@ -1,0 +1,17 @@
+// The list of workloads.
+#include "apps/workloads/commands.hpp"
+#include "apps/workloads/rooms.hpp"
+
+namespace twofold::workloads {
+
+namespace {
+
+constexpr Workload const* in_order[] = {&frames_workload};
+
+} // namespace
+
+std::span<Workload const* const> all() {
+    return in_order;
+}
+
+} // namespace twofold::workloads

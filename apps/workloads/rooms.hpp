@@ -1,0 +1,10 @@
+// The workloads of the rooms, in the order of the ladder.
+#pragma once
+
+#include "apps/workloads/workload.hpp"
+
+namespace twofold::workloads {
+
+extern Workload const frames_workload;
+
+} // namespace twofold::workloads

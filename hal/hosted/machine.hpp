@@ -80,6 +80,8 @@ public:
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_board->mmu().statistics(); }
+    /// Of a machine at rest: what Mmu::count_stale says under the boot processor's tables.
+    u64 stale_translations() { return m_board->mmu().count_stale(m_board->boot().cpu().root); }
     u32 cached_translations() const { return m_board->mmu().cached(); }
     /// What the machine saw when it ended the kernel; empty unless `run` answered `crashed` or
     /// `interrupted`.

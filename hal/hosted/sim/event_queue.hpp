@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "hal/hosted/sim/state_archive.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -42,6 +43,11 @@ public:
         SimEvent const first = m_heap.back();
         m_heap.pop_back();
         return first;
+    }
+
+    void archive(StateArchive& state) {
+        state(m_heap);
+        state(m_next_number);
     }
 
 private:

@@ -86,6 +86,14 @@ Grant PriorityChangeSchedule::choose(ScheduleView const& view) {
     return {chosen, std::clamp(left_ns - 1, i64{0}, alone_ns)};
 }
 
+void PriorityChangeSchedule::archive(StateArchive& state) {
+    state(m_random);
+    state(m_next_change);
+    state(m_worked_ns);
+    state(m_priorities);
+    state(m_lowest);
+}
+
 std::string BoundedSchedule::name() const {
     return fmt::format("exhaustive:{}", m_preemptions);
 }
@@ -137,6 +145,12 @@ std::optional<BoundedSchedule::Path> BoundedSchedule::next_path(Path path) {
     return path;
 }
 
+void BoundedSchedule::archive(StateArchive& state) {
+    state(m_path);
+    state(m_at);
+    state(m_used);
+}
+
 Grant SavedSchedule::choose(ScheduleView const& view) {
     if (m_at < m_grants->size()) {
         Grant const grant = (*m_grants)[m_at++];
@@ -152,6 +166,11 @@ Grant SavedSchedule::choose(ScheduleView const& view) {
         m_objection = fmt::format("the saved schedule ends after {} turns, the run does not", m_at);
     }
     return {view.ready.front().slot, alone_ns};
+}
+
+void SavedSchedule::archive(StateArchive& state) {
+    state(m_at);
+    state(m_objection);
 }
 
 std::string ScheduleChoice::text() const {

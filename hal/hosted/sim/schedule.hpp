@@ -6,6 +6,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "hal/hosted/sim/state_archive.hpp"
 
 #include <algorithm>
 #include <expected>
@@ -64,6 +65,8 @@ public:
     /// Why the run is not the one that was asked for, in words; empty: it is.
     virtual std::string_view objection() const { return {}; }
     virtual std::unique_ptr<Schedule> copy() const = 0;
+    /// What has changed since it was made. Reading: into one that was made alike.
+    virtual void archive(StateArchive& state) = 0;
 };
 
 /// One of those that are at most 2 us ahead of the one that is furthest behind, for up to 4 us,
@@ -78,6 +81,7 @@ public:
     std::unique_ptr<Schedule> copy() const override {
         return std::make_unique<RandomSchedule>(*this);
     }
+    void archive(StateArchive& state) override { state(m_random); }
 
 private:
     Random m_random;
@@ -102,6 +106,7 @@ public:
     std::unique_ptr<Schedule> copy() const override {
         return std::make_unique<PriorityChangeSchedule>(*this);
     }
+    void archive(StateArchive& state) override;
 
 private:
     i64 priority_of(u32 slot);
@@ -142,6 +147,7 @@ public:
     std::unique_ptr<Schedule> copy() const override {
         return std::make_unique<BoundedSchedule>(*this);
     }
+    void archive(StateArchive& state) override;
 
     /// The path behind `path` in the order of the search; none: it was the last.
     static std::optional<Path> next_path(Path path);
@@ -169,6 +175,7 @@ public:
     std::unique_ptr<Schedule> copy() const override {
         return std::make_unique<SavedSchedule>(*this);
     }
+    void archive(StateArchive& state) override;
 
 private:
     std::shared_ptr<std::vector<Grant> const> m_grants;

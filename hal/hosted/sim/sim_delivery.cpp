@@ -118,7 +118,7 @@ void SimEngine::notify(u32 slot, GuestCpu const& cpu) {
 
 /// Something is there for a processor: if it sleeps, it goes on at `at_ns`.
 void SimEngine::wake(u32 slot, i64 at_ns) {
-    SlotState& woken = m.slots[slot];
+    SimRun::Slot& woken = m.slots[slot];
     if (woken.state == State::sleeping) {
         woken.state = State::ready;
         woken.now_ns = std::max(woken.now_ns, at_ns);

@@ -3,6 +3,7 @@
 
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/machine.hpp"
+#include "hal/hosted/report.hpp"
 #include "hal/hosted/signal_context.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 
@@ -86,7 +87,7 @@ void SimEngine::power_on() {
         m.is_marked = false;
         m.events = {};
     } else {
-        m = Run();
+        m = SimRun();
         m.random = RandomSchedule(m_config.seed);
         m.entropy = Random(SplitMix64(m_config.seed).next());
         m.faults = FaultInjector(FaultKinds(device_fault_kinds()), m_config.faults, m_config.seed);
@@ -109,16 +110,16 @@ void SimEngine::power_on() {
 }
 
 std::shared_ptr<EngineState const> SimEngine::copy_state() const {
-    return std::make_shared<Run>(m);
+    return std::make_shared<SimRun>(m);
 }
 
 bool SimEngine::accepts(EngineState const& state) const {
-    auto const* const run = dynamic_cast<Run const*>(&state);
+    auto const* const run = dynamic_cast<SimRun const*>(&state);
     return run != nullptr && run->slots.size() == m_board.processors().size();
 }
 
 void SimEngine::assign_state(EngineState const& state) {
-    m = dynamic_cast<Run const&>(state);
+    m = dynamic_cast<SimRun const&>(state);
     m_end.reset();
     m_running = nullptr;
     m_crash_report.clear();
@@ -254,7 +255,7 @@ bool SimEngine::stalls(u32 slot) {
 /// Lets a processor run for a while.
 void SimEngine::turn(Grant const& grant) {
     Processor& running = processor(grant.slot);
-    SlotState& slot = m.slots[grant.slot];
+    SimRun::Slot& slot = m.slots[grant.slot];
     GuestCpu& cpu = running.cpu();
     slot.now_ns = frontier_ns(grant.slot);
     // Not twice in a row, or it might never come back.
@@ -374,7 +375,7 @@ Result<void> SimEngine::start_processor(u32 by) {
         m.slots[by].now_ns += prepared.error() == Error::timed_out ? answer_ns_max : 0;
         return prepared.error();
     }
-    SlotState& started = m.slots[prepared.value()->slot()];
+    SimRun::Slot& started = m.slots[prepared.value()->slot()];
     started.state = State::ready;
     started.now_ns = m.slots[by].now_ns + m_config.costs.start_delay_ns;
     return {};
@@ -383,7 +384,7 @@ Result<void> SimEngine::start_processor(u32 by) {
 void SimEngine::halt(u32 slot) {
     m.slots[slot].state = State::halted;
     m_board.mmu().remove_processor(slot);
-    bool const is_last = std::ranges::all_of(m.slots, [](SlotState const& each) {
+    bool const is_last = std::ranges::all_of(m.slots, [](SimRun::Slot const& each) {
         return each.state == State::off || each.state == State::halted;
     });
     if (is_last) {
@@ -418,6 +419,28 @@ void SimEngine::write_crash_report() {
             add(*each);
         }
     }
+}
+
+std::string SimEngine::where_all_stand() const {
+    std::string text;
+    Output const out{
+        &text, [](void* to, std::string_view more) { *static_cast<std::string*>(to) += more; }};
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        GuestCpu const& cpu = processor(slot).cpu();
+        State const state = m.slots[slot].state;
+        if (state == State::off || state == State::halted) {
+            continue;
+        }
+        text += fmt::format(
+            "processor {} {} at {} ns, interrupts {}:\n", cpu.id,
+            state == State::sleeping ? "sleeps" : "can run", m.slots[slot].now_ns,
+            cpu.interrupts_enabled ? "enabled" : "disabled");
+        WordReader const read{&m_board.mmu(), cpu.root};
+        if (auto const point = suspended_point(read, cpu.kernel_stack)) {
+            write_backtrace(out, m_board.config().image, read, *point);
+        }
+    }
+    return text;
 }
 
 void SimEngine::wait(int input_descriptor) {

@@ -14,10 +14,8 @@
 #include "core/base/base.hpp"
 #include "hal/hosted/engine.hpp"
 #include "hal/hosted/sim/costs.hpp"
-#include "hal/hosted/sim/event_queue.hpp"
-#include "hal/hosted/sim/faults.hpp"
 #include "hal/hosted/sim/observer.hpp"
-#include "hal/hosted/sim/schedule.hpp"
+#include "hal/hosted/sim/sim_run.hpp"
 
 #include <memory>
 #include <optional>
@@ -40,15 +38,6 @@ struct SimConfig {
     bool faults_where_marked = false;
     /// A workload that completes no operation for so long is said to be stalled.
     i64 stall_ns = 60'000'000'000;
-};
-
-/// What a simulation has done so far.
-struct SimCounts {
-    u64 moments = 0;    ///< what has happened: turns, interrupts
-    u64 turns = 0;      ///< times that a processor was let run
-    u64 interrupts = 0; ///< raised
-    u64 operations = 0; ///< that a workload has completed
-    u64 hash = 0; ///< of who ran when and what was asked: equal for two runs that are the same
 };
 
 /// How far a run may go before it pauses.
@@ -93,54 +82,14 @@ public:
     void observe(SimObserver* observer) { m_observer = observer; }
     /// Why the schedule is not the one that was asked for; empty: it is.
     std::string_view objection() const;
+    /// Where each processor stands that runs or sleeps: its time and its kernel's calls. Between
+    /// two turns.
+    std::string where_all_stand() const;
     /// The schedule of what is marked, as it stands; null where it is random.
     Schedule const* explored() const { return m.explored.get(); }
 
 private:
-    enum class State : u8 { off, ready, sleeping, halted };
-
-    struct SlotState {
-        State state = State::off;
-        i64 now_ns = 0;
-        bool has_stalled = false;
-        i64 put_off_to_ns = -1; ///< a deadline that a fault has put off
-    };
-    /// A schedule as a value.
-    class OwnSchedule {
-    public:
-        OwnSchedule() = default;
-        OwnSchedule(Schedule const* from) : m_schedule(from == nullptr ? nullptr : from->copy()) {}
-        OwnSchedule(OwnSchedule const& other) : OwnSchedule(other.m_schedule.get()) {}
-        OwnSchedule(OwnSchedule&&) = default;
-        OwnSchedule& operator=(OwnSchedule other) {
-            m_schedule = std::move(other.m_schedule);
-            return *this;
-        }
-        Schedule* get() const { return m_schedule.get(); }
-        Schedule* operator->() const { return m_schedule.get(); }
-
-    private:
-        std::unique_ptr<Schedule> m_schedule;
-    };
-    /// All that changes.
-    struct Run : EngineState {
-        std::vector<SlotState> slots;
-        EventQueue events;
-        RandomSchedule random{0};
-        OwnSchedule explored;
-        OwnSchedule saved;
-        Random entropy{0};
-        std::vector<std::byte> last_random;
-        FaultInjector faults;
-        bool is_cut = false; ///< power has gone
-        i64 now_ns = 0;      ///< of what runs or has just happened
-        SimCounts counts;
-        std::optional<u32> last; ///< who had the last turn
-        bool last_spun = false;
-        i64 last_ran_ns = 0;
-        bool is_marked = false; ///< between probe::Note::begin and end
-        i64 progress_ns = 0;    ///< when the workload last completed something
-    };
+    using State = SimRun::State;
 
     SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack);
 
@@ -178,7 +127,7 @@ private:
     Board& m_board;
     SimConfig m_config;
     std::unique_ptr<SignalStack> m_signal_stack;
-    Run m;
+    SimRun m;
     std::vector<Candidate> m_ready; ///< of the turn that is chosen
     SimLimit m_limit;
     SimObserver* m_observer = nullptr;

@@ -3,6 +3,8 @@
 
 #include "apps/launch/status.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <fmt/format.h>
 
 namespace twofold::json {
@@ -11,8 +13,10 @@ using launch::Failure;
 using launch::Status;
 
 void Reader::refuse(std::string const& reason) const {
-    std::string const where = m_path.empty() ? "" : m_path + ": ";
-    throw Failure(Status::usage, fmt::format("{}:{}: {}{}", m_file, m_value.line, where, reason));
+    std::string line = m_path.empty() ? reason : m_path + ": " + reason;
+    // Keys and texts may hold anything.
+    std::ranges::replace_if(line, [](char letter) { return letter < ' ' && letter >= 0; }, '?');
+    throw Failure(Status::usage, fmt::format("{}:{}: {}", m_file, m_value.line, line));
 }
 
 void Reader::refuse_key() const {
@@ -42,6 +46,21 @@ i64 Reader::integer(i64 least, i64 most) const {
         refuse(fmt::format("{} is not a whole number from {} to {}", m_value.text, least, most));
     }
     return m_value.integer;
+}
+
+u64 Reader::whole(u64 least, u64 most) const {
+    bool const has_text =
+        m_value.kind == Kind::integer || m_value.kind == Kind::real || m_value.kind == Kind::text;
+    if (!has_text) {
+        require(Kind::integer);
+    }
+    u64 number = 0;
+    char const* const end = m_value.text.data() + m_value.text.size();
+    auto const [stop, error] = std::from_chars(m_value.text.data(), end, number);
+    if (error != std::errc{} || stop != end || number < least || number > most) {
+        refuse(fmt::format("{} is not a whole number from {} to {}", m_value.text, least, most));
+    }
+    return number;
 }
 
 bool Reader::boolean() const {

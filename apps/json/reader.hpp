@@ -26,6 +26,8 @@ public:
     [[noreturn]] void refuse_key() const;
 
     i64 integer(i64 least, i64 most) const;
+    /// The same without a sign. A text of digits counts as well: TOML's integers end at 2^63.
+    u64 whole(u64 least, u64 most) const;
     bool boolean() const;
     std::string const& text() const;
     /// Calls visit(Reader) for each member or element, in their order. They must be of an

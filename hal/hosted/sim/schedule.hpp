@@ -6,7 +6,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
-#include "hal/hosted/sim/state_archive.hpp"
+#include "hal/hosted/state_archive.hpp"
 
 #include <algorithm>
 #include <expected>

@@ -6,7 +6,8 @@ namespace twofold::workloads {
 
 namespace {
 
-constexpr Workload const* in_order[] = {&frames_workload};
+constexpr Workload const* in_order[] = {
+    &trace_workload, &frames_workload, &spaces_workload, &translations_workload, &heap_workload};
 
 } // namespace
 

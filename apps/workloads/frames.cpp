@@ -16,8 +16,6 @@ using memory::FrameStatistics;
 
 constexpr unsigned block_order = 8;
 constexpr u64 block_pages = u64{1} << block_order;
-constexpr usize slots_of_thread = 12;
-constexpr usize mailboxes = 4;
 
 class FramesWorkload {
 public:
@@ -46,7 +44,7 @@ public:
             slot.pages == 0 ? take_block(step, slot) : give(step, slot);
         } else if (what < 80) {
             slot.pages == 0 ? take_request(step, slot) : give(step, slot);
-        } else if (what < 88) {
+        } else if (what < 86) {
             exchange(step, slot);
         } else if (what < 93) {
             misuse(step, slot);
@@ -80,11 +78,15 @@ public:
             }
         }
         check.equal("frees", now.allocations, now.frees);
+        count_misuses(check, now);
         auto const defect = m_frames->validate();
         check.equal("defect of the zones", Answer(std::string_view()), Answer(defect.problem));
     }
 
 private:
+    static constexpr usize slots_of_thread = 12;
+    static constexpr usize mailboxes = 4;
+
     struct Slot {
         PhysAddr address{};
         u64 pages = 0; ///< 0: nothing
@@ -133,7 +135,7 @@ private:
             .alignment = page_size * (u64{1} << step.random.below(4)),
             .content = step.chance(50) ? FrameContent::zeroed : FrameContent::undefined};
         if (step.chance(40)) {
-            request.limit = *m_block + page_size * (block_pages / 2 + step.random.below(64));
+            request.limit = *m_block + page_size * (4 + step.random.below(block_pages / 2));
         }
         auto const taken = m_frames->allocate(request);
         if (taken && request.content == FrameContent::zeroed) {
@@ -174,25 +176,38 @@ private:
     /// What is refused changes nothing: the model stays as it is.
     void misuse(Step& step, Slot& slot) {
         if (slot.pages == 0) {
-            step.equal("a frame of nobody", Error::out_of_range, m_frames->free(PhysAddr{}, 0));
+            refuse(step, "a frame of nobody", Error::out_of_range, m_frames->free(PhysAddr{}, 0));
+            refuse(step, "no frames", Error::invalid_argument, m_frames->free_pages(*m_block, 0));
             return;
         }
-        step.equal(
-            "a frame too many", Error::invalid_argument,
+        refuse(
+            step, "a frame too many", Error::invalid_argument,
             m_frames->free_pages(slot.address, slot.pages + 1));
         if (slot.pages > 1) {
-            step.equal(
-                "all but the first frame", Error::invalid_argument,
+            refuse(
+                step, "all but the first frame", Error::invalid_argument,
                 m_frames->free_pages(slot.address + page_size, slot.pages - 1));
         }
+    }
+    void refuse(Check& check, std::string_view what, Error expected, Result<void> const& came) {
+        check.equal(what, expected, came);
+        m_misuses.fetch_add(1, relaxed);
     }
     void give_twice(Check& check) {
         auto const taken = m_frames->allocate(2);
         if (check.well("a last block", taken) && taken) {
             check.equal("it goes back", answer_ok, m_frames->free(taken.value(), 2));
-            check.equal(
-                "it goes back again", Error::invalid_state, m_frames->free(taken.value(), 2));
+            refuse(
+                check, "it goes back again", Error::invalid_state,
+                m_frames->free(taken.value(), 2));
         }
+    }
+    void count_misuses(Check& check, FrameStatistics const& now) {
+        u64 counted = 0;
+        for (u64 const misuses : now.misuses) {
+            counted += misuses;
+        }
+        check.equal("misuses counted", m_misuses.load(relaxed), counted);
     }
 
     Run& m_run;
@@ -201,6 +216,7 @@ private:
     FrameStatistics m_before;
     Slot m_slots[threads_max][slots_of_thread];
     Atomic<u64> m_mailboxes[mailboxes];
+    Atomic<u64> m_misuses{0};
     Atomic<u8> m_owned[block_pages];
 };
 

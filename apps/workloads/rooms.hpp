@@ -5,6 +5,10 @@
 
 namespace twofold::workloads {
 
+extern Workload const trace_workload;
 extern Workload const frames_workload;
+extern Workload const spaces_workload;
+extern Workload const translations_workload;
+extern Workload const heap_workload;
 
 } // namespace twofold::workloads

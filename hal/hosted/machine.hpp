@@ -80,6 +80,10 @@ public:
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_board->mmu().statistics(); }
+    /// How often the kernel has met the point, where it is simulated.
+    u64 point_reached(FaultPoint point) const {
+        return m_board->guest().points_reached[static_cast<usize>(point)];
+    }
     /// Of a machine at rest: what Mmu::count_stale says under the boot processor's tables.
     u64 stale_translations() { return m_board->mmu().count_stale(m_board->boot().cpu().root); }
     u32 cached_translations() const { return m_board->mmu().cached(); }

@@ -107,8 +107,8 @@ void RecordingWriter::write_hashes() {
 
 void RecordingWriter::add_copy(u64 moment, std::vector<std::byte> const& bytes) {
     std::string packed(ZSTD_compressBound(bytes.size()), '\0');
-    usize const size = ZSTD_compress(
-        packed.data(), packed.size(), bytes.data(), bytes.size(), compression_level);
+    usize const size =
+        ZSTD_compress(packed.data(), packed.size(), bytes.data(), bytes.size(), compression_level);
     CHECK(ZSTD_isError(size) == 0); // the room suffices
     packed.resize(size);
     std::string payload;
@@ -159,11 +159,10 @@ Recording Recording::read(
         recording.refuse("it is truncated before it says what was run");
     }
     if (!recording.m_end && !may_be_truncated) {
-        recording.refuse(
-            fmt::format(
-                "it is truncated: it goes up to moment {} of a run whose end is missing; record it "
-                "again",
-                (recording.m_hashes.size() - 1) * recording_distance));
+        recording.refuse(fmt::format(
+            "it is truncated: it goes up to moment {} of a run whose end is missing; record it "
+            "again",
+            (recording.m_hashes.size() - 1) * recording_distance));
     }
     return recording;
 }
@@ -204,11 +203,10 @@ bool Recording::take_chunk(std::ifstream& file, std::string const& build) {
             refuse(fmt::format("it is of version {}, this program reads {}", its_version, version));
         }
         if (!payload.is_short() && its_build != build) {
-            refuse(
-                fmt::format(
-                    "it is of build {}, this program is build {}: a run is repeated by the program "
-                    "that made it",
-                    its_build, build));
+            refuse(fmt::format(
+                "it is of build {}, this program is build {}: a run is repeated by the program "
+                "that made it",
+                its_build, build));
         }
         break;
     }

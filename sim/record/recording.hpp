@@ -60,8 +60,8 @@ private:
 /// A recording that was read; copies stay in the file until they are asked for.
 class Recording {
 public:
-    /// Throws launch::Failure: 74 where the file cannot be read, 64 where it is none, is damaged, or
-    /// of a version or build (other than `build`) that this program does not repeat. A truncated
+    /// Throws launch::Failure: 74 where the file cannot be read, 64 where it is none, is damaged,
+    /// or of a version or build (other than `build`) that this program does not repeat. A truncated
     /// one is refused unless `may_be_truncated`.
     static Recording read(
         std::filesystem::path const& path, std::string const& build, bool may_be_truncated = false);

@@ -20,12 +20,6 @@ std::string_view first_line(std::string_view text) {
 
 } // namespace
 
-std::string_view failure_kind_name(FailureKind kind) {
-    constexpr std::string_view names[] = {"panic",  "status", "deadlock", "stall",
-                                          "oracle", "crash",  "schedule"};
-    return names[static_cast<usize>(kind)];
-}
-
 std::expected<std::unique_ptr<Simulation>, std::string>
 Simulation::create(hosted::MachineConfig machine, hosted::SimConfig const& config) {
     std::unique_ptr<Simulation> simulation(new Simulation);
@@ -58,6 +52,14 @@ bool Simulation::run() {
     }
 }
 
+void Simulation::start_over() {
+    m_machine->reset();
+    m_output.clear();
+    m_journal = {};
+    m_failure.reset();
+    m_power_cuts = 0;
+}
+
 void Simulation::end(Stop stop) {
     switch (stop.kind) {
     case Stop::Kind::exited:
@@ -70,7 +72,7 @@ void Simulation::end(Stop stop) {
         fail(
             FailureKind::stall, fmt::format(
                                     "no operation was completed for a long time; {} were before",
-                                    m_engine->counts().operations));
+                                    m_engine->operations().size()));
         break;
     default:
         fail(FailureKind::crash, std::string(first_line(m_machine->crash_report())));
@@ -103,7 +105,7 @@ void Simulation::fail(FailureKind kind, std::string text) {
     }
     usize const from = m_output.size() - std::min(m_output.size(), tail_bytes);
     report += "the kernel printed last:\n" + m_output.substr(from);
-    m_failure = RunFailure{kind, std::move(text), std::move(report)};
+    m_failure = CaseFailure{kind, std::move(text), std::move(report)};
 }
 
 /// What the kernel printed last.

@@ -4,6 +4,7 @@
 #include "apps/launch/journal.hpp"
 #include "hal/hosted/machine.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
+#include "sim/case/case.hpp"
 
 #include <expected>
 #include <memory>
@@ -12,24 +13,6 @@
 #include <vector>
 
 namespace twofold::sim {
-
-/// What made a run fail.
-enum class FailureKind : u8 {
-    panic,    ///< the kernel's own
-    status,   ///< a command ended with another status than 0
-    deadlock, ///< every processor sleeps, and nothing will wake one
-    stall,    ///< nothing is completed any more, or the run has no end
-    oracle,   ///< the machine found what the kernel did not
-    crash,    ///< the machine could not go on with the kernel
-    schedule, ///< the schedule that was asked for does not fit
-};
-std::string_view failure_kind_name(FailureKind kind);
-
-struct RunFailure {
-    FailureKind kind{};
-    std::string text;   ///< one line
-    std::string report; ///< many: what the kernel said last, where the processors stand
-};
 
 /// A machine whose kernel has no input. What it prints is kept. Used by one thread at a time.
 class Simulation final : public hosted::ConsoleEndpoint {
@@ -41,8 +24,10 @@ public:
     /// Goes on to the end of the run (true), or to the engine's limit (false). Power that a fault
     /// cuts comes back by itself.
     bool run();
+    /// Power on again, as if nothing had been.
+    void start_over();
     /// Why the run failed; none: it has passed, or has not ended.
-    std::optional<RunFailure> const& failure() const { return m_failure; }
+    std::optional<CaseFailure> const& failure() const { return m_failure; }
 
     hosted::SimEngine& engine() { return *m_engine; }
     hosted::Machine& machine() { return *m_machine; }
@@ -78,7 +63,7 @@ private:
     std::string m_output;
     launch::RecordDecoder m_decoder;
     launch::Journal m_journal;
-    std::optional<RunFailure> m_failure;
+    std::optional<CaseFailure> m_failure;
     u32 m_power_cuts = 0;
 };
 

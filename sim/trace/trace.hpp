@@ -14,8 +14,9 @@ namespace twofold::sim {
 class TraceKeeper final : public hosted::SimObserver {
 public:
     void on_moment(hosted::SimMoment const& moment) override {
-        m_kept.push_back({moment.at_ns, moment.since_ns, moment.value,
-                          moment.slot << 8 | static_cast<u32>(moment.kind)});
+        m_kept.push_back(
+            {moment.at_ns, moment.since_ns, moment.value,
+             moment.slot << 8 | static_cast<u32>(moment.kind)});
     }
     void on_grant(hosted::Grant const&) override {}
 

@@ -14,6 +14,7 @@ struct SimMoment {
         interrupt, ///< `value` is the vector that was raised on it
         device,    ///< a moment that device `slot` has waited for; `value` is its tag
         fault,     ///< `value` is its FaultId
+        operation, ///< of a workload, which has completed it; `value` is its number
     };
 
     u64 number = 0; ///< from 1

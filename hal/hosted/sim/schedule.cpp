@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 namespace hosted {
 
 namespace {
@@ -41,10 +39,6 @@ PriorityChangeSchedule::PriorityChangeSchedule(u64 seed, u32 depth, u64 work_ns)
         m_changes.push_back(m_random.between(1, work_ns));
     }
     std::ranges::sort(m_changes);
-}
-
-std::string PriorityChangeSchedule::name() const {
-    return fmt::format("pct:{}:{}", m_depth, m_work_ns);
 }
 
 /// Drawn when a processor is first seen; above those that have fallen.
@@ -92,10 +86,6 @@ void PriorityChangeSchedule::archive(StateArchive& state) {
     state(m_worked_ns);
     state(m_priorities);
     state(m_lowest);
-}
-
-std::string BoundedSchedule::name() const {
-    return fmt::format("exhaustive:{}", m_preemptions);
 }
 
 Grant BoundedSchedule::choose(ScheduleView const& view) {
@@ -171,63 +161,6 @@ Grant SavedSchedule::choose(ScheduleView const& view) {
 void SavedSchedule::archive(StateArchive& state) {
     state(m_at);
     state(m_objection);
-}
-
-std::string ScheduleChoice::text() const {
-    switch (kind) {
-    case Kind::random:
-        return "random";
-    case Kind::priority_change:
-        return fmt::format("pct:{}:{}", depth, work_ns);
-    case Kind::bounded:
-        return fmt::format("exhaustive:{}", preemptions);
-    }
-    UNREACHABLE();
-}
-
-std::expected<ScheduleChoice, std::string> ScheduleChoice::parse(std::string_view text) {
-    auto const error = [text] {
-        return std::unexpected(fmt::format(
-            "'{}' is no schedule: there are random, pct:DEPTH[:WORK_NS] (DEPTH 1 to 100) and "
-            "exhaustive:PREEMPTIONS (0 to 8)",
-            text));
-    };
-    auto const number_of = [](std::string_view digits, u64 least, u64 most) -> std::optional<u64> {
-        u64 value = 0;
-        char const* const end = digits.data() + digits.size();
-        auto const [at, failed] = std::from_chars(digits.data(), end, value);
-        bool const is_good = failed == std::errc{} && at == end && value >= least && value <= most;
-        return is_good ? std::optional(value) : std::nullopt;
-    };
-    std::vector<std::string_view> words;
-    for (std::string_view rest = text;;) {
-        usize const colon = rest.find(':');
-        words.push_back(rest.substr(0, colon));
-        if (colon == std::string_view::npos) {
-            break;
-        }
-        rest.remove_prefix(colon + 1);
-    }
-    ScheduleChoice choice;
-    if (words.front() == "random" && words.size() == 1) {
-        return choice;
-    }
-    if (words.front() == "pct" && (words.size() == 2 || words.size() == 3)) {
-        auto const depth = number_of(words[1], 1, 100);
-        auto const work = words.size() == 3 ? number_of(words[2], 1, u64{1} << 62)
-                                            : std::optional(choice.work_ns);
-        choice.kind = Kind::priority_change;
-        choice.depth = static_cast<u32>(depth.value_or(0));
-        choice.work_ns = work.value_or(0);
-        return depth && work ? std::expected<ScheduleChoice, std::string>(choice) : error();
-    }
-    if (words.front() == "exhaustive" && words.size() == 2) {
-        auto const preemptions = number_of(words[1], 0, 8);
-        choice.kind = Kind::bounded;
-        choice.preemptions = static_cast<u32>(preemptions.value_or(0));
-        return preemptions ? std::expected<ScheduleChoice, std::string>(choice) : error();
-    }
-    return error();
 }
 
 } // namespace hosted

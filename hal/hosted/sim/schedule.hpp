@@ -9,7 +9,6 @@
 #include "hal/hosted/state_archive.hpp"
 
 #include <algorithm>
-#include <expected>
 #include <memory>
 #include <optional>
 #include <span>
@@ -55,8 +54,6 @@ public:
     Schedule& operator=(Schedule const&) = default;
     virtual ~Schedule() = default;
 
-    /// What it does, in the words that find_schedule takes.
-    virtual std::string name() const = 0;
     /// Whether all processors share one time: whoever gets a turn goes on at the moment at which
     /// the one before ended, as if one processor played them all. Otherwise each has its own, and
     /// none is far ahead.
@@ -75,7 +72,6 @@ class RandomSchedule final : public Schedule {
 public:
     explicit RandomSchedule(u64 seed) : m_random(seed) {}
 
-    std::string name() const override { return "random"; }
     bool has_one_time() const override { return false; }
     Grant choose(ScheduleView const& view) override;
     std::unique_ptr<Schedule> copy() const override {
@@ -100,7 +96,6 @@ public:
     /// `work_ns` is k: what is explored is expected to be so long.
     PriorityChangeSchedule(u64 seed, u32 depth, u64 work_ns);
 
-    std::string name() const override;
     bool has_one_time() const override { return true; }
     Grant choose(ScheduleView const& view) override;
     std::unique_ptr<Schedule> copy() const override {
@@ -141,7 +136,6 @@ public:
     BoundedSchedule(u32 preemptions, Path path)
         : m_preemptions(preemptions), m_path(std::move(path)) {}
 
-    std::string name() const override;
     bool has_one_time() const override { return true; }
     Grant choose(ScheduleView const& view) override;
     std::unique_ptr<Schedule> copy() const override {
@@ -168,7 +162,6 @@ public:
     SavedSchedule(std::shared_ptr<std::vector<Grant> const> grants, bool has_one_time)
         : m_grants(std::move(grants)), m_has_one_time(has_one_time) {}
 
-    std::string name() const override { return "saved"; }
     bool has_one_time() const override { return m_has_one_time; }
     Grant choose(ScheduleView const& view) override;
     std::string_view objection() const override { return m_objection; }
@@ -182,19 +175,6 @@ private:
     bool m_has_one_time;
     usize m_at = 0;
     std::string m_objection;
-};
-
-/// What a schedule is to be, as an option says it: "random", "pct:DEPTH[:WORK_NS]",
-/// "exhaustive:PREEMPTIONS".
-struct ScheduleChoice {
-    enum class Kind : u8 { random, priority_change, bounded } kind = Kind::random;
-    u32 depth = 3;           ///< of priority_change
-    u64 work_ns = 1'000'000; ///< the same
-    u32 preemptions = 0;     ///< of bounded
-
-    std::string text() const;
-    /// The error is one line.
-    static std::expected<ScheduleChoice, std::string> parse(std::string_view text);
 };
 
 } // namespace hosted

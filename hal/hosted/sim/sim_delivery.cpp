@@ -169,7 +169,7 @@ void SimEngine::call_later(u32 device, u64 delay_ns, u64 tag) {
 
 /// Makes what has happened a part of the run's hash.
 void SimEngine::note_moment(SimMoment::Kind kind, u32 slot, u64 value, i64 at_ns, i64 since_ns) {
-    u64 const word = static_cast<u64>(kind) << 62 ^ value << 56 ^ static_cast<u64>(slot) << 48 ^
+    u64 const word = static_cast<u64>(kind) << 60 ^ value << 56 ^ static_cast<u64>(slot) << 48 ^
                      static_cast<u64>(at_ns);
     m.counts.hash = SplitMix64(m.counts.hash ^ word).next();
     ++m.counts.moments;

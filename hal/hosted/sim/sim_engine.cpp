@@ -349,9 +349,11 @@ void SimEngine::answer(u32 slot) {
 
 void SimEngine::answer_note(u32 slot, GuestCpu const& cpu) {
     auto const note = static_cast<probe::Note>(cpu.arguments[0]);
-    m.counts.operations += note == probe::Note::operation ? 1 : 0;
     m.progress_ns = m.now_ns;
-    if (note != probe::Note::operation) {
+    if (note == probe::Note::operation) {
+        m.operations.push_back(cpu.arguments[1]);
+        note_moment(SimMoment::Kind::operation, slot, cpu.arguments[1], m.now_ns, m.now_ns);
+    } else {
         m.is_marked = note == probe::Note::begin;
         m.last = slot;
         m.last_spun = false;

@@ -74,6 +74,8 @@ public:
 
     SimCounts const& counts() const { return m.counts; }
     FaultInjector const& faults() const { return m.faults; }
+    /// The operations that a workload has completed, in their order.
+    std::span<u64 const> operations() const { return m.operations; }
     /// The machine answers `paused` where it comes to `limit`, until it has another.
     void limit(SimLimit limit) { m_limit = limit; }
     /// When the next thing can happen; EventQueue::never: nothing before there is input.
@@ -87,6 +89,8 @@ public:
     std::string where_all_stand() const;
     /// The schedule of what is marked, as it stands; null where it is random.
     Schedule const* explored() const { return m.explored.get(); }
+    /// Another one, until the machine starts over.
+    void explore(Schedule const& schedule) { m.explored = &schedule; }
 
 private:
     using State = SimRun::State;

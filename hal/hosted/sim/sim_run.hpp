@@ -13,7 +13,6 @@ struct SimCounts {
     u64 moments = 0;    ///< what has happened: turns, interrupts, faults
     u64 turns = 0;      ///< times that a processor was let run
     u64 interrupts = 0; ///< raised
-    u64 operations = 0; ///< that a workload has completed
     u64 hash = 0; ///< of who ran when and what was asked: equal for two runs that are the same
 };
 
@@ -67,8 +66,9 @@ struct SimRun : EngineState {
     std::optional<u32> last; ///< who had the last turn
     bool last_spun = false;
     i64 last_ran_ns = 0;
-    bool is_marked = false; ///< between probe::Note::begin and end
-    i64 progress_ns = 0;    ///< when the workload last completed something
+    bool is_marked = false;      ///< between probe::Note::begin and end
+    i64 progress_ns = 0;         ///< when the workload last completed something
+    std::vector<u64> operations; ///< that it has completed, in their order
 
     /// Reading: into the run of a machine of the same configuration.
     void archive(StateArchive& state) {
@@ -92,6 +92,7 @@ struct SimRun : EngineState {
         state(last_ran_ns);
         state(is_marked);
         state(progress_ns);
+        state(operations);
     }
 };
 

@@ -27,6 +27,7 @@ enum class SimOperation : u8 {
     message,        ///< an interrupt for another processor
     translation,    ///< flushing the TLB or changing its root
     console,        ///< handing over text or a record
+    edge,           ///< of the control flow, where the build has them (guest/edges.cpp)
     count,
 };
 

@@ -1,8 +1,8 @@
 """One simulator process that serves cases: lines of JSON in, lines of JSON out, in the same order.
 
 Nothing here waits: the pool (pool.py) watches the three streams and calls when there is something to do.
-The process dies with this one, however this one ends, and is in a session of its own, so that a terminal's
-Ctrl-C does not reach it and look like a crash.
+The process dies with this one, however this one ends. Signals by which a person or a batch system ends
+everything at once are for this one alone: in the worker they would look like a crash.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ _this_process = os.getpid()
 
 def _die_with_parent() -> None:
     """In the new process, before the program starts."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != _this_process:
         os._exit(1)
@@ -59,7 +61,6 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
         except OSError as error:

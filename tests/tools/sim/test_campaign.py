@@ -124,7 +124,7 @@ class Signals(SimTest):
     def at_seed(self, seed: int, *more: str):
         fifo = Path(self.path(f"seed-{seed}"))
         os.mkfifo(fifo)
-        process = self.start("late", "--seeds", "1..40", "--jobs", "1", "--state", self.path("state"), *more)
+        process = self.start("single", "--seeds", "1..40", "--jobs", "1", "--state", self.path("state"), *more)
         gate = fifo.open("wb")  # waits until the worker has opened it
         self.addCleanup(gate.close)
         fifo.unlink()
@@ -156,10 +156,20 @@ class Signals(SimTest):
             self.assertIn("FAILED oracle: object 3 is lost", output)
             self.assertIn("--seed 3", output)
             # To be at the 20th it must have had 14 answers: it is sent few more than it has answered.
-            self.assertRegex(output, "\nlate: 1[4-9] cases in ")
+            self.assertRegex(output, "\nsingle: 1[4-9] cases in ")
             self.assertIn("then it was interrupted: 1 failure", output)
             self.assert_gone(workers)
             Path(self.path("state")).unlink()
+
+    def test_a_signal_to_all_is_no_crash_of_a_case(self):
+        """Slurm sends the signal that ends a task to each of its processes."""
+        process, gate = self.at_seed(20)
+        for pid in self.workers_of(process.pid):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                os.kill(pid, number)
+        gate.close()
+        output, _ = process.communicate(timeout=20)
+        self.assertRegex(output, "\nsingle: 40 cases in .*: 1 failure of 1 kind\n")
 
     def test_interrupted_without_a_failure_is_no_pass(self):
         process, _ = self.at_seed(2)
@@ -169,7 +179,7 @@ class Signals(SimTest):
         self.assertIn("1 case in", output)
 
     def test_killed_and_resumed_is_the_same_as_unbroken(self):
-        words = ("late", "--seeds", "1..40")
+        words = ("single", "--seeds", "1..40")
         whole = self.document(*words)
         process, gate = self.at_seed(20)
         workers = self.workers_of(process.pid)

@@ -116,7 +116,11 @@ CAMPAIGN_ONLY = ("time", "stop_after", "shard", "state", "html", "shrink_runs", 
 
 
 def is_single(options: argparse.Namespace) -> bool:
-    """Whether one case is asked for. Refuses what is of one case and of a campaign at once."""
+    """Whether one case is asked for: by --seed, or by a plan with a seed. Refuses what is of one case and of a
+    campaign at once."""
+    if options.seed is None and options.seeds is None:
+        planned = faults(options).seed
+        options.seed = None if planned is None else str(planned)
     if options.seed is None:
         return False
     if options.seeds is not None:

@@ -5,7 +5,8 @@
 #
 # Submits slurm-array.sh as an array of four tasks, waits for its end, merges the states, and compares the result
 # with the same campaign without Slurm. Without arguments the campaign is one of the scripted simulator of the tests,
-# and a task is killed at a known case and put back into the queue. Needs the packages slurm-wlm and munge.
+# and a task is killed at a known case and put back into the queue. Needs the packages slurm-wlm and munge, and
+# no privileges.
 #
 # Status: 0 equal; 1 different; 77 skipped, with a reason; 69 Slurm does not start (its logs are shown).
 set -euo pipefail

@@ -89,6 +89,11 @@ def faulty(case):
     return None
 
 
+def noisy(case):
+    """fails when interrupts come late by chance, and only by chance"""
+    return ("oracle", "late") if "interrupt.late:probability" in " ".join(case.get("faults", [])) else None
+
+
 def wide(case):
     """fails with two processors and three threads at least, and operation 9"""
     if case["cpus"] >= 2 and case["threads"] >= 3 and 9 in kept(case):
@@ -153,7 +158,10 @@ def alarming(case):
     return ("oracle", "false") if case["seed"] == 9 else None
 
 
-WORKLOADS = (quiet, single, pair, kinds, faulty, wide, brittle, crashes, spins, waits, babbles, once, kernel, alarming)
+WORKLOADS = (
+    quiet, single, pair, kinds, faulty, noisy, wide, brittle, crashes, spins, waits, babbles, once, kernel,
+    alarming,
+)
 DESCRIPTION = {
     "build": "0123abcd" + os.environ.get("SCRIPTED_BUILD", ""),
     "workloads": [

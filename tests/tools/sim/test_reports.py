@@ -82,8 +82,9 @@ class SingleCases(SimTest):
 
     def test_the_seed_of_a_plan(self):
         Path(self.path("plan.toml")).write_text('seed = 13\n[[fault]]\nname = "interrupt.lost"\nat = [1]\n')
-        document = json.loads(self.sim("quiet", "--seed", "13", "--faults", self.path("plan.toml"), "--json")[1])
-        self.assertEqual(["interrupt.lost:at=1"], document["case"]["faults"])
+        for seed in ((), ("--seed", "13")):
+            document = json.loads(self.sim("quiet", *seed, "--faults", self.path("plan.toml"), "--json")[1])
+            self.assertEqual((13, ["interrupt.lost:at=1"]), (document["case"]["seed"], document["case"]["faults"]))
 
     def handed_on(self, *words: str) -> list[str]:
         """The words with which the simulator is started in the place of this program."""

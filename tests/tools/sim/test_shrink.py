@@ -57,6 +57,10 @@ class Shrinking(SimTest):
         self.assertEqual((2, 1), (len(faults[0].at), len(faults[1].at)))
         self.assertEqual((3, (("amount", "10-20"),)), (faults[0].at[0], faults[0].values))
 
+    def test_rules_that_cannot_be_exact_stay_and_others_go(self):
+        rules = self.rules("interrupt.lost:probability=0.9", "interrupt.late:probability=0.05")
+        self.assertEqual(rules[1:], self.shrink(self.case("noisy", 1, faults=rules)).case.faults)
+
     def test_faults_that_do_not_matter_go(self):
         shrunk = self.shrink(self.case("pair", 5, faults=self.rules("interrupt.late:probability=0.5"), swarm=True))
         self.assertEqual(((), False), (shrunk.case.faults, shrunk.case.swarm))

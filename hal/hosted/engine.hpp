@@ -19,6 +19,7 @@ struct Stop {
         reset,             ///< the kernel asks to be started anew: Machine::reset
         crashed,           ///< no fault could be delivered to it any more: Machine::crash_report
         interrupted,       ///< request_stop: Machine::crash_report tells where
+        paused,            ///< the moment has come that was asked for: SimEngine::pause_at
     } kind;
     u8 status = 0;
 };

@@ -38,7 +38,7 @@ Stop Machine::run() {
     CHECK(m_at_rest);
     m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
     Stop const stop = m_engine->run();
-    m_at_rest = stop.kind == Stop::Kind::waiting_for_input;
+    m_at_rest = stop.kind == Stop::Kind::waiting_for_input || stop.kind == Stop::Kind::paused;
     return stop;
 }
 

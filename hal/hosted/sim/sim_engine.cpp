@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <poll.h>
+#include <utility>
 
 namespace hosted {
 
@@ -96,6 +97,7 @@ void SimEngine::power_on() {
     m_entropy = Random(SplitMix64(m_config.seed).next());
     m_faults = FaultInjector(FaultKinds(device_fault_kinds()), m_config.faults, m_config.seed);
     m_now_ns = 0;
+    m_is_paused = false;
     m_counts = {};
     m_running = nullptr;
     m_crash_report.clear();
@@ -127,13 +129,14 @@ void SimEngine::set_time(u64 now_ns) {
 Stop SimEngine::run() {
     SignalScope const signals(m_board.boot().signals(), *m_signal_stack);
     GsBase gs(&m_board.boot().cpu());
-    if (m_board.input_reader() != nullptr) {
+    if (m_board.input_reader() != nullptr && !std::exchange(m_is_paused, false)) {
         wake(m_slots[m_board.input_reader()->slot], m_now_ns); // there may be input
     }
     while (!m_end) {
         Slot* const next = choose();
         if (next == nullptr) {
-            return {Stop::Kind::waiting_for_input};
+            m_is_paused = next_ns() != never_ns;
+            return {m_is_paused ? Stop::Kind::paused : Stop::Kind::waiting_for_input};
         }
         SignalScope::turn_to(next->processor->signals());
         gs.turn_to(&next->processor->cpu());
@@ -198,11 +201,22 @@ bool SimEngine::happen_before(i64 limit_ns) {
     return true;
 }
 
-/// Who runs next; null: nobody can before there is input.
+i64 SimEngine::next_ns() {
+    Slot const* const ready = first_ready();
+    Slot const* const sleeper = first_deadline();
+    i64 const event_ns = m_events.empty() ? never_ns : m_events.front().at_ns;
+    i64 const deadline_ns = sleeper == nullptr ? never_ns : sleeper->wanted_ns();
+    return std::min({ready == nullptr ? never_ns : ready->now_ns, deadline_ns, event_ns});
+}
+
+/// Who runs next; null: nobody can before there is input, or before the pause.
 SimEngine::Slot* SimEngine::choose() {
     Slot* first = first_ready();
-    while (happen_before(first == nullptr ? Deadline::never : first->now_ns)) {
+    while (happen_before(first == nullptr ? m_pause_ns : std::min(first->now_ns, m_pause_ns))) {
         first = first_ready();
+    }
+    if (first != nullptr && first->now_ns >= m_pause_ns) {
+        return nullptr;
     }
     if (first == nullptr || m_slots.size() == 1) {
         return first;

@@ -64,6 +64,14 @@ public:
     void call_later(u32 device, u64 delay_ns, u64 tag) override;
     std::optional<u64> device_fault(DeviceFault fault) override;
 
+    static constexpr i64 never_ns = INT64_MAX;
+    /// `run` answers `paused` when all processors have reached that moment; some are past it then,
+    /// by a turn and one operation at most. What happens in a run does not depend on its pauses.
+    void pause_at(i64 moment_ns) { m_pause_ns = moment_ns; }
+    /// Nothing happens before, unless something comes from outside; never_ns: nothing at all.
+    /// Between two runs. O(processors).
+    i64 next_ns();
+
     SimCounts const& counts() const { return m_counts; }
     FaultInjector const& faults() const { return m_faults; }
 
@@ -120,7 +128,9 @@ private:
     Random m_random;  ///< who runs next, and for how long
     Random m_entropy; ///< what the kernel gets
     FaultInjector m_faults;
-    i64 m_now_ns = 0; ///< of what runs or has just happened
+    i64 m_pause_ns = never_ns;
+    bool m_is_paused = false; ///< the last run has ended so, and the next one only goes on
+    i64 m_now_ns = 0;         ///< of what runs or has just happened
     SimCounts m_counts;
     Slot* m_running = nullptr;
     std::optional<RunEnd> m_end;

@@ -1,7 +1,6 @@
 // Whole kernels on simulated machines: a seed is a run, wherever it runs; another seed is another
 // one; time is virtual; and what can never come is said.
-#include "hal/hosted/machine.hpp"
-#include "hal/hosted/sim/sim_engine.hpp"
+#include "tests/hal/hosted/simulated_run.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,7 +9,6 @@
 #include <memory>
 #include <set>
 #include <stdexcept>
-#include <string>
 #include <utility>
 
 namespace {
@@ -18,39 +16,9 @@ namespace {
 using namespace twofold;
 using hosted::MachineConfig;
 using hosted::SimConfig;
-using hosted::SimCounts;
 using hosted::Stop;
-
-/// What a run was.
-struct Trial {
-    Stop stop{};
-    std::string text;
-    std::string records;
-    SimCounts counts;
-    u64 time_ns = 0;
-
-    bool operator==(Trial const& other) const {
-        return stop.kind == other.stop.kind && stop.status == other.stop.status &&
-               text == other.text && records == other.records && time_ns == other.time_ns &&
-               counts.hash == other.counts.hash && counts.turns == other.counts.turns;
-    }
-};
-
-/// Keeps what a kernel says; it has no input.
-class Keeper final : public hosted::ConsoleEndpoint {
-public:
-    explicit Keeper(Trial& run) : m_run(run) {}
-    void write(std::string_view text) override { m_run.text += text; }
-    hal::ConsoleInput read() override { return {hal::InputStatus::end, '\0'}; }
-    void write_result(std::span<std::byte const> bytes) override {
-        for (std::byte const byte : bytes) {
-            m_run.records += static_cast<char>(byte);
-        }
-    }
-
-private:
-    Trial& m_run;
-};
+using hosted::test::Keeper;
+using hosted::test::Trial;
 
 struct Setting {
     u64 seed = 0;

@@ -86,8 +86,8 @@ public:
     void plug(PciIdentity const& identity);
     u32 devices() const { return static_cast<u32>(m_plugged.size()); }
     /// Size and place of a device's registers, which the firmware chooses.
-    u64 register_bytes(u32 device) const { return m_plugged[device].bytes; }
-    PhysAddr registers(u32 device) const { return m_plugged[device].registers; }
+    u64 register_bytes(u32 number) const { return m_plugged[number].bytes; }
+    PhysAddr registers(u32 number) const { return m_plugged[number].registers; }
     void place(u32 device, PhysAddr registers);
     /// O(devices).
     std::optional<PciRegister> register_at(PhysAddr address) const;

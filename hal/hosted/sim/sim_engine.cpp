@@ -85,6 +85,7 @@ void SimEngine::power_on() {
         // Power has come back: the run goes on, and with it all that chance decides.
         m.is_cut = false;
         m.is_marked = false;
+        m.open_turn.reset();
         m.events = {};
     } else {
         m = SimRun();
@@ -133,28 +134,36 @@ void SimEngine::assign_state(EngineState const& state) {
 Stop SimEngine::run() {
     SignalScope const signals(m_board.boot().signals(), *m_signal_stack);
     GsBase gs(&m_board.boot().cpu());
-    if (m_board.input_reader() != nullptr) {
+    if (m_board.input_reader() != nullptr && !std::exchange(m_is_paused, false)) {
         wake(m_board.input_reader()->slot, m.now_ns); // there may be input
     }
     while (!m_end) {
-        if (is_at_limit()) {
+        m_is_paused = is_at_limit();
+        if (m_is_paused) {
             return {Stop::Kind::paused};
         }
-        std::optional<Grant> const grant = choose();
-        if (!grant) {
-            return {Stop::Kind::waiting_for_input};
+        if (!m.open_turn) {
+            std::optional<Grant> const grant = choose();
+            if (!grant) {
+                return {Stop::Kind::waiting_for_input};
+            }
+            begin_turn(*grant);
         }
-        Processor& next = processor(grant->slot);
-        SignalScope::turn_to(next.signals());
-        gs.turn_to(&next.cpu());
-        turn(*grant);
+        if (m.open_turn) {
+            Processor& next = processor(m.open_turn->slot);
+            SignalScope::turn_to(next.signals());
+            gs.turn_to(&next.cpu());
+            take_turn(next);
+        }
     }
     return finish();
 }
 
 bool SimEngine::is_at_limit() const {
     i64 const limit_ns = m_limit.time_ns;
-    i64 const first_ns = limit_ns == EventQueue::never ? limit_ns : next_ns();
+    i64 const first_ns = limit_ns == EventQueue::never ? limit_ns
+                         : m.open_turn                 ? m.slots[m.open_turn->slot].now_ns
+                                                       : next_ns();
     bool const is_late = first_ns >= limit_ns && first_ns != EventQueue::never;
     return is_late || m.counts.moments >= m_limit.moments;
 }
@@ -239,8 +248,8 @@ std::optional<Grant> SimEngine::choose() {
 i64 SimEngine::end_of_turn(Grant const& grant) const {
     i64 const now_ns = m.slots[grant.slot].now_ns;
     std::optional<u32> const sleeper = first_deadline();
-    i64 const others_ns = std::min(
-        {sleeper ? wanted_ns(*sleeper) : EventQueue::never, m.events.first_ns(), m_limit.time_ns});
+    i64 const others_ns =
+        std::min({sleeper ? wanted_ns(*sleeper) : EventQueue::never, m.events.first_ns()});
     return std::min(
         {now_ns + grant.stretch_ns, wanted_ns(grant.slot), std::max(others_ns, now_ns)});
 }
@@ -252,11 +261,10 @@ bool SimEngine::stalls(u32 slot) {
     return stall_ns.has_value();
 }
 
-/// Lets a processor run for a while.
-void SimEngine::turn(Grant const& grant) {
-    Processor& running = processor(grant.slot);
+/// Gives a processor the turn, unless it stalls.
+void SimEngine::begin_turn(Grant const& grant) {
     SimRun::Slot& slot = m.slots[grant.slot];
-    GuestCpu& cpu = running.cpu();
+    GuestCpu& cpu = processor(grant.slot).cpu();
     slot.now_ns = frontier_ns(grant.slot);
     // Not twice in a row, or it might never come back.
     slot.has_stalled = !slot.has_stalled && stalls(grant.slot);
@@ -271,33 +279,60 @@ void SimEngine::turn(Grant const& grant) {
     if (cpu.interrupts.any_vector()) {
         cpu.attention = true;
     }
-    i64 const since_ns = slot.now_ns;
-    cpu.time.until_ns = end_of_turn(grant);
-    cpu.time.left_ns = cpu.time.until_ns - since_ns;
+    m.open_turn = {grant.slot, m_ready.size() == 1, slot.now_ns, end_of_turn(grant)};
+}
+
+/// Lets a processor run until its turn ends, or the limit comes.
+void SimEngine::take_turn(Processor& running) {
+    SimRun::OpenTurn const turn = *m.open_turn;
+    SimRun::Slot& slot = m.slots[turn.slot];
+    GuestCpu& cpu = running.cpu();
+    // The end may have come nearer: by what has come from outside, or by a deadline of its own.
+    i64 const nearer_ns = std::min(m.events.first_ns(), wanted_ns(turn.slot));
+    i64 const until_ns = std::min(turn.until_ns, std::max(nearer_ns, slot.now_ns));
+    // A long turn is cut where the limit comes; a short one, which others wait for, is not.
+    i64 const limit_ns = turn.is_alone ? m_limit.time_ns : EventQueue::never;
+    cpu.time.until_ns = std::min(until_ns, std::max(limit_ns, slot.now_ns));
+    cpu.time.left_ns = cpu.time.until_ns - slot.now_ns;
     m_running = &running;
     running.enter_kernel();
     slot.now_ns = cpu.time.now_ns();
-    if (auto const times = fault(fault_id(EngineFault::cpu_slow), grant.slot)) {
-        slot.now_ns += (slot.now_ns - since_ns) * static_cast<i64>(*times - 1);
-    }
     m.now_ns = std::max(m.now_ns, slot.now_ns);
+    i64 const end_ns = std::min(until_ns, wanted_ns(turn.slot)); // it may have armed one
+    bool const is_cut = cpu.request == Request::yield && cpu.arguments[0] == 0 &&
+                        slot.now_ns >= limit_ns && slot.now_ns < end_ns;
+    if (!is_cut || running.signals().stop_requested) {
+        m.open_turn.reset();
+        end_turn(turn);
+    }
+}
+
+/// What a processor has come back with, and what becomes of it.
+void SimEngine::end_turn(SimRun::OpenTurn const& turn) {
+    SimRun::Slot& slot = m.slots[turn.slot];
+    GuestCpu const& cpu = processor(turn.slot).cpu();
+    if (auto const times = fault(fault_id(EngineFault::cpu_slow), turn.slot)) {
+        slot.now_ns += (slot.now_ns - turn.since_ns) * static_cast<i64>(*times - 1);
+        m.now_ns = std::max(m.now_ns, slot.now_ns);
+    }
     ++m.counts.turns;
     note_moment(
-        SimMoment::Kind::turn, grant.slot, static_cast<u64>(cpu.request), slot.now_ns, since_ns);
-    m.last = grant.slot;
+        SimMoment::Kind::turn, turn.slot, static_cast<u64>(cpu.request), slot.now_ns,
+        turn.since_ns);
+    m.last = turn.slot;
     m.last_spun = cpu.request == Request::yield && cpu.arguments[0] != 0;
-    m.last_ran_ns = slot.now_ns - since_ns;
-    if (running.signals().stop_requested) {
-        end_run(grant.slot, {Stop::Kind::interrupted});
+    m.last_ran_ns = slot.now_ns - turn.since_ns;
+    if (processor(turn.slot).signals().stop_requested) {
+        end_run(turn.slot, {Stop::Kind::interrupted});
         return;
     }
-    answer(grant.slot);
-    if (fault(fault_id(EngineFault::power_cut), grant.slot) && !m_end) {
+    answer(turn.slot);
+    if (fault(fault_id(EngineFault::power_cut), turn.slot) && !m_end) {
         m.is_cut = true;
-        end_run(grant.slot, {Stop::Kind::power_cut});
+        end_run(turn.slot, {Stop::Kind::power_cut});
     }
     if (m.is_marked && m.now_ns - m.progress_ns > m_config.stall_ns && !m_end) {
-        end_run(grant.slot, {Stop::Kind::stalled});
+        end_run(turn.slot, {Stop::Kind::stalled});
     }
 }
 

@@ -43,7 +43,10 @@ struct SimConfig {
 /// How far a run may go before it pauses.
 struct SimLimit {
     u64 moments = ~u64{0}; ///< it pauses between two turns, so a few may come behind this one
-    i64 time_ns = EventQueue::never; ///< nothing happens then or later
+    /// Nothing begins then or later. Some processors may be past it, by a turn of 4 us and one
+    /// operation at most; a longer turn is cut, and goes on as if it had not been. So what happens
+    /// does not depend on pauses.
+    i64 time_ns = EventQueue::never;
 };
 
 class SimEngine final : public Engine {
@@ -114,7 +117,9 @@ private:
     void set_pending_later(u32 slot, hal::Vector vector, i64 at_ns);
     std::optional<Grant> choose();
     bool stalls(u32 slot);
-    void turn(Grant const& grant);
+    void begin_turn(Grant const& grant);
+    void take_turn(Processor& running);
+    void end_turn(SimRun::OpenTurn const& turn);
     i64 end_of_turn(Grant const& grant) const;
     void answer(u32 slot);
     void answer_note(u32 slot, GuestCpu const& cpu);
@@ -134,6 +139,7 @@ private:
     SimRun m;
     std::vector<Candidate> m_ready; ///< of the turn that is chosen
     SimLimit m_limit;
+    bool m_is_paused = false; ///< and no input has come meanwhile
     SimObserver* m_observer = nullptr;
     Processor* m_running = nullptr;
     std::optional<RunEnd> m_end;

@@ -52,6 +52,14 @@ struct SimRun : EngineState {
         i64 put_off_to_ns = -1; ///< a deadline that a fault has put off
     };
 
+    /// A turn that a limit has cut: it goes on as if it had not.
+    struct OpenTurn {
+        u32 slot = 0;
+        bool is_alone = false; ///< no other processor could run
+        i64 since_ns = 0;
+        i64 until_ns = 0;
+    };
+
     std::vector<Slot> slots;
     EventQueue events;
     RandomSchedule random{0};
@@ -63,6 +71,7 @@ struct SimRun : EngineState {
     bool is_cut = false; ///< power has gone
     i64 now_ns = 0;      ///< of what runs or has just happened
     SimCounts counts;
+    std::optional<OpenTurn> open_turn;
     std::optional<u32> last; ///< who had the last turn
     bool last_spun = false;
     i64 last_ran_ns = 0;
@@ -87,6 +96,7 @@ struct SimRun : EngineState {
         state(is_cut);
         state(now_ns);
         state(counts);
+        state(open_turn);
         state(last);
         state(last_spun);
         state(last_ran_ns);

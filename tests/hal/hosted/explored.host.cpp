@@ -15,7 +15,7 @@ using hosted::RandomSchedule;
 using hosted::SavedSchedule;
 using hosted::SimMoment;
 using hosted::Stop;
-using hosted_test::SimulatedTrial;
+using hosted::test::SimulatedTrial;
 
 /// Keeps the turns that a run was given, and the hash at each moment.
 class Watcher final : public hosted::SimObserver {
@@ -31,7 +31,7 @@ public:
 };
 
 TEST(SimulatedMachine, IsCopiedWhileItsProcessorsRunAndGoesOnAlike) {
-    SimulatedTrial trial({.seed = 3, .cpus = 4, .command = hosted_test::busy_command});
+    SimulatedTrial trial({.seed = 3, .cpus = 4, .command = hosted::test::busy_command});
     Watcher watcher;
     trial.engine().observe(&watcher);
     for (u64 const moments : {10u, 900u, 2'000u}) {
@@ -40,20 +40,20 @@ TEST(SimulatedMachine, IsCopiedWhileItsProcessorsRunAndGoesOnAlike) {
         EXPECT_GE(trial.engine().counts().moments, moments);
         EXPECT_LT(trial.engine().counts().moments, moments + 10);
         hosted::Snapshot const copy = trial.machine().snapshot().value();
-        std::string const said = trial.text;
+        std::string const said = trial.seen.text;
         trial.engine().limit({});
-        EXPECT_EQ(trial.run().kind, Stop::Kind::exited) << trial.text;
+        EXPECT_EQ(trial.run().kind, Stop::Kind::exited) << trial.seen.text;
         u64 const hash = trial.engine().counts().hash;
-        std::string const all = trial.text;
+        std::string const all = trial.seen.text;
         for (int again = 0; again < 2; ++again) {
-            trial.text = said;
+            trial.seen.text = said;
             ASSERT_TRUE(trial.machine().restore(copy).has_value());
             watcher.hashes.resize(trial.engine().counts().moments);
             EXPECT_EQ(trial.run().kind, Stop::Kind::exited);
             EXPECT_EQ(trial.engine().counts().hash, hash);
-            EXPECT_EQ(trial.text, all);
+            EXPECT_EQ(trial.seen.text, all);
         }
-        trial.text = said;
+        trial.seen.text = said;
         ASSERT_TRUE(trial.machine().restore(copy).has_value());
         watcher.hashes.resize(trial.engine().counts().moments);
     }
@@ -75,10 +75,10 @@ TEST(SimulatedMachine, ACopyOfAnotherNumberOfProcessorsIsRefused) {
 }
 
 TEST(SimulatedMachine, PausesAtAMomentOfItsTime) {
-    SimulatedTrial whole({.seed = 8, .cpus = 2, .command = hosted_test::busy_command});
+    SimulatedTrial whole({.seed = 8, .cpus = 2, .command = hosted::test::busy_command});
     EXPECT_EQ(whole.run().kind, Stop::Kind::exited);
     SimulatedTrial pieces(
-        {.seed = 8, .cpus = 2, .window = 1, .command = hosted_test::busy_command});
+        {.seed = 8, .cpus = 2, .window = 1, .command = hosted::test::busy_command});
     i64 limit_ns = 0;
     Stop stop{Stop::Kind::paused};
     while (stop.kind == Stop::Kind::paused) {
@@ -88,11 +88,11 @@ TEST(SimulatedMachine, PausesAtAMomentOfItsTime) {
         EXPECT_TRUE(stop.kind != Stop::Kind::paused || pieces.engine().next_ns() >= limit_ns);
     }
     EXPECT_EQ(stop.kind, Stop::Kind::exited);
-    EXPECT_EQ(pieces.text, whole.text);
+    EXPECT_EQ(pieces.seen.text, whole.seen.text);
 }
 
 TEST(SavedSchedule, IsTheSameRunAgain) {
-    SimulatedTrial first({.seed = 4, .cpus = 3, .command = hosted_test::busy_command});
+    SimulatedTrial first({.seed = 4, .cpus = 3, .command = hosted::test::busy_command});
     Watcher watcher;
     first.engine().observe(&watcher);
     EXPECT_EQ(first.run().kind, Stop::Kind::exited);
@@ -100,7 +100,7 @@ TEST(SavedSchedule, IsTheSameRunAgain) {
     hosted::SimConfig config{.seed = 4};
     config.saved = std::make_shared<SavedSchedule>(
         std::make_shared<std::vector<Grant> const>(watcher.grants), false);
-    SimulatedTrial again({.cpus = 3, .window = 1, .command = hosted_test::busy_command}, config);
+    SimulatedTrial again({.cpus = 3, .window = 1, .command = hosted::test::busy_command}, config);
     EXPECT_EQ(again.run().kind, Stop::Kind::exited);
     EXPECT_EQ(again.engine().counts().hash, first.engine().counts().hash);
     EXPECT_EQ(again.engine().objection(), "");

@@ -13,7 +13,7 @@ using hosted::FaultKinds;
 using hosted::FaultRule;
 using hosted::SimConfig;
 using hosted::Stop;
-using hosted_test::SimulatedTrial;
+using hosted::test::SimulatedTrial;
 
 FaultRule rule(std::string_view name, double probability, std::vector<u64> at = {}) {
     FaultKinds const kinds;
@@ -29,7 +29,7 @@ SimConfig config_with(FaultRule const& rule, u64 seed = 1) {
     return config;
 }
 
-struct Seen {
+struct FaultyRun {
     Stop stop;
     u64 hash;
     u64 time_ns;
@@ -37,16 +37,16 @@ struct Seen {
     std::string text;
 };
 
-Seen run(
-    SimConfig const& config,
+FaultyRun
+run(SimConfig const& config,
     FaultId id,
-    std::string const& command = hosted_test::busy_command,
+    std::string const& command = hosted::test::busy_command,
     u32 cpus = 4) {
     SimulatedTrial trial({.cpus = cpus, .command = command}, config);
     Stop const stop = trial.run();
     return {
         stop, trial.engine().counts().hash, trial.engine().time_ns(),
-        trial.engine().faults().counts(id).fired, trial.text};
+        trial.engine().faults().counts(id).fired, trial.seen.text};
 }
 
 /// What right code has to bear, it bears.
@@ -57,7 +57,7 @@ TEST(EngineFaults, AKernelBearsWhatHardwareMayDo) {
           std::pair("cpu.slow", 0.05), std::pair("message.late", 0.5),
           std::pair("message.duplicated", 0.5), std::pair("entropy.repeated", 1.0)}) {
         FaultId const id = FaultKinds().find(name).value();
-        Seen const seen = run(config_with(rule(name, probability)), id);
+        FaultyRun const seen = run(config_with(rule(name, probability)), id);
         EXPECT_EQ(seen.stop.kind, Stop::Kind::exited) << name << seen.text;
         EXPECT_EQ(seen.stop.status, 0) << name << seen.text;
         EXPECT_EQ(run(config_with(rule(name, probability)), id).hash, seen.hash) << name;
@@ -75,7 +75,7 @@ TEST(EngineFaults, AMessageThatIsLostIsWaitedForInVain) {
     // A kernel that waits for ever spins, so time goes on: to a limit.
     trial.engine().limit({.time_ns = 200'000'000});
     Stop const stop = trial.run();
-    EXPECT_NE(stop.kind, Stop::Kind::exited) << trial.text;
+    EXPECT_NE(stop.kind, Stop::Kind::exited) << trial.seen.text;
     EXPECT_GT(trial.engine().faults().counts(id).fired, 0u);
 }
 
@@ -88,7 +88,7 @@ TEST(EngineFaults, StallsAndSlownessTakeTime) {
 
 TEST(EngineFaults, PowerThatIsCutComesBackWhereTheRunWas) {
     FaultRule const cut = rule("power.cut", 0, {700, 1'500});
-    SimulatedTrial trial({.cpus = 2, .command = hosted_test::busy_command}, config_with(cut));
+    SimulatedTrial trial({.cpus = 2, .command = hosted::test::busy_command}, config_with(cut));
     u64 time_ns = 0;
     for (int cuts = 0; cuts < 2; ++cuts) {
         ASSERT_EQ(trial.run().kind, Stop::Kind::power_cut);
@@ -97,9 +97,10 @@ TEST(EngineFaults, PowerThatIsCutComesBackWhereTheRunWas) {
         trial.machine().reset();
         EXPECT_EQ(trial.engine().time_ns(), time_ns) << "time goes on";
     }
-    trial.text.clear();
+    trial.seen.text.clear();
     EXPECT_EQ(trial.run().kind, Stop::Kind::exited);
-    EXPECT_NE(trial.text.find("main"), std::string::npos) << "a whole boot: " << trial.text;
+    EXPECT_NE(trial.seen.text.find("main"), std::string::npos)
+        << "a whole boot: " << trial.seen.text;
     EXPECT_EQ(trial.engine().faults().counts(cut.kind).fired, 2u);
 }
 
@@ -108,14 +109,14 @@ TEST(EngineFaults, PointsOfTheKernelFailWhereTheyAreTold) {
     FaultId const id = at_first.kind;
     SimConfig marked = config_with(at_first);
     marked.faults_where_marked = true;
-    Seen const outside = run(marked, id, "ps");
+    FaultyRun const outside = run(marked, id, "ps");
     EXPECT_EQ(outside.fired, 0u) << "no workload has marked anything";
     EXPECT_EQ(outside.stop.status, 0);
 }
 
 TEST(EngineFaults, ACopyGoesOnWithTheSameFaults) {
     SimulatedTrial trial(
-        {.cpus = 4, .command = hosted_test::busy_command}, config_with(rule("message.late", 0.5)));
+        {.cpus = 4, .command = hosted::test::busy_command}, config_with(rule("message.late", 0.5)));
     trial.engine().limit({.moments = 1'500});
     ASSERT_EQ(trial.run().kind, Stop::Kind::paused);
     auto const copy = trial.machine().snapshot().value();

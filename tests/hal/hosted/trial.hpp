@@ -1,8 +1,7 @@
 // A kernel on a simulated machine, for tests: what it says is kept, and it has no input.
 #pragma once
 
-#include "hal/hosted/machine.hpp"
-#include "hal/hosted/sim/sim_engine.hpp"
+#include "tests/hal/hosted/simulated_run.hpp"
 
 #include <array>
 #include <memory>
@@ -12,9 +11,7 @@
 #include <utility>
 #include <vector>
 
-namespace hosted_test {
-
-using namespace twofold;
+namespace hosted::test {
 
 /// Threads, messages and deadlines on all processors.
 inline constexpr char const* busy_command = "scenario inversion; scenario calls; ps";
@@ -27,7 +24,7 @@ struct TrialSetting {
     std::string command = "version";
 };
 
-class SimulatedTrial final : public hosted::ConsoleEndpoint {
+class SimulatedTrial {
 public:
     explicit SimulatedTrial(TrialSetting const& setting)
         : SimulatedTrial(
@@ -38,7 +35,7 @@ public:
         config.cpus = setting.cpus;
         config.window = setting.window;
         config.command_line = "console=pipe command=\"" + setting.command + "\"";
-        auto made = hosted::create_simulated(std::move(config), *this, sim, &m_engine);
+        auto made = hosted::create_simulated(std::move(config), m_console, sim, &m_engine);
         if (!made) {
             throw std::runtime_error(made.error());
         }
@@ -49,20 +46,12 @@ public:
     hosted::Machine& machine() { return *m_machine; }
     hosted::SimEngine& engine() { return *m_engine; }
 
-    void write(std::string_view said) override { text += said; }
-    hal::ConsoleInput read() override { return {hal::InputStatus::end, '\0'}; }
-    void write_result(std::span<std::byte const> bytes) override {
-        for (std::byte const byte : bytes) {
-            records += static_cast<char>(byte);
-        }
-    }
-
-    std::string text;
-    std::string records;
+    Trial seen;
 
 private:
+    Keeper m_console{seen};
     hosted::SimEngine* m_engine = nullptr;
     std::unique_ptr<hosted::Machine> m_machine;
 };
 
-} // namespace hosted_test
+} // namespace hosted::test

@@ -29,7 +29,10 @@ void give_back(bool has_spun) {
 } // namespace
 
 void sim_reached() {
-    give_back(false);
+    // On the way here an edge may have been a point itself, and have come back from the engine.
+    if (guest_cpu().time.left_ns < 0) {
+        give_back(false);
+    }
 }
 
 void sim_spun() {

@@ -367,7 +367,11 @@ void SimEngine::fill_random(std::span<std::byte> bytes) {
 }
 
 void SimEngine::call_later(u32 device, u64 delay_ns, u64 tag) {
-    post({m_now_ns + static_cast<i64>(delay_ns), m_next_event++, 0, std::nullopt, device, tag});
+    call_at(device, m_now_ns + static_cast<i64>(delay_ns), tag);
+}
+
+void SimEngine::call_at(u32 device, i64 at_ns, u64 tag) {
+    post({at_ns, m_next_event++, 0, std::nullopt, device, tag});
 }
 
 std::optional<u64> SimEngine::device_fault(DeviceFault fault) {

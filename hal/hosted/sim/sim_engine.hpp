@@ -64,6 +64,9 @@ public:
     void call_later(u32 device, u64 delay_ns, u64 tag) override;
     std::optional<u64> device_fault(DeviceFault fault) override;
 
+    /// Board::device_due is called at that moment, or as soon as it can where that is past. Between
+    /// two runs, or while another machine runs.
+    void call_at(u32 device, i64 at_ns, u64 tag);
     static constexpr i64 never_ns = INT64_MAX;
     /// `run` answers `paused` when all processors have reached that moment; some are past it then,
     /// by a turn and one operation at most. What happens in a run does not depend on its pauses.

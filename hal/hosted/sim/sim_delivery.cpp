@@ -160,11 +160,11 @@ void SimEngine::fill_random(std::span<std::byte> bytes) {
 }
 
 void SimEngine::call_later(u32 device, u64 delay_ns, u64 tag) {
-    m.events.add(
-        {.at_ns = m.now_ns + static_cast<i64>(delay_ns),
-         .kind = SimEvent::Kind::device,
-         .slot = device,
-         .value = tag});
+    call_at(device, m.now_ns + static_cast<i64>(delay_ns), tag);
+}
+
+void SimEngine::call_at(u32 device, i64 at_ns, u64 tag) {
+    m.events.add({.at_ns = at_ns, .kind = SimEvent::Kind::device, .slot = device, .value = tag});
 }
 
 /// Makes what has happened a part of the run's hash.

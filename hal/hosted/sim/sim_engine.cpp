@@ -110,6 +110,11 @@ void SimEngine::power_on() {
     m.slots.front().state = State::ready;
 }
 
+void SimEngine::begin_at(i64 now_ns) {
+    m.now_ns = now_ns;
+    m.slots.front().now_ns = now_ns;
+}
+
 std::shared_ptr<EngineState const> SimEngine::copy_state() const {
     return std::make_shared<SimRun>(m);
 }

@@ -75,6 +75,11 @@ public:
     void call_later(u32 device, u64 delay_ns, u64 tag) override;
     std::optional<u64> device_fault(DeviceFault fault_kind) override;
 
+    /// Board::device_due is called at that moment, or as soon as it can where that is past. Between
+    /// two runs, or while another machine runs.
+    void call_at(u32 device, i64 at_ns, u64 tag);
+    /// Time begins then, for a machine that has just been powered on.
+    void begin_at(i64 now_ns);
     SimCounts const& counts() const { return m.counts; }
     FaultInjector const& faults() const { return m.faults; }
     /// The operations that a workload has completed, in their order.

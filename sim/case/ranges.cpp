@@ -10,9 +10,8 @@ namespace twofold::sim {
 namespace {
 
 bool take_number(std::string_view& text, u64& number) {
-    char const* const end = text.data() + text.size();
-    auto const [stop, error] = std::from_chars(text.data(), end, number);
-    text.remove_prefix(static_cast<usize>(stop - text.data()));
+    auto const [stop, error] = std::from_chars(text.begin(), text.end(), number);
+    text.remove_prefix(static_cast<usize>(stop - text.begin()));
     return error == std::errc{};
 }
 

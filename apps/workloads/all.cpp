@@ -7,7 +7,9 @@ namespace twofold::workloads {
 namespace {
 
 constexpr Workload const* in_order[] = {
-    &trace_workload, &frames_workload, &spaces_workload, &translations_workload, &heap_workload};
+    &trace_workload,  &frames_workload, &spaces_workload, &translations_workload,
+    &heap_workload,   &locks_workload,  &epochs_workload, &interrupts_workload,
+    &timers_workload, &calls_workload};
 
 } // namespace
 

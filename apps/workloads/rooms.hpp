@@ -10,5 +10,10 @@ extern Workload const frames_workload;
 extern Workload const spaces_workload;
 extern Workload const translations_workload;
 extern Workload const heap_workload;
+extern Workload const locks_workload;
+extern Workload const epochs_workload;
+extern Workload const interrupts_workload;
+extern Workload const timers_workload;
+extern Workload const calls_workload;
 
 } // namespace twofold::workloads

@@ -8,25 +8,25 @@
 #include <string_view>
 #include <vector>
 
-namespace twofold::lab {
+namespace twofold::json {
 
-enum class JsonKind : u8 { null, boolean, integer, real, text, array, object };
+enum class Kind : u8 { null, boolean, integer, real, text, array, object };
 
-struct JsonValue {
-    JsonKind kind = JsonKind::null;
+struct Value {
+    Kind kind = Kind::null;
     u32 line = 0;
     bool boolean = false;
     i64 integer = 0;
     std::string key;  ///< of a member
     std::string text; ///< of a text, and of every number as it is written
-    std::vector<JsonValue> members;
+    std::vector<Value> members;
 };
 
 /// What a kind is called in a sentence.
-std::string_view json_kind_name(JsonKind kind);
+std::string_view kind_name(Kind kind);
 
 /// The value that `text` is. Throws launch::Failure with `name`, line and reason. An integer that
 /// does not fit into 64 bits with a sign counts as a real number. O(n); values lie at most 64 deep.
-JsonValue parse_json(std::string const& name, std::string_view text);
+Value parse(std::string const& name, std::string_view text);
 
-} // namespace twofold::lab
+} // namespace twofold::json

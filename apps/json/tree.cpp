@@ -1,5 +1,5 @@
-// A tree from RapidJSON's events. See json_tree.hpp.
-#include "apps/sched/json_tree.hpp"
+// A tree from RapidJSON's events. See tree.hpp.
+#include "apps/json/tree.hpp"
 
 #include "apps/launch/status.hpp"
 
@@ -10,7 +10,7 @@
 #include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
-namespace twofold::lab {
+namespace twofold::json {
 
 namespace {
 
@@ -44,24 +44,24 @@ public:
     TreeMaker(rapidjson::MemoryStream& stream, std::string_view text)
         : m_stream(stream), m_lines(text) {}
 
-    JsonValue take_root() { return std::move(m_root); }
+    Value take_root() { return std::move(m_root); }
     bool is_too_deep() const { return m_is_too_deep; }
 
     // NOLINTBEGIN(readability-identifier-naming): RapidJSON calls them
     bool Null() {
-        add(JsonKind::null);
+        add(Kind::null);
         return true;
     }
     bool Bool(bool value) {
-        add(JsonKind::boolean).boolean = value;
+        add(Kind::boolean).boolean = value;
         return true;
     }
     bool RawNumber(char const* text, rapidjson::SizeType length, bool) {
-        JsonValue& value = add(JsonKind::real);
+        Value& value = add(Kind::real);
         value.text.assign(text, length);
         char const* const end = value.text.data() + value.text.size();
         auto const [stop, error] = std::from_chars(value.text.data(), end, value.integer);
-        value.kind = error == std::errc{} && stop == end ? JsonKind::integer : JsonKind::real;
+        value.kind = error == std::errc{} && stop == end ? Kind::integer : Kind::real;
         return true;
     }
     bool Int(int) { return false; }
@@ -70,22 +70,22 @@ public:
     bool Uint64(std::uint64_t) { return false; }
     bool Double(double) { return false; }
     bool String(char const* text, rapidjson::SizeType length, bool) {
-        add(JsonKind::text).text.assign(text, length);
+        add(Kind::text).text.assign(text, length);
         return true;
     }
-    bool StartObject() { return open(JsonKind::object); }
+    bool StartObject() { return open(Kind::object); }
     bool Key(char const* text, rapidjson::SizeType length, bool) {
         m_key.assign(text, length);
         return true;
     }
     bool EndObject(rapidjson::SizeType) { return close(); }
-    bool StartArray() { return open(JsonKind::array); }
+    bool StartArray() { return open(Kind::array); }
     bool EndArray(rapidjson::SizeType) { return close(); }
     // NOLINTEND(readability-identifier-naming)
 
 private:
-    JsonValue& add(JsonKind kind) {
-        JsonValue* target = &m_root;
+    Value& add(Kind kind) {
+        Value* target = &m_root;
         if (!m_path.empty()) {
             m_path.back()->members.emplace_back();
             target = &m_path.back()->members.back();
@@ -96,7 +96,7 @@ private:
         m_key.clear();
         return *target;
     }
-    bool open(JsonKind kind) {
+    bool open(Kind kind) {
         if (m_path.size() == depth_max) {
             m_is_too_deep = true;
             return false;
@@ -111,21 +111,21 @@ private:
 
     rapidjson::MemoryStream& m_stream;
     LineCounter m_lines;
-    JsonValue m_root;
-    std::vector<JsonValue*> m_path; ///< the open ones; none of them moves while it is open
+    Value m_root;
+    std::vector<Value*> m_path; ///< the open ones; none of them moves while it is open
     std::string m_key;
     bool m_is_too_deep = false;
 };
 
 } // namespace
 
-std::string_view json_kind_name(JsonKind kind) {
+std::string_view kind_name(Kind kind) {
     constexpr std::string_view names[] = {"null",   "a boolean", "a whole number", "a number",
                                           "a text", "an array",  "an object"};
     return names[static_cast<usize>(kind)];
 }
 
-JsonValue parse_json(std::string const& name, std::string_view text) {
+Value parse(std::string const& name, std::string_view text) {
     rapidjson::MemoryStream stream(text.data(), text.size());
     TreeMaker maker(stream, text);
     rapidjson::Reader reader;
@@ -145,4 +145,4 @@ JsonValue parse_json(std::string const& name, std::string_view text) {
     return maker.take_root();
 }
 
-} // namespace twofold::lab
+} // namespace twofold::json

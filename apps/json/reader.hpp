@@ -1,22 +1,22 @@
-// JsonReader: takes values of a JSON tree as what they have to be. It knows the path that led to
+// Reader: takes values of a JSON tree as what they have to be. It knows the path that led to
 // each, so that a refusal can name it.
 #pragma once
 
-#include "apps/sched/json_tree.hpp"
+#include "apps/json/tree.hpp"
 
 #include "core/base/base.hpp"
 
 #include <string>
 #include <string_view>
 
-namespace twofold::lab {
+namespace twofold::json {
 
-class JsonReader {
+class Reader {
 public:
     /// `file` and `root` must outlive the reader and all that it hands out.
-    JsonReader(std::string const& file, JsonValue const& root) : m_file(file), m_value(root) {}
+    Reader(std::string const& file, Value const& root) : m_file(file), m_value(root) {}
 
-    JsonValue const& value() const { return m_value; }
+    Value const& value() const { return m_value; }
     std::string const& key() const { return m_value.key; }
     std::string const& path() const { return m_path; }
 
@@ -26,14 +26,14 @@ public:
     [[noreturn]] void refuse_key() const;
 
     i64 integer(i64 least, i64 most) const;
+    /// The same without a sign. A text of digits counts as well: TOML's integers end at 2^63.
+    u64 whole(u64 least, u64 most) const;
     bool boolean() const;
     std::string const& text() const;
-    /// A time of at least so many microseconds, in nanoseconds.
-    Nanos microseconds(i64 least = 0) const;
-    /// Calls visit(JsonReader) for each member or element, in their order. They must be of an
+    /// Calls visit(Reader) for each member or element, in their order. They must be of an
     /// object, or of an array.
     template<class Visit>
-    void for_each(JsonKind kind, Visit const& visit) const {
+    void for_each(Kind kind, Visit const& visit) const {
         require(kind);
         for (usize i = 0; i < m_value.members.size(); ++i) {
             visit(member(i));
@@ -41,15 +41,15 @@ public:
     }
 
 private:
-    JsonReader(JsonReader const& parent, JsonValue const& value, std::string path)
+    Reader(Reader const& parent, Value const& value, std::string path)
         : m_file(parent.m_file), m_value(value), m_path(std::move(path)) {}
 
-    void require(JsonKind kind) const;
-    JsonReader member(usize index) const;
+    void require(Kind kind) const;
+    Reader member(usize index) const;
 
     std::string const& m_file;
-    JsonValue const& m_value;
+    Value const& m_value;
     std::string m_path;
 };
 
-} // namespace twofold::lab
+} // namespace twofold::json

@@ -84,6 +84,7 @@ public:
     }
 
 private:
+    static constexpr u32 misuses_in_a_row = 20;
     static constexpr usize slots_of_thread = 12;
     static constexpr usize mailboxes = 4;
 
@@ -176,7 +177,10 @@ private:
     /// What is refused changes nothing: the model stays as it is.
     void misuse(Step& step, Slot& slot) {
         if (slot.pages == 0) {
-            refuse(step, "a frame of nobody", Error::out_of_range, m_frames->free(PhysAddr{}, 0));
+            for (u32 i = 0; i < misuses_in_a_row; ++i) {
+                refuse(
+                    step, "a frame of nobody", Error::out_of_range, m_frames->free(PhysAddr{}, 0));
+            }
             refuse(step, "no frames", Error::invalid_argument, m_frames->free_pages(*m_block, 0));
             return;
         }

@@ -9,7 +9,6 @@ namespace {
 
 using memory::KernelHeap;
 
-
 class HeapWorkload {
 public:
     explicit HeapWorkload(Run& run) : m_run(run), m_heap(run.heap()) {}
@@ -61,7 +60,8 @@ private:
     static constexpr usize slots_of_thread = 24;
     static constexpr usize mailboxes = 4;
     static constexpr u64 flood_blocks = 1'300;
-    static constexpr u64 row_least = 64, row_most = 90; ///< blocks of one size that go from hand to hand
+    static constexpr u64 row_least = 64,
+                         row_most = 90; ///< blocks of one size that go from hand to hand
 
     struct Block {
         std::byte* place = nullptr;

@@ -102,7 +102,9 @@ private:
     };
 
     PhysAddr kernel_root() const { return m_run.kernel.space->space().root(); }
-    static VirtAddr base_of(u32 thread) { return stripes_base + page_size * (stripe_pages * thread); }
+    static VirtAddr base_of(u32 thread) {
+        return stripes_base + page_size * (stripe_pages * thread);
+    }
     static Part random_part(Step& step) {
         u64 const first = step.random.below(stripe_pages);
         return {first, 1 + step.random.below(std::min<u64>(stripe_pages - first, 5))};

@@ -12,7 +12,6 @@ using memory::PageAccess;
 using Mutex = task::Mutex<task::KernelThreads>;
 using MutexGuard = task::MutexGuard<task::KernelThreads>;
 
-
 class TranslationsWorkload {
 public:
     explicit TranslationsWorkload(Run& run)

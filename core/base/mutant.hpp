@@ -64,7 +64,7 @@ enum class Mutant : u16 {
     schedule_kick_lost,       ///< a processor that runs somebody is not told of who goes before
     schedule_permit_lost,     ///< who is unparked before it parks sleeps
     schedule_window_lost,     ///< a new window of a limit brings no budget
-    schedule_slice_lost,      ///< who has used up its slice goes on
+    schedule_slice_lost,      ///< no alarm is set for the end of a slice
     inversion_not_restored,   ///< who gives a mutex back keeps what it was lent
     inversion_not_withdrawn,  ///< what somebody lent stays lent when it waits no longer
     waits_event_unchecked,    ///< an event is looked at before the lock of who waits is taken

@@ -101,9 +101,6 @@ auto Dispatcher<P, World>::note_misfit(Queue& queue, Task const& task) const -> 
 template<Policy P, class World>
 auto Dispatcher<P, World>::slice_is_over(Queue const& queue, Nanos now) const -> bool {
     bool const has_others = queue.queue.runnable() > (queue.current == queue.idle ? 0u : 1u);
-    if (mutant(Mutant::schedule_slice_lost)) {
-        return now >= queue.slice_end && queue.slice_is_hard;
-    }
     return now >= queue.slice_end && (queue.slice_is_hard || has_others);
 }
 
@@ -124,6 +121,9 @@ auto Dispatcher<P, World>::set_alarm(Queue& queue, Nanos now) -> void {
     }
     bool const has_others = queue.queue.runnable() > (queue.current == queue.idle ? 0u : 1u);
     Nanos at = queue.slice_is_hard || has_others ? queue.slice_end : never;
+    if (mutant(Mutant::schedule_slice_lost) && !queue.slice_is_hard) {
+        at = never;
+    }
     if (!queue.throttled.empty()) {
         at = std::min(at, queue.throttled.front().m_window_end);
     }
@@ -253,7 +253,7 @@ auto Dispatcher<P, World>::consider(Queue& queue, Task& task, Nanos now, CpuId h
 template<Policy P, class World>
 auto Dispatcher<P, World>::ask_reschedule(Queue& queue, CpuId here) -> void {
     queue.wants_reschedule.store(1, relaxed);
-    bool const is_lost = mutant(Mutant::schedule_kick_lost) && queue.current != queue.idle;
+    bool is_lost = mutant(Mutant::schedule_kick_lost) && queue.current != queue.idle;
     if (queue.cpu != here && !is_lost) {
         kick(queue);
     }

@@ -381,8 +381,11 @@ private:
         if (!m_waiters.empty()) {
             state.contended.push_back(*this);
         }
-        bool const keeps = mutant(Mutant::inversion_not_restored);
-        if (threads.lock_state(self).lent && !keeps) { // perhaps by who waits here
+        bool is_lent = threads.lock_state(self).lent.has_value();
+        if (mutant(Mutant::inversion_not_restored)) {
+            is_lent = false;
+        }
+        if (is_lent) { // perhaps by who waits here
             m_domain.inherit(self);
         }
         if (!m_waiters.empty()) {

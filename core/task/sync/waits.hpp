@@ -124,20 +124,20 @@ private:
     bool wait(Mutex<T>& mutex, std::optional<Nanos> deadline, std::source_location where)
         REQUIRES(mutex) {
         Waiter<T> waiter(m_list.threads().current());
-        bool const is_early = mutant(Mutant::waits_condition_order);
-        if (is_early) {
+        if (mutant(Mutant::waits_condition_order)) {
             mutex.unlock();
-        }
-        {
-            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-            m_list.enqueue(waiter);
-        }
-        if (!is_early) {
+            enqueue(waiter);
+        } else {
+            enqueue(waiter);
             mutex.unlock();
         }
         bool const in_time = m_list.await(waiter, deadline);
         mutex.lock(where);
         return in_time;
+    }
+    void enqueue(Waiter<T>& waiter) {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        m_list.enqueue(waiter);
     }
     void notify(u32 count) {
         m_list.grant_in_turn(count, [] {}, [](Waiter<T>&) { return true; });
@@ -260,7 +260,7 @@ private:
     bool wait(std::optional<Nanos> deadline) {
         sync::require(sync::Ability::wait);
         Waiter<T> waiter(m_list.threads().current());
-        bool const was_set = mutant(Mutant::waits_event_unchecked) && m_is_set;
+        bool was_set = mutant(Mutant::waits_event_unchecked) && m_is_set;
         {
             sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
             if (mutant(Mutant::waits_event_unchecked) ? was_set : m_is_set) {
@@ -302,7 +302,7 @@ public:
         WaitList<T>& list = list_of(word);
         Waiter<T> waiter(list.threads().current());
         waiter.key = &word;
-        bool const is_early = mutant(Mutant::waits_word_unchecked);
+        bool is_early = mutant(Mutant::waits_word_unchecked);
         if (is_early && word.load(acquire) != expected) {
             return WordWait::changed;
         }

@@ -63,8 +63,9 @@ class Timeline:
     points: list[tuple[float, int, int]] = field(default_factory=list)
     _interval: float = 0.05
 
-    def note(self, seconds: float, cases: int, failed: int) -> None:
-        if self.points and seconds - self.points[-1][0] < self._interval:
+    def note(self, seconds: float, cases: int, failed: int, is_last: bool = False) -> None:
+        """Notes a state of things, if the one before is old enough or this is the last."""
+        if self.points and seconds - self.points[-1][0] < self._interval and not is_last:
             return
         self.points.append((round(seconds, 3), cases, failed))
         if len(self.points) > TIMELINE_MOST:
@@ -132,7 +133,7 @@ class Campaign:
             for index in sorted(waiting):
                 self._take(*waiting[index])
             self._keep(True)
-        self.timeline.note(self.wall_s + 1, self.tally.cases, self.tally.failed)
+        self.timeline.note(self.wall_s, self.tally.cases, self.tally.failed, is_last=True)
         return ended
 
     def _cases(self) -> Iterator[Case | None]:

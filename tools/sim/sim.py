@@ -73,19 +73,14 @@ def become(program: str, *words: str) -> None:
 
 def write_outputs(options: argparse.Namespace, document: dict[str, Any]) -> None:
     """Writes what --json and --html ask for, and prints the report unless JSON is printed."""
-    if options.json == STANDARD_OUTPUT:
-        print(json.dumps(document, indent=2))
-    else:
-        print(terminal.campaign(document))
-    for option, path, text in (
-        ("--json", options.json, lambda: json.dumps(document, indent=2) + "\n"),
-        ("--html", options.html, lambda: page.page(document)),
-    ):
+    as_json = json.dumps(document, indent=2)
+    for option, path, text in (("--json", options.json, as_json + "\n"), ("--html", options.html, "")):
         if path is not None and path != STANDARD_OUTPUT:
             try:
-                Path(path).write_text(text())
+                Path(path).write_text(text or page.page(document))
             except OSError as error:
                 raise Refused(f"{option} {path}: {error.strerror}") from error
+    print(as_json if options.json == STANDARD_OUTPUT else terminal.campaign(document))
 
 
 def check_outputs(options: argparse.Namespace) -> None:
@@ -97,6 +92,7 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 def run_single(options: argparse.Namespace) -> int:
     """One case, run here and told."""
+    check_outputs(options)
     program = simulator(options)
     one = arguments.case(options, catalogue.describe(program))
     with Stop() as stop, Pool(program, 1, arguments.case_seconds(options)) as pool:
@@ -108,11 +104,10 @@ def run_single(options: argparse.Namespace) -> int:
     assert outcome is not None
     if outcome["outcome"] == case.REFUSED:
         raise Refused(f"the simulator refuses the case: {outcome['error']}")
-    if options.json is not None:
-        text = json.dumps({"case": one.json(), "outcome": outcome}, indent=2)
-        print(text) if options.json == STANDARD_OUTPUT else Path(options.json).write_text(text + "\n")
-    if options.json != STANDARD_OUTPUT:
-        print(terminal.single(outcome))
+    text = json.dumps({"case": one.json(), "outcome": outcome}, indent=2)
+    if options.json not in (None, STANDARD_OUTPUT):
+        Path(options.json).write_text(text + "\n")
+    print(text if options.json == STANDARD_OUTPUT else terminal.single(outcome))
     return FAILED if case.failed(outcome) else PASSED
 
 
@@ -211,6 +206,10 @@ def main(words: list[str]) -> int:
         return refused.status
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Who reads has seen enough. What was written to files is there; nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 if __name__ == "__main__":

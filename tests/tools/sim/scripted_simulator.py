@@ -7,11 +7,11 @@ has a FIFO there (`seed-N`) waits until a test has opened and closed it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
 import sys
+import zlib
 
 FOLDER = os.environ.get("SCRIPTED_FOLDER", "/nonexistent")
 OCCURRENCES = 200
@@ -45,7 +45,7 @@ def fired(case: dict) -> dict[str, list[int]]:
 
 def drawn(*what: object) -> float:
     """A number from 0 to 1 that `what` alone decides."""
-    return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:4], "big") / 2**32
+    return zlib.crc32(repr(what).encode()) * 2654435761 % 2**32 / 2**32
 
 
 def meet(case: dict) -> None:
@@ -191,7 +191,7 @@ def outcome(case: dict) -> dict:
     answer: dict = {
         "id": case["id"],
         "outcome": "failed" if failed else "passed",
-        "hash": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "hash": f"{zlib.crc32(text.encode()):016x}",
         "events": 100 * len(kept(case)),
         "virtual_ns": 1000 * len(kept(case)),
         "host_ns": 2000,

@@ -63,7 +63,7 @@ class Results(SimTest):
 
 class States(SimTest):
     def words(self, *more: str) -> tuple[str, ...]:
-        return ("kinds", "--seeds", "1..100", "--repeats", "1", "--state", self.path("state"), *more)
+        return ("kinds", "--seeds", "1..100", "--repeats", "1", "--jobs", "1", "--state", self.path("state"), *more)
 
     def test_resumed_and_unbroken_are_the_same(self):
         whole = self.document("kinds", "--seeds", "1..100", "--repeats", "1")

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.tools.sim.fixture import SIMULATOR, SimTest
 from tools.sim import page
 
-VOID = ("meta", "line", "rect", "polyline")
+VOID = ("meta",)
 
 
 class Page(html.parser.HTMLParser):

@@ -33,7 +33,7 @@ class Shrinking(SimTest):
 
     def test_no_single_part_can_be_left_out(self):
         rules = self.rules("interrupt.late:probability=0.05:amount=5-9", "points.frames.allocate:probability=0.02")
-        shrunk = self.shrink(self.case("faulty", 57, faults=rules, swarm=True))
+        shrunk = self.shrink(self.case("faulty", 158, faults=rules, swarm=True))
         self.assertEqual((1,), shrunk.case.keep)
         self.assertFalse(shrunk.case.swarm)
         pool = self.pool()
@@ -52,7 +52,7 @@ class Shrinking(SimTest):
             "interrupt.late:probability=0.05:amount=10-20",
             "points.frames.allocate:probability=0.05",
         )
-        faults = self.shrink(self.case("faulty", 57, faults=rules)).case.faults
+        faults = self.shrink(self.case("faulty", 158, faults=rules)).case.faults
         self.assertEqual(["interrupt.late", "points.frames.allocate"], [rule.name for rule in faults])
         self.assertEqual((2, 1), (len(faults[0].at), len(faults[1].at)))
         self.assertEqual((3, (("amount", "10-20"),)), (faults[0].at[0], faults[0].values))
@@ -81,7 +81,7 @@ class Shrinking(SimTest):
 
     def test_workers_do_not_decide_the_result(self):
         rules = self.rules("interrupt.late:probability=0.1", "points.frames.allocate:probability=0.1")
-        for case in (self.case("pair", 35), self.case("faulty", 57, faults=rules), self.case("wide", 2)):
+        for case in (self.case("pair", 35), self.case("faulty", 158, faults=rules), self.case("wide", 2)):
             results = [self.shrink(case, jobs).json() for jobs in (1, 2, 5)]
             self.assertEqual(results[0], results[1])
             self.assertEqual(results[0], results[2])

@@ -123,12 +123,9 @@ class Shrinker:
         def build(kept: tuple[int, ...]) -> Case:
             return dataclasses.replace(self.case, keep=kept)
 
-        performed = self.outcome.get("operations")
-        if isinstance(performed, list) and performed:
-            begun = set(ranges.operations(",".join(map(str, performed)), "operations"))
-            kept = tuple(one for one in self.case.kept() if one in begun)
-            if kept and len(kept) < len(self.case.kept()):
-                self._try([build(kept)])
+        begun = _begun(self.case, self.outcome)
+        if 0 < len(begun) < len(self.case.kept()):
+            self._try([build(begun)])
         self._minimise(self.case.kept(), 1, build)
 
     def _fewer_faults(self) -> None:
@@ -213,6 +210,17 @@ class Shrinker:
             else:
                 begin, kept = parts[hit]
                 size = min(size, len(kept))
+
+
+def _begun(case: Case, outcome: Outcome) -> tuple[int, ...]:
+    """The operations that were over, and of each thread the one that it was at."""
+    done = outcome.get("operations")
+    over = set(ranges.operations(",".join(map(str, done)), "operations")) if isinstance(done, list) and done else set()
+    at: dict[int, int] = {}
+    for one in case.kept():
+        if one not in over:
+            at.setdefault(one % case.threads, one)
+    return tuple(one for one in case.kept() if one in over or at.get(one % case.threads) == one)
 
 
 def _exact(case: Case, fired: dict[str, tuple[int, ...]]) -> list[Atom]:

@@ -30,8 +30,18 @@ from tools.sim.progress import Progress  # noqa: E402
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, Unavailable, nearest  # noqa: E402
 
 VARIABLE = "TWOFOLD_SIMULATOR"
-# What `twofold-simulator run` is known to take; other unknown options go to it unless they look like a slip.
-FOR_ONE_CASE = ("--record", "--replay", "--until-event", "--trace")
+# What `twofold-simulator run` takes besides; other unknown options go to it, too, unless they look like a slip.
+FOR_ONE_CASE = (
+    "--record",
+    "--copy-every",
+    "--replay",
+    "--until-event",
+    "--debugger",
+    "--trace",
+    "--save-schedule",
+    "--follow-schedule",
+    "--output",
+)
 
 
 def simulator(options: argparse.Namespace) -> str:
@@ -43,22 +53,14 @@ def simulator(options: argparse.Namespace) -> str:
 
 
 def hand_on(options: argparse.Namespace, words: list[str]) -> None:
-    """Becomes `twofold-simulator run` with the same words; a plan is handed on as its rules."""
+    """Becomes `twofold-simulator run` with the same words."""
     given = iter(words)
     passed = []
     for word in given:
-        name, equals, _ = word.partition("=")
-        if name in ("--simulator", "--faults"):
-            if not equals:
-                next(given, None)
-        else:
+        if word == "--simulator":
+            next(given, None)
+        elif not word.startswith("--simulator="):
             passed.append(word)
-    if options.faults is not None:
-        asked = arguments.faults(argparse.Namespace(fault=[], faults=options.faults, swarm=False))
-        for rule in asked.rules:
-            passed += ["--fault", rule.text()]
-        passed += ["--swarm"] if asked.swarm and not options.swarm else []
-        passed += ["--seed", str(asked.seed)] if asked.seed is not None and options.seed is None else []
     become(simulator(options), "run", *passed)
 
 
@@ -170,11 +172,11 @@ def run(words: list[str]) -> int:
         if unknown or options.workload:
             raise parser.unknown((unknown or [options.workload])[0])
         return run_list(options)
-    if options.workload is None:
-        raise Refused("which workload? ./twofold sim --list shows them, ./twofold sim --help the options")
     if unknown:
         check_unknown(parser, options, unknown[0])
         hand_on(options, words)
+    if options.workload is None:
+        raise Refused("which workload? ./twofold sim --list shows them, ./twofold sim --help the options")
     if arguments.is_single(options):
         return run_single(options)
     return run_campaign(options, words)

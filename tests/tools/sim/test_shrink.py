@@ -7,7 +7,7 @@ from tools.sim import fault_rules
 from tools.sim.campaign import Stop
 from tools.sim.case import Case
 from tools.sim.pool import Pool
-from tools.sim.shrink import Bounds, Shrinker, Shrunk
+from tools.sim.shrink import Bounds, Shrinker, Shrunk, _begun
 
 
 class Shrinking(SimTest):
@@ -30,6 +30,14 @@ class Shrinking(SimTest):
             self.assertEqual((1, 1, seed), (shrunk.case.cpus, shrunk.case.threads, shrunk.case.seed))
             self.assertTrue(shrunk.whole and shrunk.repeats)
             self.assertLess(shrunk.runs, 100)
+
+    def test_what_was_not_begun_goes_at_once(self):
+        self.assertEqual((1, 9), _begun(self.case("pair", 5, keep=(1, 9, 21), threads=4), {"operations": ["1"]}))
+        case = self.case("pair", 5, keep=(1, 2, 3, 6, 10), threads=4)
+        self.assertEqual((1, 2, 3, 6), _begun(case, {"operations": ["1-2"]}))
+        few = self.shrink(self.case("pair", 5, operations=10_000), runs=1500)
+        self.assertEqual(((3, 17, 25), True), (few.case.keep, few.whole))
+        self.assertLess(few.runs, 60)
 
     def test_no_single_part_can_be_left_out(self):
         rules = self.rules("interrupt.late:probability=0.05:amount=5-9", "points.frames.allocate:probability=0.02")

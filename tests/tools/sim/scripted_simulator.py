@@ -49,6 +49,11 @@ def over(case: dict, is_failed: bool) -> list[int]:
     return sorted(one for one in kept(case) if one < last)
 
 
+def asked(case: dict) -> int:
+    """How often a case asks for each fault."""
+    return 3 * len(kept(case)) if case["workload"] == "timed" else OCCURRENCES
+
+
 def drawn(*what: object) -> float:
     """A number from 0 to 1 that `what` alone decides."""
     return zlib.crc32(repr(what).encode()) * 2654435761 % 2**32 / 2**32
@@ -93,6 +98,19 @@ def faulty(case):
     if fired(case).get("points.frames.allocate") and 3 in late_ones and len(late_ones) >= 2 and 1 in kept(case):
         return "panic", "out of memory was not handled"
     return None
+
+
+def timed(case):
+    """fails when an interrupt is lost during operation 11; each operation asks three times"""
+    asked = 3 * sum(1 for one in kept(case) if one < 11) if 11 in kept(case) else OCCURRENCES
+    hit = any(asked < one <= asked + 3 for one in fired(case).get("interrupt.lost", []))
+    return ("oracle", "a request was forgotten") if hit else None
+
+
+def led(case):
+    """fails when an interrupt is lost at the seventh time, or at the ninth if it was at the second"""
+    lost = fired(case).get("interrupt.lost", [])
+    return ("oracle", "the seventh request was forgotten") if (9 if 2 in lost else 7) in lost else None
 
 
 def noisy(case):
@@ -165,8 +183,8 @@ def alarming(case):
 
 
 WORKLOADS = (
-    quiet, single, pair, kinds, faulty, noisy, wide, brittle, crashes, spins, waits, babbles, once, kernel,
-    alarming,
+    quiet, single, pair, kinds, faulty, timed, led, noisy, wide, brittle, crashes, spins, waits, babbles, once,
+    kernel, alarming,
 )
 DESCRIPTION = {
     "build": "0123abcd" + os.environ.get("SCRIPTED_BUILD", ""),
@@ -202,7 +220,7 @@ def outcome(case: dict) -> dict:
         "virtual_ns": 1000 * len(kept(case)),
         "host_ns": 2000,
         "operations": [str(one) for one in over(case, failed is not None)],
-        "faults": {name: {"asked": OCCURRENCES, "fired": some} for name, some in faults.items()},
+        "faults": {name: {"asked": asked(case), "fired": some} for name, some in faults.items()},
         "points": {"frames.allocate": {"reached": 10, "fired": len(faults.get("points.frames.allocate", []))}},
     }
     if failed:

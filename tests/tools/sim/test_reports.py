@@ -81,7 +81,8 @@ class SingleCases(SimTest):
         self.assertEqual((1, 13, "panic"), (status, document["case"]["seed"], document["outcome"]["failure"]["kind"]))
 
     def test_a_plan_and_rules_beside_it(self):
-        Path(self.path("plan.toml")).write_text('seed = 13\nswarm = true\n[[fault]]\nname = "interrupt.lost"\nat = [1]\n')
+        plan = 'seed = 13\nswarm = true\n[[fault]]\nname = "interrupt.lost"\nat = [1]\n'
+        Path(self.path("plan.toml")).write_text(plan)
         words = ("quiet", "--seed", "5", "--fault", "interrupt.lost:at=2", "--faults", self.path("plan.toml"), "--json")
         case = json.loads(self.sim(*words)[1])["case"]
         self.assertEqual((5, 13, True), (case["seed"], case["fault_seed"], case["swarm"]))

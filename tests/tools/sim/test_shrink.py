@@ -69,6 +69,18 @@ class Shrinking(SimTest):
         rules = self.rules("interrupt.lost:probability=0.9", "interrupt.late:probability=0.05")
         self.assertEqual(rules[1:], self.shrink(self.case("noisy", 1, faults=rules)).case.faults)
 
+    def test_faults_move_when_what_was_before_them_goes(self):
+        for text in ("interrupt.lost:at=35", "interrupt.lost:probability=0.2"):
+            shrunk = self.shrink(self.case("timed", 3, faults=self.rules(text)))
+            self.assertEqual((11,), shrunk.case.keep, text)
+            (rule,) = shrunk.case.faults
+            self.assertEqual(1, len(rule.at))
+            self.assertLessEqual(rule.at[0], 3)
+
+    def test_one_fault_does_what_two_did(self):
+        shrunk = self.shrink(self.case("led", 3, faults=self.rules("interrupt.lost:at=2,9")))
+        self.assertEqual(["interrupt.lost:at=7"], [rule.text() for rule in shrunk.case.faults])
+
     def test_faults_that_do_not_matter_go(self):
         shrunk = self.shrink(self.case("pair", 5, faults=self.rules("interrupt.late:probability=0.5"), swarm=True))
         self.assertEqual(((), False), (shrunk.case.faults, shrunk.case.swarm))

@@ -50,10 +50,11 @@ class Stop:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a campaign ends before its seeds do."""
+    """When a campaign ends before its seeds do. The time does not end it before `cases_least`."""
 
     seconds: float | None = None
     stop_after: int | None = None
+    cases_least: int = 0
 
 
 @dataclass
@@ -150,7 +151,8 @@ class Campaign:
             return "stop-after"
         if self._stop.asked:
             return "interrupted"
-        if limits.seconds is not None and time.monotonic() - self._began >= limits.seconds:
+        is_late = limits.seconds is not None and time.monotonic() - self._began >= limits.seconds
+        if is_late and self.tally.cases >= limits.cases_least:
             return "time"
         return ""
 

@@ -182,9 +182,14 @@ def alarming(case):
     return ("oracle", "false") if case["seed"] == 9 else None
 
 
+def belated(case):
+    """fails at seed 1000 though nothing is wrong"""
+    return ("oracle", "false") if case["seed"] == 1000 else None
+
+
 WORKLOADS = (
     quiet, single, pair, kinds, faulty, timed, led, noisy, wide, brittle, crashes, spins, waits, babbles, once,
-    kernel, alarming,
+    kernel, alarming, belated,
 )
 DESCRIPTION = {
     "build": "0123abcd" + os.environ.get("SCRIPTED_BUILD", ""),

@@ -72,8 +72,8 @@ class SingleCases(SimTest):
 
     def test_a_case_that_crashes_and_one_that_hangs(self):
         self.assertIn("failed: crash: the simulator was killed by SIGSEGV\n", self.sim("crashes", "--seed", "13")[1])
-        status, output, _ = self.sim("spins", "--seed", "4", "--case-time", "200ms")
-        self.assertEqual((1, 0), (status, output.find("failed: hang: the simulator computed for 0.2 s")))
+        status, output, _ = self.sim("spins", "--seed", "4", "--case-time", "400ms")
+        self.assertEqual((1, 0), (status, output.find("failed: hang: the simulator computed for 0.4 s")))
 
     def test_json(self):
         status, output, _ = self.sim("kinds", "--seed", "13", "--json")

@@ -23,6 +23,9 @@ SHRINK_RUNS = 5_000
 SHRINK_SECONDS = 60.0
 REPEATS = 10
 JOBS_MOST = 4096
+# What a case can have (sim/case/case.hpp).
+CPUS_MOST = 64
+THREADS_MOST = 256
 STANDARD_OUTPUT = "-"
 
 _EPILOG = """\
@@ -77,6 +80,7 @@ def _add_case(parser: Parser) -> None:
     case.add_argument("--schedule", metavar="S", help="random, pct:DEPTH or exhaustive:PREEMPTIONS")
     case.add_argument("--fault", metavar="RULE", action="append", default=[], help="NAME:key=value..., repeatable")
     case.add_argument("--faults", metavar="FILE", help="the faults of a plan in TOML")
+    case.add_argument("--fault-seed", metavar="N", help="what draws of faults are made from (the seed)")
     case.add_argument("--swarm", action="store_true", help="each seed enables some of the faults")
     case.add_argument("--costs", metavar="C", help="the table of costs")
     case.add_argument("--mutant", metavar="M", help="flip this operation")
@@ -116,11 +120,7 @@ CAMPAIGN_ONLY = ("time", "stop_after", "shard", "state", "html", "shrink_runs", 
 
 
 def is_single(options: argparse.Namespace) -> bool:
-    """Whether one case is asked for: by --seed, or by a plan with a seed. Refuses what is of one case and of a
-    campaign at once."""
-    if options.seed is None and options.seeds is None:
-        planned = faults(options).seed
-        options.seed = None if planned is None else str(planned)
+    """Whether one case is asked for. Refuses what is of one case and of a campaign at once."""
     if options.seed is None:
         return False
     if options.seeds is not None:
@@ -168,7 +168,7 @@ def seeds(options: argparse.Namespace) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Faults:
-    """All rules of `--fault` and `--faults` together."""
+    """What `--faults`, `--fault`, `--fault-seed` and `--swarm` say together, the rules in this order."""
 
     rules: tuple[fault_rules.Rule, ...]
     swarm: bool
@@ -178,21 +178,17 @@ class Faults:
 def faults(options: argparse.Namespace) -> Faults:
     """The faults asked for."""
     rules = tuple(fault_rules.parse(text) for text in options.fault)
+    seed = None if options.fault_seed is None else ranges.number(options.fault_seed, "--fault-seed")
     if options.faults is None:
-        return Faults(rules, options.swarm, None)
+        return Faults(rules, options.swarm, seed)
     plan = fault_rules.read_plan(options.faults)
-    return Faults((*rules, *plan.rules), options.swarm or plan.swarm, plan.seed)
+    return Faults((*plan.rules, *rules), options.swarm or plan.swarm, plan.seed if seed is None else seed)
 
 
 def case(options: argparse.Namespace, catalogue: Catalogue) -> Case:
-    """The case that the options say, checked; its seed is --seed, or the plan's, or 0."""
+    """The case that the options say, checked; its seed is --seed or 0."""
     workload = catalogue.workload(options.workload)
     asked = faults(options)
-    seed = None if options.seed is None else ranges.number(options.seed, "--seed")
-    if asked.seed is not None and options.seeds is not None:
-        raise Refused(f"--faults {options.faults} is for seed {asked.seed} alone: it contradicts --seeds")
-    if asked.seed is not None and seed not in (None, asked.seed):
-        raise Refused(f"--faults {options.faults} is for seed {asked.seed}: it contradicts --seed {seed}")
 
     def count(name: str, most: int) -> int:
         text = getattr(options, name)
@@ -200,13 +196,14 @@ def case(options: argparse.Namespace, catalogue: Catalogue) -> Case:
 
     made = Case(
         workload.name,
-        next((one for one in (seed, asked.seed) if one is not None), 0),
-        count("cpus", 4096),
-        count("threads", 4096),
+        0 if options.seed is None else ranges.number(options.seed, "--seed"),
+        count("cpus", CPUS_MOST),
+        count("threads", THREADS_MOST),
         count("operations", ranges.OPERATIONS_MOST),
         None if options.keep is None else ranges.operations(options.keep, "--keep"),
         options.schedule or "random",
         asked.rules,
+        asked.seed,
         asked.swarm,
         options.costs or "",
         options.mutant or "",

@@ -1,7 +1,8 @@
 """Seeded bugs: operations of the kernel that a case flips, and the campaigns that must find them.
 
 bugs.toml assigns each to a workload. `./twofold sim bugs` searches for each, shrinks and reproduces what it
-found, and says how many were found. Before that the same workloads run with nothing flipped and must pass.
+found, and says how many were found. Before that the same workloads run with nothing flipped and must pass, and
+so must each case that was found: what fails with nothing flipped is a false alarm.
 `./twofold sim canary` is one bug by itself: if it is not caught, the tests test nothing.
 """
 
@@ -28,6 +29,7 @@ from tools.sim.pool import Pool
 from tools.sim.progress import Progress, counted, duration
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, nearest
 from tools.sim.shrink import Bounds
+from tools.sim.tally import Tally
 
 TABLE = Path(__file__).resolve().parent / "bugs.toml"
 FORMAT = "twofold-sim-bugs"
@@ -36,6 +38,7 @@ SECONDS = 600.0
 FOUND_LEAST = 0.95
 # The part of the time in which nothing is flipped.
 CONTROL_PART = 0.1
+CONTROL_CASES_LEAST = 20
 # The part of a bug's share that is left for shrinking and reproducing.
 SHRINK_PART = 0.4
 CANARY_SECONDS = 60.0
@@ -110,15 +113,18 @@ def chosen(table: Table, wanted: Sequence[str]) -> tuple[Bug, ...]:
 
 @dataclass(frozen=True)
 class Hunt:
-    """How the search for one bug went: after how many cases and seconds, and the first finding, if any."""
+    """How the search for one bug went: after how many cases and seconds it ended, and with what. A finding is
+    of the bug, a false alarm fails with nothing flipped."""
 
     bug: Bug
     cases: int
     seconds: float
-    finding: Finding | None
+    finding: Finding | None = None
+    false_alarm: Finding | None = None
 
     def json(self, simulator: str) -> dict[str, Any]:
         finding = self.finding.json(simulator) if self.finding else None
+        false_alarm = self.false_alarm.json(simulator) if self.false_alarm else None
         return {
             "number": self.bug.number,
             "mutant": self.bug.name,
@@ -129,6 +135,7 @@ class Hunt:
             "seconds": round(self.seconds, 3),
             "operations": len(self.finding.case().kept()) if self.finding else None,
             "finding": finding,
+            "false_alarm": false_alarm,
         }
 
 
@@ -156,7 +163,18 @@ class Hunter:
         left = max(seconds - spent, seconds * SHRINK_PART)
         effort = Effort(Bounds(self._shrink_runs, left), self._repeats)
         found = findings.examine(self._pool, search.tally, effort, self._progress, self._stop)
-        return Hunt(bug, search.tally.cases, spent, found[0] if found else None)
+        if not found:
+            return Hunt(bug, search.tally.cases, spent)
+        false_alarm = self._unflipped(found[0].case())
+        return Hunt(bug, search.tally.cases, spent, None if false_alarm else found[0], false_alarm)
+
+    def _unflipped(self, flipped: Case) -> Finding | None:
+        """The failure of the same case with nothing flipped, if it fails then."""
+        tally = Tally()
+        for answer in self._pool.run([replace(flipped, mutant="")]):
+            if answer is not None:
+                tally.add(*answer[1:])
+        return next((Finding(group) for group in tally.sorted_groups()), None)
 
 
 @dataclass(frozen=True)
@@ -183,7 +201,7 @@ def run_controls(hunter: Hunter, bugs: Sequence[Bug], seconds: float, stop: Stop
         if stop.asked:
             break
         label = f"control {number} of {len(plain)}, {case.workload}"
-        search = hunter.search(case, label, Limits(seconds / len(plain), 1))
+        search = hunter.search(case, label, Limits(seconds / len(plain), 1, CONTROL_CASES_LEAST))
         done.append(Control(case, search.tally.cases, tuple(Finding(one) for one in search.tally.sorted_groups())))
     return done
 
@@ -221,15 +239,15 @@ def report(document: dict[str, Any]) -> str:
             f"{one['number']:>3}  {one['mutant']:<32} {one['case']['workload']:<14} {one['cases']:>8,} "
             f"{one['seconds']:>8.1f} {size:>10}  {said}"
         )
-    for control in document["controls"]:
-        for alarm in control["false_alarms"]:
-            lines += [f"FALSE ALARM {alarm['signature']}", f"    {alarm['reproduction']['command']}"]
+    alarms = [alarm for control in document["controls"] for alarm in control["false_alarms"]]
+    alarms += [one["false_alarm"] for one in document["bugs"] if one["false_alarm"]]
+    for alarm in alarms:
+        lines += [f"FALSE ALARM {alarm['signature']}", f"    {alarm['reproduction']['command']}"]
     if document["unassigned"]:
         lines.append(f"in no workload: {' '.join(document['unassigned'])}")
     total = document["totals"]
     cases = sum(control["cases"] for control in document["controls"])
-    alarms = sum(len(control["false_alarms"]) for control in document["controls"])
-    lines.append(f"nothing flipped: {counted(cases, 'case')}, {counted(alarms, 'false alarm')}")
+    lines.append(f"nothing flipped: {counted(cases, 'case')}, {counted(len(alarms), 'false alarm')}")
     median = total["operations_median"]
     size = f", {median:g} operations in the median" if median is not None else ""
     lines.append(f"found {total['found']} of {total['bugs']} ({total['found_percent']:g} %){size}, "
@@ -298,7 +316,7 @@ def run(words: list[str], program_of: Program) -> int:
     _write(options.json, document)
     if stop.asked and len(hunts) < len(wanted):
         return INTERRUPTED
-    alarms = any(control.findings for control in controls)
+    alarms = any(control.findings for control in controls) or any(hunt.false_alarm for hunt in hunts)
     return FAILED if alarms or document["totals"]["found"] < FOUND_LEAST * len(wanted) else PASSED
 
 
@@ -327,7 +345,8 @@ def run_canary(words: list[str], program_of: Program) -> int:
     what = f"the canary {hunt.bug.name} ({hunt.bug.about})"
     after = f"{counted(hunt.cases, 'case')} and {duration(hunt.seconds)}"
     if hunt.finding is None:
-        print(f"{what} was NOT caught in {after}")
+        why = "; what failed fails with nothing flipped, too" if hunt.false_alarm else ""
+        print(f"{what} was NOT caught in {after}{why}")
         return INTERRUPTED if stop.asked else FAILED
     print(f"{what} was caught after {after}, {_reproduced(hunt.finding)} reproduced: {hunt.finding.group.signature}")
     again = hunt.finding.reproduced

@@ -50,10 +50,11 @@ class Stop:
 
 @dataclass(frozen=True)
 class Limits:
-    """When a campaign ends before its seeds do."""
+    """When a campaign ends before its seeds do. The time does not end it before `cases_least`."""
 
     seconds: float | None = None
     stop_after: int | None = None
+    cases_least: int = 0
 
 
 @dataclass
@@ -63,8 +64,9 @@ class Timeline:
     points: list[tuple[float, int, int]] = field(default_factory=list)
     _interval: float = 0.05
 
-    def note(self, seconds: float, cases: int, failed: int) -> None:
-        if self.points and seconds - self.points[-1][0] < self._interval:
+    def note(self, seconds: float, cases: int, failed: int, is_last: bool = False) -> None:
+        """Notes a state of things, if the one before is old enough or this is the last."""
+        if self.points and seconds - self.points[-1][0] < self._interval and not is_last:
             return
         self.points.append((round(seconds, 3), cases, failed))
         if len(self.points) > TIMELINE_MOST:
@@ -132,7 +134,7 @@ class Campaign:
             for index in sorted(waiting):
                 self._take(*waiting[index])
             self._keep(True)
-        self.timeline.note(self.wall_s + 1, self.tally.cases, self.tally.failed)
+        self.timeline.note(self.wall_s, self.tally.cases, self.tally.failed, is_last=True)
         return ended
 
     def _cases(self) -> Iterator[Case | None]:
@@ -149,7 +151,8 @@ class Campaign:
             return "stop-after"
         if self._stop.asked:
             return "interrupted"
-        if limits.seconds is not None and time.monotonic() - self._began >= limits.seconds:
+        is_late = limits.seconds is not None and time.monotonic() - self._began >= limits.seconds
+        if is_late and self.tally.cases >= limits.cases_least:
             return "time"
         return ""
 

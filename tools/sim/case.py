@@ -23,7 +23,8 @@ REFUSED = "refused"
 
 @dataclass(frozen=True)
 class Case:
-    """Everything that decides a run. `keep` None means all operations."""
+    """Everything that decides a run. `keep` None means all operations; `fault_seed` is that of the draws of
+    faults, None the case's own."""
 
     workload: str
     seed: int = 1
@@ -33,6 +34,7 @@ class Case:
     keep: tuple[int, ...] | None = None
     schedule: str = "random"
     faults: tuple[Rule, ...] = ()
+    fault_seed: int | None = None
     swarm: bool = False
     costs: str = ""
     mutant: str = ""
@@ -51,6 +53,8 @@ class Case:
             message["keep"] = ranges.text_of(self.keep)
         if self.faults:
             message["faults"] = [rule.text() for rule in self.faults]
+        if self.fault_seed is not None:
+            message["fault_seed"] = self.fault_seed
         if self.swarm:
             message["swarm"] = True
         if self.costs:
@@ -72,6 +76,7 @@ class Case:
             None if keep is None else ranges.operations(keep, "keep"),
             message["schedule"],
             tuple(fault_rules.parse(text) for text in message.get("faults", [])),
+            message.get("fault_seed"),
             message.get("swarm", False),
             message.get("costs", ""),
             message.get("mutant", ""),
@@ -86,6 +91,8 @@ class Case:
         words += ["--schedule", self.schedule]
         for rule in self.faults:
             words += ["--fault", rule.text()]
+        if self.fault_seed is not None:
+            words += ["--fault-seed", str(self.fault_seed)]
         if self.swarm:
             words.append("--swarm")
         if self.costs:

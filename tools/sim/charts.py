@@ -8,7 +8,7 @@ from collections.abc import Sequence
 WIDTH = 640
 ROW = 22
 LABEL = 240
-VALUE = 110
+VALUE = 170
 LABEL_LETTERS = 36
 
 
@@ -34,7 +34,8 @@ def bars(rows: Sequence[tuple[str, float, float, str]], title: str) -> str:
 
 
 def over_time(points: Sequence[Sequence[float]], title: str) -> str:
-    """Cases as a line and failures as dots over seconds; a point: seconds, cases, failures."""
+    """Cases as a line over seconds, and a tick below it whenever some had failed; a point: seconds, cases,
+    failures."""
     height, left, bottom = 180, 60, 24
     end = max(point[0] for point in points) or 1
     most = max(point[1] for point in points) or 1
@@ -45,22 +46,21 @@ def over_time(points: Sequence[Sequence[float]], title: str) -> str:
     def y(count: float) -> float:
         return (height - bottom) - (height - bottom - 14) * count / most
 
-    line = " ".join(f"{x(0):.1f},{y(0):.1f}" if one is None else f"{x(one[0]):.1f},{y(one[1]):.1f}"
-                    for one in [None, *points])
+    line = " ".join(f"{x(seconds):.1f},{y(count):.1f}" for seconds, count, _ in [(0, 0, 0), *points])
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{html.escape(title)}">',
         f'<line x1="{left}" y1="{y(0)}" x2="{WIDTH - 12}" y2="{y(0)}" class="axis"/>',
         f'<text x="{left - 6}" y="{y(0)}" class="label" text-anchor="end">0</text>',
         f'<text x="{left - 6}" y="{y(most) + 8}" class="label" text-anchor="end">{most:,}</text>',
-        f'<text x="{WIDTH - 12}" y="{height - 6}" class="label" text-anchor="end">{end:,.1f} s</text>',
+        f'<text x="{WIDTH - 12}" y="{height - 2}" class="label" text-anchor="end">{end:,.1f} s</text>',
+        f'<text x="{left}" y="{height - 2}" class="value">ticks: failures</text>',
         f'<polyline points="{line}" class="curve"/>',
     ]
     failed = 0
-    for seconds, count, failures in points:
+    for seconds, _, failures in points:
         if failures > failed:
-            parts.append(
-                f'<circle cx="{x(seconds):.1f}" cy="{y(count):.1f}" r="3.5" class="dot">'
-                f"<title>{failures:,} failures after {seconds:,.1f} s</title></circle>"
-            )
+            place = f'x1="{x(seconds):.1f}" x2="{x(seconds):.1f}" y1="{y(0) + 1}" y2="{y(0) + 8}"'
+            told = f"{failures:,} failures after {seconds:,.1f} s"
+            parts.append(f'<line {place} class="tick"><title>{told}</title></line>')
             failed = int(failures)
     return "".join([*parts, "</svg>"])

@@ -26,7 +26,7 @@ h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
 p { margin: .4rem 0; } .soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); }
 code, pre { font: 13px/1.5 ui-monospace, monospace; }
 pre { background: var(--ground); border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem;
-  overflow-x: auto; margin: .5rem 0; }
+  white-space: pre-wrap; overflow-wrap: anywhere; margin: .5rem 0; }
 .figures { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1rem 0; }
 .figures div { background: var(--panel); border-radius: 6px; padding: .5rem .9rem; }
 .figures b { display: block; font-size: 1.2rem; font-variant-numeric: tabular-nums; }
@@ -35,12 +35,12 @@ pre { background: var(--ground); border: 1px solid var(--line); border-radius: 6
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line);
   vertical-align: top; overflow-wrap: anywhere; }
-th { font-weight: 600; color: var(--soft); } td.number, th.number { text-align: right; }
+th { font-weight: 600; color: var(--soft); white-space: nowrap; } td.number, th.number { text-align: right; }
 details summary { cursor: pointer; color: var(--soft); }
 svg { width: 100%; height: auto; max-width: 46rem; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--text); } svg .value { fill: var(--soft); }
 svg .whole { fill: var(--whole); } svg .part { fill: var(--part); } svg .axis { stroke: var(--line); }
-svg .curve { fill: none; stroke: var(--part); stroke-width: 2; } svg .dot { fill: var(--bad); }
+svg .curve { fill: none; stroke: var(--part); stroke-width: 2; } svg .tick { stroke: var(--bad); stroke-width: 2; }
 """
 
 

@@ -40,6 +40,8 @@ class Pool:
 
     def close(self) -> None:
         """Ends all workers."""
+        for worker in self._workers:
+            worker.begin_to_end()
         for worker in list(self._workers):
             self._end(worker)
         self._selector.close()

@@ -29,6 +29,10 @@ ROUNDS_MOST = 4
 OPERATIONS_SMALL = 12
 FEWER_OPERATIONS = (1, 2, 3, 4, 6, 8, 12)
 OTHER_SEEDS = 32
+# An occurrence of a fault that no case comes to.
+NEVER = 4_000_000_000
+# How many occurrences of a fault are tried alone.
+MOMENTS_MOST = 500
 
 Item = TypeVar("Item")
 Atom = tuple[Rule, int]  # a rule, and one occurrence of its fault
@@ -109,26 +113,42 @@ class Shrinker:
         return Shrunk(self.case, self.outcome, self.runs, whole, repeats, seconds)
 
     def _to_the_end(self) -> None:
-        """Until a round brings nothing more."""
+        """Until a round brings nothing more, nor one fault does what several did."""
         self._try([dataclasses.replace(self.case, faults=(), swarm=False)])
+        self._rounds()
+        if self._one_fault_alone():
+            self._rounds()
+
+    def _rounds(self) -> None:
         for _ in range(ROUNDS_MOST):
             before = self.case
-            self._fewer_operations()
             self._fewer_faults()
+            self._fewer_operations()
             self._fewer_processors()
             if self.case == before:
                 return
+
+    def _one_fault_alone(self) -> bool:
+        """Whether one of several faults is enough at another time than it fired: each fault changes what comes
+        after it, so the others may be there only to lead to the right moment. All moments are tried."""
+        if sum(len(rule.at) for rule in self.case.faults) <= 1 or not all(rule.at for rule in self.case.faults):
+            return False
+        kinds = {dataclasses.replace(rule, at=()): rule.name for rule in self.case.faults}
+        asked = self._asked(self.case, set(kinds.values()))
+        for rule, name in kinds.items():
+            moments = range(1, min(asked[name], MOMENTS_MOST) + 1)
+            alone = [self._with_rules((dataclasses.replace(rule, at=(one,)),)) for one in moments]
+            if self._try(alone) is not None:
+                return True
+        return False
 
     def _fewer_operations(self) -> None:
         def build(kept: tuple[int, ...]) -> Case:
             return dataclasses.replace(self.case, keep=kept)
 
-        performed = self.outcome.get("operations")
-        if isinstance(performed, list) and performed:
-            begun = set(ranges.operations(",".join(map(str, performed)), "operations"))
-            kept = tuple(one for one in self.case.kept() if one in begun)
-            if kept and len(kept) < len(self.case.kept()):
-                self._try([build(kept)])
+        begun = _begun(self.case, self.outcome)
+        if 0 < len(begun) < len(self.case.kept()):
+            self._try_at_any_time([build(begun)])
         self._minimise(self.case.kept(), 1, build)
 
     def _fewer_faults(self) -> None:
@@ -154,8 +174,9 @@ class Shrinker:
 
     def _fewer_processors(self) -> None:
         least = 1 + max((int(dict(rule.values).get("cpu", 0)) for rule in self.case.faults), default=0)
-        self._try([dataclasses.replace(self.case, threads=count) for count in range(1, self.case.threads)])
-        self._try([dataclasses.replace(self.case, cpus=count) for count in range(least, self.case.cpus)])
+        for name, first in (("threads", 1), ("cpus", least)):
+            counts = range(first, getattr(self.case, name))
+            self._try_at_any_time([dataclasses.replace(self.case, **{name: count}) for count in counts])
 
     def _smaller_by_another_seed(self) -> None:
         if len(self.case.kept()) <= OPERATIONS_SMALL or self._first.keep is not None:
@@ -180,6 +201,36 @@ class Shrinker:
         finally:
             running.close()
         return None
+
+    def _try_at_any_time(self, candidates: Sequence[Case]) -> int | None:
+        """The same, and if none fails, once more with faults moved: what a candidate does not do is not asked about
+        faults, so the occurrence that matters has a lower number. By how much, runs without faults tell."""
+        hit = self._try(candidates)
+        names = {rule.name for rule in self.case.faults}
+        if hit is not None or not names or not all(rule.at for rule in self.case.faults):
+            return hit
+        now = self._asked(self.case, names)
+        moved: list[tuple[int, Case]] = []
+        for index, candidate in enumerate(candidates):
+            if candidate.faults != self.case.faults:
+                continue
+            then = self._asked(candidate, names)
+            rules = [_earlier(rule, now[rule.name] - then[rule.name]) for rule in candidate.faults]
+            if all(rules) and tuple(rules) != candidate.faults:
+                moved.append((index, dataclasses.replace(candidate, faults=tuple(filter(None, rules)))))
+        hit = self._try([candidate for _, candidate in moved])
+        return None if hit is None else moved[hit][0]
+
+    def _asked(self, case: Case, names: set[str]) -> dict[str, int]:
+        """How often a case asks for each fault when none fires."""
+        quiet = dataclasses.replace(case, faults=tuple(Rule(name, at=(NEVER,)) for name in sorted(names)))
+        running = self._pool.run([] if quiet in self._outcomes else [quiet], ahead=1)
+        try:
+            self._fails(quiet, running)
+        finally:
+            running.close()
+        asked = self._outcomes[quiet].get("faults", {})
+        return {name: asked.get(name, {}).get("asked", 0) for name in names}
 
     def _fails(self, candidate: Case, running: Iterator[Answer | None]) -> bool:
         if candidate not in self._counted:
@@ -207,12 +258,23 @@ class Shrinker:
             starts = [one for one in starts if one >= begin] + [one for one in starts if one < begin]
             parts = [(start, kept[:start] + kept[start + size :]) for start in starts]
             parts = [part for part in parts if len(part[1]) >= least]
-            hit = self._try([build(part) for _, part in parts])
+            hit = self._try_at_any_time([build(part) for _, part in parts])
             if hit is None:
                 size, begin = size // 2, 0
             else:
                 begin, kept = parts[hit]
                 size = min(size, len(kept))
+
+
+def _begun(case: Case, outcome: Outcome) -> tuple[int, ...]:
+    """The operations that were over, and of each thread the one that it was at."""
+    done = outcome.get("operations")
+    over = set(ranges.operations(",".join(map(str, done)), "operations")) if isinstance(done, list) and done else set()
+    at: dict[int, int] = {}
+    for one in case.kept():
+        if one not in over:
+            at.setdefault(one % case.threads, one)
+    return tuple(one for one in case.kept() if one in over or at.get(one % case.threads) == one)
 
 
 def _exact(case: Case, fired: dict[str, tuple[int, ...]]) -> list[Atom]:
@@ -224,6 +286,12 @@ def _exact(case: Case, fired: dict[str, tuple[int, ...]]) -> list[Atom]:
         rule = first.get(name, Rule(name)).exactly((1,))
         atoms += [(rule, one) for one in fired[name]]
     return atoms
+
+
+def _earlier(rule: Rule, count: int) -> Rule | None:
+    """The rule with its occurrences so much earlier; None if one would be before the first."""
+    at = tuple(one - count for one in rule.at)
+    return dataclasses.replace(rule, at=at) if min(at) >= 1 else None
 
 
 def _rules(atoms: Sequence[Atom]) -> tuple[Rule, ...]:

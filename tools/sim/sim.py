@@ -30,8 +30,18 @@ from tools.sim.progress import Progress  # noqa: E402
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, Unavailable, nearest  # noqa: E402
 
 VARIABLE = "TWOFOLD_SIMULATOR"
-# What `twofold-simulator run` is known to take; other unknown options go to it unless they look like a slip.
-FOR_ONE_CASE = ("--record", "--replay", "--until-event", "--trace")
+# What `twofold-simulator run` takes besides; other unknown options go to it, too, unless they look like a slip.
+FOR_ONE_CASE = (
+    "--record",
+    "--copy-every",
+    "--replay",
+    "--until-event",
+    "--debugger",
+    "--trace",
+    "--save-schedule",
+    "--follow-schedule",
+    "--output",
+)
 
 
 def simulator(options: argparse.Namespace) -> str:
@@ -43,22 +53,14 @@ def simulator(options: argparse.Namespace) -> str:
 
 
 def hand_on(options: argparse.Namespace, words: list[str]) -> None:
-    """Becomes `twofold-simulator run` with the same words; a plan is handed on as its rules."""
+    """Becomes `twofold-simulator run` with the same words."""
     given = iter(words)
     passed = []
     for word in given:
-        name, equals, _ = word.partition("=")
-        if name in ("--simulator", "--faults"):
-            if not equals:
-                next(given, None)
-        else:
+        if word == "--simulator":
+            next(given, None)
+        elif not word.startswith("--simulator="):
             passed.append(word)
-    if options.faults is not None:
-        asked = arguments.faults(argparse.Namespace(fault=[], faults=options.faults, swarm=False))
-        for rule in asked.rules:
-            passed += ["--fault", rule.text()]
-        passed += ["--swarm"] if asked.swarm and not options.swarm else []
-        passed += ["--seed", str(asked.seed)] if asked.seed is not None and options.seed is None else []
     become(simulator(options), "run", *passed)
 
 
@@ -73,19 +75,14 @@ def become(program: str, *words: str) -> None:
 
 def write_outputs(options: argparse.Namespace, document: dict[str, Any]) -> None:
     """Writes what --json and --html ask for, and prints the report unless JSON is printed."""
-    if options.json == STANDARD_OUTPUT:
-        print(json.dumps(document, indent=2))
-    else:
-        print(terminal.campaign(document))
-    for option, path, text in (
-        ("--json", options.json, lambda: json.dumps(document, indent=2) + "\n"),
-        ("--html", options.html, lambda: page.page(document)),
-    ):
+    as_json = json.dumps(document, indent=2)
+    for option, path, text in (("--json", options.json, as_json + "\n"), ("--html", options.html, "")):
         if path is not None and path != STANDARD_OUTPUT:
             try:
-                Path(path).write_text(text())
+                Path(path).write_text(text or page.page(document))
             except OSError as error:
                 raise Refused(f"{option} {path}: {error.strerror}") from error
+    print(as_json if options.json == STANDARD_OUTPUT else terminal.campaign(document))
 
 
 def check_outputs(options: argparse.Namespace) -> None:
@@ -97,6 +94,7 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 def run_single(options: argparse.Namespace) -> int:
     """One case, run here and told."""
+    check_outputs(options)
     program = simulator(options)
     one = arguments.case(options, catalogue.describe(program))
     with Stop() as stop, Pool(program, 1, arguments.case_seconds(options)) as pool:
@@ -108,11 +106,10 @@ def run_single(options: argparse.Namespace) -> int:
     assert outcome is not None
     if outcome["outcome"] == case.REFUSED:
         raise Refused(f"the simulator refuses the case: {outcome['error']}")
-    if options.json is not None:
-        text = json.dumps({"case": one.json(), "outcome": outcome}, indent=2)
-        print(text) if options.json == STANDARD_OUTPUT else Path(options.json).write_text(text + "\n")
-    if options.json != STANDARD_OUTPUT:
-        print(terminal.single(outcome))
+    text = json.dumps({"case": one.json(), "outcome": outcome}, indent=2)
+    if options.json not in (None, STANDARD_OUTPUT):
+        Path(options.json).write_text(text + "\n")
+    print(text if options.json == STANDARD_OUTPUT else terminal.single(outcome))
     return FAILED if case.failed(outcome) else PASSED
 
 
@@ -175,11 +172,11 @@ def run(words: list[str]) -> int:
         if unknown or options.workload:
             raise parser.unknown((unknown or [options.workload])[0])
         return run_list(options)
-    if options.workload is None:
-        raise Refused("which workload? ./twofold sim --list shows them, ./twofold sim --help the options")
     if unknown:
         check_unknown(parser, options, unknown[0])
         hand_on(options, words)
+    if options.workload is None:
+        raise Refused("which workload? ./twofold sim --list shows them, ./twofold sim --help the options")
     if arguments.is_single(options):
         return run_single(options)
     return run_campaign(options, words)
@@ -211,6 +208,10 @@ def main(words: list[str]) -> int:
         return refused.status
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Who reads has seen enough. What was written to files is there; nothing more can be printed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
 
 
 if __name__ == "__main__":

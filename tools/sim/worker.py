@@ -180,11 +180,15 @@ class Worker:
         before = len(self.said)
         return self.listen() and len(self.said) not in (before, SAID_BYTES)
 
-    def close(self) -> None:
-        """Ends it: kindly if it has nothing to do."""
+    def begin_to_end(self) -> None:
+        """Lets it end: kindly if it has nothing to do."""
         if self.pending:
             self.process.kill()
         self.input.close()
+
+    def close(self) -> None:
+        """Waits until it has ended."""
+        self.begin_to_end()
         try:
             self.process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:

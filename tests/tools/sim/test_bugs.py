@@ -43,7 +43,17 @@ class Bugs(SimTest):
         status, output, _ = self.bugs(EASY.replace("kernel", "alarming"), "--time", "300ms", "--control-time", "60s")
         self.assertEqual(1, status)
         self.assertIn("FALSE ALARM oracle: false\n    ./twofold sim alarming --seed 9 ", output)
-        self.assertIn("1 false alarm\n", output)
+        self.assertIn("2 false alarms\n", output)
+        self.assertNotIn("--mutant", output)
+
+    def test_what_fails_with_nothing_flipped_is_not_the_bug(self):
+        """The control is over before the seed at which it would fail."""
+        table = EASY.replace("kernel", "belated")
+        status, output, _ = self.bugs(table, "--time", "60s", "--control-time", "1ms")
+        self.assertEqual(1, status)
+        self.assertIn("NOT FOUND", output)
+        self.assertIn("FALSE ALARM oracle: false\n    ./twofold sim belated --seed 1000 ", output)
+        self.assertIn("1 false alarm\nfound 0 of 1", output)
 
     def test_some_by_name_and_number(self):
         for words in (("rare_bug",), ("2",), ("--number", "2")):
@@ -110,6 +120,11 @@ class Canary(SimTest):
         status, output, _ = self.canary('canary = "hidden_bug"\n' + HIDDEN, "300ms")
         self.assertEqual(1, status)
         self.assertIn("was NOT caught", output)
+
+    def test_a_false_alarm_does_not_do(self):
+        status, output, _ = self.canary('canary = "easy_bug"\n' + EASY.replace("kernel", "alarming"), "60s")
+        self.assertEqual(1, status)
+        self.assertIn("what failed fails with nothing flipped, too", output)
 
     def test_there_must_be_one(self):
         Path(self.path("bugs.toml")).write_text(EASY)

@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from tests.tools.sim.fixture import SimTest, same
-from tools.sim import state
+from tools.sim import progress, state
 from tools.sim.campaign import Timeline
 from tools.sim.pool import Pool
 from tools.sim.progress import Progress, duration
@@ -63,7 +63,7 @@ class Results(SimTest):
 
 class States(SimTest):
     def words(self, *more: str) -> tuple[str, ...]:
-        return ("kinds", "--seeds", "1..100", "--repeats", "1", "--state", self.path("state"), *more)
+        return ("kinds", "--seeds", "1..100", "--repeats", "1", "--jobs", "1", "--state", self.path("state"), *more)
 
     def test_resumed_and_unbroken_are_the_same(self):
         whole = self.document("kinds", "--seeds", "1..100", "--repeats", "1")
@@ -199,29 +199,34 @@ class Told(unittest.TestCase):
 
     def test_a_log_gets_few_lines(self):
         stream = io.StringIO()
-        progress = Progress(stream)
-        progress.label = "heap"
-        self.assertFalse(progress.due())
-        progress._began -= 11
-        self.assertTrue(progress.due())
-        progress.show("3 cases")
-        self.assertFalse(progress.due())
-        progress.clear()
-        self.assertEqual("twofold: sim: heap: 3 cases\n", stream.getvalue())
+        with mock.patch.object(progress.time, "monotonic", return_value=100.0) as clock:
+            shown = Progress(stream)
+            shown.label = "heap"
+            seconds = []
+            for clock.return_value in range(100, 300):
+                if shown.due():
+                    seconds.append(clock.return_value - 100)
+                    shown.show(f"{clock.return_value} cases")
+            shown.clear()
+        self.assertEqual([10, 30, 60, 120, 180], seconds)
+        self.assertTrue(stream.getvalue().startswith("twofold: sim: heap: 110 cases\n"))
+        self.assertEqual(5, stream.getvalue().count("\n"))
 
     def test_a_terminal_gets_one_line(self):
         leader, follower = os.openpty()
         self.addCleanup(os.close, leader)
-        with open(follower, "w") as stream:
-            progress = Progress(stream)
-            self.assertTrue(progress.due())
-            progress.show("3 cases " + 200 * "x")
-            self.assertFalse(progress.due())
-            progress.clear()
-            shown = os.read(leader, 4096).decode()
-        self.assertTrue(shown.startswith("\r\033[K3 cases x") and shown.endswith("\r\033[K"))
-        self.assertNotIn("\n", shown)
-        self.assertLess(len(shown), 100)
+        with open(follower, "w") as stream, mock.patch.object(progress.time, "monotonic", return_value=5.0) as clock:
+            shown = Progress(stream)
+            self.assertTrue(shown.due())
+            shown.show("3 cases " + 200 * "x")
+            self.assertFalse(shown.due())
+            clock.return_value = 5.3
+            self.assertTrue(shown.due())
+            shown.clear()
+            text = os.read(leader, 4096).decode()
+        self.assertTrue(text.startswith("\r\033[K3 cases x") and text.endswith("\r\033[K"))
+        self.assertNotIn("\n", text)
+        self.assertLess(len(text), 100)
 
     def test_a_timeline_stays_small(self):
         timeline = Timeline()

@@ -38,8 +38,8 @@ class Workers(SimTest):
         self.assertEqual("about to fall\n", found[0]["failure"]["report"])
 
     def test_a_worker_that_computes_for_ever(self):
-        hang = ("hang", "the simulator computed for 0.2 s without an answer")
-        self.assertEqual({4: hang}, self.failed("spins", 30, 0.2))
+        hang = ("hang", "the simulator computed for 0.4 s without an answer")
+        self.assertEqual({4: hang}, self.failed("spins", 30, 0.4))
 
     def test_a_worker_that_waits_for_ever(self):
         hang = ("hang", "the simulator slept for 0.3 s without an answer")

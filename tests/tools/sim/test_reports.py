@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.tools.sim.fixture import SIMULATOR, SimTest
 from tools.sim import page
 
-VOID = ("meta", "line", "rect", "polyline")
+VOID = ("meta",)
 
 
 class Page(html.parser.HTMLParser):
@@ -72,19 +72,23 @@ class SingleCases(SimTest):
 
     def test_a_case_that_crashes_and_one_that_hangs(self):
         self.assertIn("failed: crash: the simulator was killed by SIGSEGV\n", self.sim("crashes", "--seed", "13")[1])
-        status, output, _ = self.sim("spins", "--seed", "4", "--case-time", "200ms")
-        self.assertEqual((1, 0), (status, output.find("failed: hang: the simulator computed for 0.2 s")))
+        status, output, _ = self.sim("spins", "--seed", "4", "--case-time", "400ms")
+        self.assertEqual((1, 0), (status, output.find("failed: hang: the simulator computed for 0.4 s")))
 
     def test_json(self):
         status, output, _ = self.sim("kinds", "--seed", "13", "--json")
         document = json.loads(output)
         self.assertEqual((1, 13, "panic"), (status, document["case"]["seed"], document["outcome"]["failure"]["kind"]))
 
-    def test_the_seed_of_a_plan(self):
-        Path(self.path("plan.toml")).write_text('seed = 13\n[[fault]]\nname = "interrupt.lost"\nat = [1]\n')
-        for seed in ((), ("--seed", "13")):
-            document = json.loads(self.sim("quiet", *seed, "--faults", self.path("plan.toml"), "--json")[1])
-            self.assertEqual((13, ["interrupt.lost:at=1"]), (document["case"]["seed"], document["case"]["faults"]))
+    def test_a_plan_and_rules_beside_it(self):
+        plan = 'seed = 13\nswarm = true\n[[fault]]\nname = "interrupt.lost"\nat = [1]\n'
+        Path(self.path("plan.toml")).write_text(plan)
+        words = ("quiet", "--seed", "5", "--fault", "interrupt.lost:at=2", "--faults", self.path("plan.toml"), "--json")
+        case = json.loads(self.sim(*words)[1])["case"]
+        self.assertEqual((5, 13, True), (case["seed"], case["fault_seed"], case["swarm"]))
+        self.assertEqual(["interrupt.lost:at=1", "interrupt.lost:at=2"], case["faults"])
+        case = json.loads(self.sim(*words, "--fault-seed", "9")[1])["case"]
+        self.assertEqual(9, case["fault_seed"])
 
     def handed_on(self, *words: str) -> list[str]:
         """The words with which the simulator is started in the place of this program."""
@@ -96,16 +100,9 @@ class SingleCases(SimTest):
     def test_what_is_for_the_simulator_is_handed_on(self):
         words = ("quiet", "--seed", "7", "--record", "r.tfr", "--swarm")
         self.assertEqual(["run", *words], self.handed_on(*words))
-        words = ("quiet", "--replay", "r.tfr", "--until-event", "9", "--simulator", SIMULATOR)
-        self.assertEqual(["run", *words[:5]], self.handed_on(*words))
+        words = ("--replay=r.tfr", "--until-event", "9", "--simulator", SIMULATOR)
+        self.assertEqual(["run", *words[:3]], self.handed_on(*words))
         self.assertEqual(["diff", "a", "b"], self.handed_on("diff", "a", "b"))
-
-    def test_a_plan_is_handed_on_as_its_rules(self):
-        plan = self.path("plan.toml")
-        Path(plan).write_text('swarm = true\nseed = 7\n[[fault]]\nname = "interrupt.lost"\nat = [3]\n')
-        expected = ["run", "quiet", "--trace", "t", "--fault", "interrupt.lost:at=3", "--swarm", "--seed", "7"]
-        self.assertEqual(expected, self.handed_on("quiet", "--faults", plan, "--trace", "t"))
-        self.assertEqual(expected, self.handed_on("quiet", f"--faults={plan}", "--trace", "t"))
 
 
 class Documents(SimTest):

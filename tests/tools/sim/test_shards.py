@@ -12,7 +12,7 @@ ARRAY = Path(__file__).resolve().parents[3] / "tools/sim/slurm-array.sh"
 
 
 class Shards(SimTest):
-    WORDS = ("kinds", "--seeds", "1..95", "--repeats", "1", "--fault", "interrupt.lost:probability=0.1")
+    WORDS = ("kinds", "--seeds", "1..95", "--jobs", "1", "--repeats", "1", "--fault", "interrupt.lost:probability=0.1")
 
     def run_part(self, index: int, count: int, *words: str) -> str:
         path = self.path(f"{index}-of-{count}")

@@ -7,7 +7,7 @@ from tools.sim import fault_rules
 from tools.sim.campaign import Stop
 from tools.sim.case import Case
 from tools.sim.pool import Pool
-from tools.sim.shrink import Bounds, Shrinker, Shrunk
+from tools.sim.shrink import Bounds, Shrinker, Shrunk, _begun
 
 
 class Shrinking(SimTest):
@@ -31,9 +31,17 @@ class Shrinking(SimTest):
             self.assertTrue(shrunk.whole and shrunk.repeats)
             self.assertLess(shrunk.runs, 100)
 
+    def test_what_was_not_begun_goes_at_once(self):
+        self.assertEqual((1, 9), _begun(self.case("pair", 5, keep=(1, 9, 21), threads=4), {"operations": ["1"]}))
+        case = self.case("pair", 5, keep=(1, 2, 3, 6, 10), threads=4)
+        self.assertEqual((1, 2, 3, 6), _begun(case, {"operations": ["1-2"]}))
+        few = self.shrink(self.case("pair", 5, operations=10_000), runs=1500)
+        self.assertEqual(((3, 17, 25), True), (few.case.keep, few.whole))
+        self.assertLess(few.runs, 60)
+
     def test_no_single_part_can_be_left_out(self):
         rules = self.rules("interrupt.late:probability=0.05:amount=5-9", "points.frames.allocate:probability=0.02")
-        shrunk = self.shrink(self.case("faulty", 57, faults=rules, swarm=True))
+        shrunk = self.shrink(self.case("faulty", 158, faults=rules, swarm=True))
         self.assertEqual((1,), shrunk.case.keep)
         self.assertFalse(shrunk.case.swarm)
         pool = self.pool()
@@ -52,7 +60,7 @@ class Shrinking(SimTest):
             "interrupt.late:probability=0.05:amount=10-20",
             "points.frames.allocate:probability=0.05",
         )
-        faults = self.shrink(self.case("faulty", 57, faults=rules)).case.faults
+        faults = self.shrink(self.case("faulty", 158, faults=rules)).case.faults
         self.assertEqual(["interrupt.late", "points.frames.allocate"], [rule.name for rule in faults])
         self.assertEqual((2, 1), (len(faults[0].at), len(faults[1].at)))
         self.assertEqual((3, (("amount", "10-20"),)), (faults[0].at[0], faults[0].values))
@@ -60,6 +68,18 @@ class Shrinking(SimTest):
     def test_rules_that_cannot_be_exact_stay_and_others_go(self):
         rules = self.rules("interrupt.lost:probability=0.9", "interrupt.late:probability=0.05")
         self.assertEqual(rules[1:], self.shrink(self.case("noisy", 1, faults=rules)).case.faults)
+
+    def test_faults_move_when_what_was_before_them_goes(self):
+        for text in ("interrupt.lost:at=35", "interrupt.lost:probability=0.2"):
+            shrunk = self.shrink(self.case("timed", 3, faults=self.rules(text)))
+            self.assertEqual((11,), shrunk.case.keep, text)
+            (rule,) = shrunk.case.faults
+            self.assertEqual(1, len(rule.at))
+            self.assertLessEqual(rule.at[0], 3)
+
+    def test_one_fault_does_what_two_did(self):
+        shrunk = self.shrink(self.case("led", 3, faults=self.rules("interrupt.lost:at=2,9")))
+        self.assertEqual(["interrupt.lost:at=7"], [rule.text() for rule in shrunk.case.faults])
 
     def test_faults_that_do_not_matter_go(self):
         shrunk = self.shrink(self.case("pair", 5, faults=self.rules("interrupt.late:probability=0.5"), swarm=True))
@@ -81,7 +101,7 @@ class Shrinking(SimTest):
 
     def test_workers_do_not_decide_the_result(self):
         rules = self.rules("interrupt.late:probability=0.1", "points.frames.allocate:probability=0.1")
-        for case in (self.case("pair", 35), self.case("faulty", 57, faults=rules), self.case("wide", 2)):
+        for case in (self.case("pair", 35), self.case("faulty", 158, faults=rules), self.case("wide", 2)):
             results = [self.shrink(case, jobs).json() for jobs in (1, 2, 5)]
             self.assertEqual(results[0], results[1])
             self.assertEqual(results[0], results[2])

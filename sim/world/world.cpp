@@ -145,6 +145,11 @@ void World::step(Node& node, i64 horizon_ns) {
     case Stop::Kind::reset:
         start_over(node);
         break;
+    case Stop::Kind::power_cut: // the engine goes on with what it has counted
+        node.machine->reset();
+        node.next_ns = node.engine->next_ns();
+        break;
+    case Stop::Kind::stalled:
     case Stop::Kind::exited:
     case Stop::Kind::crashed:
     case Stop::Kind::interrupted:

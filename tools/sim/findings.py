@@ -28,11 +28,13 @@ GROUPS_SHRUNK = 20
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done about each kind of failure. `repeats`: how often the reproduction is run."""
+    """How much is done about each kind of failure. `repeats`: how often the reproduction is run; `costs`: the
+    simulator's tables."""
 
     bounds: Bounds
     repeats: int
     shrinks: bool = True
+    costs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -90,7 +92,7 @@ def examine(
 
 
 def _shrink(pool: Pool, group: Group, effort: Effort, progress: Progress, stop: Stop) -> Shrunk:
-    shrinker = Shrinker(pool, group.case, group.outcome, effort.bounds, stop)
+    shrinker = Shrinker(pool, group.case, group.outcome, effort.bounds, stop, effort.costs)
     shrinker.on_run = lambda: progress.due() and progress.show(
         f"shrinking, {len(shrinker.case.kept())} operations left, {shrinker.runs} runs"
     )

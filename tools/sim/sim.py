@@ -119,7 +119,8 @@ def run_campaign(options: argparse.Namespace, words: list[str]) -> int:
     known = catalogue.describe(program)
     template, seeds = arguments.case(options, known), arguments.seeds(options)
     shard = arguments.shard(options, dict(os.environ))
-    effort = findings.Effort(arguments.bounds(options), arguments.repeats(options), not options.no_shrink)
+    shrinks = not options.no_shrink
+    effort = findings.Effort(arguments.bounds(options), arguments.repeats(options), shrinks, known.costs)
     command = shlex.join(["./twofold", "sim", *words])
     asked = findings.Asked(known.build, command, template, seeds, shard, options.simulator or "")
     limits = arguments.limits(options)

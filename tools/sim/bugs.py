@@ -301,7 +301,7 @@ def run(words: list[str], program_of: Program) -> int:
                 break
             share = max(end - time.monotonic(), 0.1) / (len(wanted) - index)
             hunts.append(hunter.hunt(bug, share, f"bug {index + 1} of {len(wanted)}, {bug.name}"))
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "build": known.build,

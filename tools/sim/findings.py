@@ -54,13 +54,11 @@ class Finding:
         return self.shrunk.outcome if self.shrunk else self.group.outcome
 
     def json(self, simulator: str) -> dict[str, Any]:
-        found = self.group.json() | {"shrunk": None, "reproduction": None}
-        if self.shrunk:
-            found["shrunk"] = self.shrunk.json()
-        found["reproduction"] = {"command": reproduction.command(self.case(), simulator)}
+        again: dict[str, Any] = {"command": reproduction.command(self.case(), simulator)}
         if self.reproduced:
-            found["reproduction"] |= self.reproduced.json()
-        return found
+            again |= self.reproduced.json()
+        shrunk = self.shrunk.json() if self.shrunk else None
+        return self.group.json() | {"shrunk": shrunk, "reproduction": again}
 
 
 def examine(
@@ -93,9 +91,12 @@ def examine(
 
 def _shrink(pool: Pool, group: Group, effort: Effort, progress: Progress, stop: Stop) -> Shrunk:
     shrinker = Shrinker(pool, group.case, group.outcome, effort.bounds, stop, effort.costs)
-    shrinker.on_run = lambda: progress.due() and progress.show(
-        f"shrinking, {len(shrinker.case.kept())} operations left, {shrinker.runs} runs"
-    )
+
+    def tell() -> None:
+        if progress.due():
+            progress.show(f"shrinking, {len(shrinker.case.kept())} operations left, {shrinker.runs} runs")
+
+    shrinker.on_run = tell
     return shrinker.shrink()
 
 

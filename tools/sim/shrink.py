@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,7 +22,7 @@ from tools.sim import ranges, tally
 from tools.sim.campaign import Stop
 from tools.sim.case import Case, Outcome
 from tools.sim.fault_rules import Rule
-from tools.sim.pool import Answer, Pool
+from tools.sim.pool import Answers, Pool
 
 ROUNDS_MOST = 4
 # A case of at most so many operations is small; a larger one is looked for under other seeds, too.
@@ -252,7 +252,7 @@ class Shrinker:
         asked = self._outcomes[quiet].get("faults", {})
         return {name: asked.get(name, {}).get("asked", 0) for name in names}
 
-    def _fails(self, candidate: Case, running: Iterator[Answer | None]) -> bool:
+    def _fails(self, candidate: Case, running: Answers) -> bool:
         if candidate not in self._counted:
             if self.runs >= self._bounds.runs:
                 raise Spent

@@ -24,7 +24,7 @@ if str(ROOT) not in sys.path:
 
 from tools.sim import arguments, bugs, case, catalogue, findings, merge, page, state, terminal  # noqa: E402
 from tools.sim.arguments import STANDARD_OUTPUT, Parser  # noqa: E402
-from tools.sim.campaign import Campaign, Limits, Stop  # noqa: E402
+from tools.sim.campaign import Campaign, Stop  # noqa: E402
 from tools.sim.pool import Pool  # noqa: E402
 from tools.sim.progress import Progress  # noqa: E402
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, Unavailable, nearest  # noqa: E402

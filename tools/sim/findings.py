@@ -135,7 +135,6 @@ def document(
 ) -> dict[str, Any]:
     """The document of a campaign."""
     totals = tally.json()
-    part = asked.shard.part(*asked.seeds)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -146,7 +145,7 @@ def document(
             "asked": list(asked.seeds),
             "shard": [asked.shard.index, asked.shard.count],
             "done": totals["seeds"],
-            "missing": [list(span) for span in tally.done.missing(*part)],
+            "missing": asked.shard.missing(tally.done, *asked.seeds),
         },
         "ended": ended,
         "totals": {key: totals[key] for key in ("cases", "passed", "failed", "events", "virtual_ns")},

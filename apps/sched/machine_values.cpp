@@ -1,8 +1,8 @@
 // Takes values out of results. See machine_values.hpp.
 #include "apps/sched/machine_values.hpp"
 
+#include "apps/json/tree.hpp"
 #include "apps/launch/status.hpp"
-#include "apps/sched/json_tree.hpp"
 
 #include <charconv>
 #include <fmt/format.h>
@@ -28,9 +28,9 @@ std::string bytes_of_hex(std::string_view digits) {
 /// The members of a record that are texts, by their names.
 Values members_of(std::string const& name, std::string_view line) {
     Values members;
-    JsonValue const root = parse_json(name, line);
-    for (JsonValue const& member : root.members) {
-        if (member.kind == JsonKind::text) {
+    json::Value const root = json::parse(name, line);
+    for (json::Value const& member : root.members) {
+        if (member.kind == json::Kind::text) {
             members[member.key] = member.text;
         }
     }

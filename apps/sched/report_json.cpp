@@ -1,5 +1,5 @@
 // The JSON of a report. See report.hpp; the schema is in docs/laboratory.md.
-#include "apps/launch/json_text.hpp"
+#include "apps/json/writer.hpp"
 #include "apps/sched/groups.hpp"
 #include "apps/sched/perfetto_trace.hpp"
 #include "apps/sched/report.hpp"
@@ -11,58 +11,12 @@ namespace twofold::lab {
 
 namespace {
 
-using launch::append_json_string;
-
 constexpr std::string_view percentile_names[] = {"p50", "p90", "p99", "p99.9", "max"};
 
-/// An object or array that is being written.
-class Json {
-public:
-    explicit Json(std::string& out, char opening)
-        : m_out(out), m_closing(opening == '{' ? '}' : ']') {
-        m_out += opening;
-    }
-    Json(Json const&) = delete;
-    Json& operator=(Json const&) = delete;
-    ~Json() { m_out += m_closing; }
-
-    void key(std::string_view name) {
-        separate();
-        append_json_string(m_out, name);
-        m_out += ':';
-    }
-    void number(std::string_view name, auto value) {
-        key(name);
-        m_out += fmt::format("{}", value);
-    }
-    void text(std::string_view name, std::string_view value) {
-        key(name);
-        append_json_string(m_out, value);
-    }
-    void truth(std::string_view name, bool value) {
-        key(name);
-        m_out += value ? "true" : "false";
-    }
-    void null(std::string_view name) {
-        key(name);
-        m_out += "null";
-    }
-    /// Before an element of an array.
-    void separate() {
-        m_out += m_is_empty ? "" : ",";
-        m_is_empty = false;
-    }
-
-private:
-    std::string& m_out;
-    char m_closing;
-    bool m_is_empty = true;
-};
-
 void append_distribution(
-    std::string& out, Json& owner, std::string_view name, std::vector<i64> values) {
+    std::string& out, json::Writer& owner, std::string_view name, std::vector<i64> values) {
     owner.key(name);
-    Json made(out, '{');
+    json::Writer made(out, '{');
     made.number("count", values.size());
     for (usize i = 0; i < std::size(reported_permilles); ++i) {
         if (values.empty()) {
@@ -73,7 +27,7 @@ void append_distribution(
     }
 }
 
-void append_figures(std::string& out, Json& owner, ThreadFigures const& figures) {
+void append_figures(std::string& out, json::Writer& owner, ThreadFigures const& figures) {
     append_distribution(out, owner, "wake_latency_ns", figures.wake_latencies);
     append_distribution(out, owner, "response_ns", figures.responses);
     owner.number("jobs", figures.responses.size());
@@ -90,10 +44,10 @@ void append_figures(std::string& out, Json& owner, ThreadFigures const& figures)
 }
 
 void append_threads(std::string& out, Workload const& workload, RunFigures const& figures) {
-    Json threads(out, '[');
+    json::Writer threads(out, '[');
     for (u32 i = 0; i < figures.threads.size(); ++i) {
         threads.separate();
-        Json thread(out, '{');
+        json::Writer thread(out, '{');
         Task const& task = workload.tasks[i];
         thread.text("name", task.name.view());
         thread.number("instance", task.instance);
@@ -105,11 +59,11 @@ void append_threads(std::string& out, Workload const& workload, RunFigures const
 }
 
 void append_classes(std::string& out, Workload const& workload, RunFigures const& figures) {
-    Json classes(out, '[');
+    json::Writer classes(out, '[');
     auto const key = [&](u32 i) { return std::string(demand_of(workload, i)); };
     for (Group const& group : group_by(figures, key)) {
         classes.separate();
-        Json made(out, '{');
+        json::Writer made(out, '{');
         made.text("demand", group.name);
         made.number("threads", group.threads);
         if (group.parts.empty()) {
@@ -122,10 +76,10 @@ void append_classes(std::string& out, Workload const& workload, RunFigures const
 }
 
 void append_cpus(std::string& out, RunFigures const& figures) {
-    Json cpus(out, '[');
+    json::Writer cpus(out, '[');
     for (CpuFigures const& cpu : figures.cpus) {
         cpus.separate();
-        Json made(out, '{');
+        json::Writer made(out, '{');
         made.number("busy_ns", cpu.busy.value);
         made.number("idle_ns", (figures.duration - cpu.busy).value);
         made.number("overhead_ns", cpu.overhead.value);
@@ -134,7 +88,7 @@ void append_cpus(std::string& out, RunFigures const& figures) {
 }
 
 void append_run(std::string& out, Workload const& workload, ReportedRun const& run) {
-    Json made(out, '{');
+    json::Writer made(out, '{');
     made.text("policy", run.policy);
     if (run.switch_cost) {
         made.number("switch_cost_ns", run.switch_cost->value);
@@ -144,7 +98,7 @@ void append_run(std::string& out, Workload const& workload, ReportedRun const& r
     if (run.outcome.refusal) {
         Refusal const& refusal = *run.outcome.refusal;
         made.key("refused");
-        Json refused(out, '{');
+        json::Writer refused(out, '{');
         refused.text("thread", thread_names(workload)[refusal.thread]);
         refused.text("error", error_name(refusal.error));
         refused.text("reason", refusal.reason);
@@ -196,7 +150,7 @@ std::string report_json(
     std::vector<ReportedRun> const& runs) {
     std::string out;
     {
-        Json report(out, '{');
+        json::Writer report(out, '{');
         report.text("workload", setting.workload);
         report.number("seed", setting.seed);
         report.number("duration_ns", setting.duration.value);
@@ -204,7 +158,7 @@ std::string report_json(
         report.truth("switch_cost_measured", setting.is_cost_measured);
         report.number("cpus", workload.cpus.size());
         report.key("runs");
-        Json list(out, '[');
+        json::Writer list(out, '[');
         for (ReportedRun const& run : runs) {
             list.separate();
             append_run(out, workload, run);

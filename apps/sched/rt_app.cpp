@@ -1,7 +1,7 @@
 // rt-app's workloads. See rt_app.hpp.
 #include "apps/sched/rt_app.hpp"
 
-#include "apps/sched/json_reader.hpp"
+#include "apps/sched/rt_app_asked.hpp"
 #include "core/sched/sched.hpp"
 
 #include <algorithm>
@@ -17,6 +17,7 @@ constexpr i64 priority_default = 10;
 constexpr i64 priority_max = 99;
 constexpr i64 level_top = 63;
 constexpr i64 rounds_max = i64{1} << 40;
+using json::Reader;
 using sched::nice_max;
 using sched::nice_min;
 constexpr i64 weight_max = i64{1} << 20;
@@ -38,31 +39,6 @@ constexpr PolicyName policy_names[] = {
     {"SCHED_RR", Demand::rr},          {"SCHED_DEADLINE", Demand::deadline},
     {"inference", Demand::inference},  {"training", Demand::training}};
 
-/// What a thread or a phase says of its scheduling; what it leaves out comes from above.
-struct Asked {
-    std::optional<Demand> demand;
-    std::optional<i64> priority;
-    std::optional<u32> weight;
-    std::optional<Nanos> runtime;
-    std::optional<Nanos> period;
-    std::optional<Nanos> deadline;
-    std::optional<Nanos> slice;
-    std::optional<Affinity> cpus;
-
-    bool is_scheduling() const { return demand || priority || weight || runtime || period; }
-    Asked over(Asked const& above) const {
-        return {
-            .demand = demand ? demand : above.demand,
-            .priority = priority ? priority : above.priority,
-            .weight = weight ? weight : above.weight,
-            .runtime = runtime ? runtime : above.runtime,
-            .period = period ? period : above.period,
-            .deadline = deadline ? deadline : above.deadline,
-            .slice = slice ? slice : above.slice,
-            .cpus = cpus ? cpus : above.cpus};
-    }
-};
-
 /// The word that a key begins with: rt-app's files number events that come several times, as in
 /// "run0" or "run_end".
 std::string_view event_word(std::string_view key) {
@@ -78,11 +54,11 @@ public:
     RtAppReader(std::string const& name, WorkloadDefaults const& defaults)
         : m_builder(name), m_defaults(defaults) {}
 
-    RtAppWorkload read(JsonReader const& root) {
+    RtAppWorkload read(Reader const& root) {
         m_builder.set_cpus(m_defaults.cpus);
         m_builder.set_duration(m_defaults.duration);
         // The threads come last: they need the rest.
-        root.for_each(JsonKind::object, [&](JsonReader const& member) {
+        root.for_each(json::Kind::object, [&](Reader const& member) {
             if (member.key() == "global") {
                 take_global(member);
             } else if (member.key() == "machine") {
@@ -92,11 +68,11 @@ public:
             }
         });
         bool has_tasks = false;
-        root.for_each(JsonKind::object, [&](JsonReader const& member) {
+        root.for_each(json::Kind::object, [&](Reader const& member) {
             if (member.key() == "tasks") {
                 has_tasks = true;
                 member.for_each(
-                    JsonKind::object, [&](JsonReader const& thread) { take_thread(thread); });
+                    json::Kind::object, [&](Reader const& thread) { take_thread(thread); });
             }
         });
         if (!has_tasks) {
@@ -109,8 +85,8 @@ public:
     }
 
 private:
-    void take_global(JsonReader const& global) {
-        global.for_each(JsonKind::object, [&](JsonReader const& member) {
+    void take_global(Reader const& global) {
+        global.for_each(json::Kind::object, [&](Reader const& member) {
             std::string const& key = member.key();
             if (key == "duration") {
                 i64 const seconds = member.integer(forever, whole_seconds_max);
@@ -128,21 +104,21 @@ private:
     }
 
     /// Ours: the processors that the workload is for.
-    void take_machine(JsonReader const& machine) {
+    void take_machine(Reader const& machine) {
         std::vector<Cpu> cpus = m_defaults.cpus;
-        machine.for_each(JsonKind::object, [&](JsonReader const& member) {
+        machine.for_each(json::Kind::object, [&](Reader const& member) {
             if (member.key() == "cpus") {
                 cpus = equal_cpus(static_cast<u32>(member.integer(1, cpus_max)), 1);
             }
         });
-        machine.for_each(JsonKind::object, [&](JsonReader const& member) {
+        machine.for_each(json::Kind::object, [&](Reader const& member) {
             std::string const& key = member.key();
             auto const each = [&](auto field, i64 least, i64 most) {
                 if (member.value().members.size() != cpus.size()) {
                     member.refuse(fmt::format("there have to be {} numbers", cpus.size()));
                 }
                 usize i = 0;
-                member.for_each(JsonKind::array, [&](JsonReader const& number) {
+                member.for_each(json::Kind::array, [&](Reader const& number) {
                     cpus[i++].*field = static_cast<u32>(number.integer(least, most));
                 });
             };
@@ -163,18 +139,18 @@ private:
 
     // ---- threads ----
 
-    void take_thread(JsonReader const& thread) {
+    void take_thread(Reader const& thread) {
         Thread made{.reader = thread};
         bool has_phases = false;
         bool has_events = false;
-        thread.for_each(JsonKind::object, [&](JsonReader const& member) {
+        thread.for_each(json::Kind::object, [&](Reader const& member) {
             std::string const& key = member.key();
             if (key == "instance") {
                 made.instances = member.integer(0, tasks_max);
             } else if (key == "loop") {
                 made.rounds = member.integer(forever, rounds_max);
             } else if (key == "delay") {
-                made.delay = member.microseconds();
+                made.delay = microseconds(member);
             } else if (key == "phases") {
                 has_phases = true;
                 note_moves(member, made);
@@ -194,7 +170,7 @@ private:
     }
 
     struct Thread {
-        JsonReader const& reader;
+        Reader const& reader;
         Asked asked{};
         i64 instances = 1;
         i64 rounds = forever;
@@ -204,9 +180,9 @@ private:
         u32 instance = 0;
     };
 
-    static void note_moves(JsonReader const& phases, Thread& thread) {
-        phases.for_each(JsonKind::object, [&](JsonReader const& phase) {
-            phase.for_each(JsonKind::object, [&](JsonReader const& member) {
+    static void note_moves(Reader const& phases, Thread& thread) {
+        phases.for_each(json::Kind::object, [&](Reader const& phase) {
+            phase.for_each(json::Kind::object, [&](Reader const& member) {
                 thread.moves = thread.moves || member.key() == "cpus";
             });
         });
@@ -223,9 +199,9 @@ private:
         if (thread.rounds != 0) {
             m_builder.begin_loop(thread.rounds);
             if (thread.has_phases) {
-                thread.reader.for_each(JsonKind::object, [&](JsonReader const& member) {
+                thread.reader.for_each(json::Kind::object, [&](Reader const& member) {
                     if (member.key() == "phases") {
-                        member.for_each(JsonKind::object, [&](JsonReader const& phase) {
+                        member.for_each(json::Kind::object, [&](Reader const& phase) {
                             emit_phase(thread, phase);
                         });
                     }
@@ -238,10 +214,10 @@ private:
         m_builder.finish_task();
     }
 
-    void emit_phase(Thread const& thread, JsonReader const& phase) {
+    void emit_phase(Thread const& thread, Reader const& phase) {
         Asked asked;
         i64 rounds = 1;
-        phase.for_each(JsonKind::object, [&](JsonReader const& member) {
+        phase.for_each(json::Kind::object, [&](Reader const& member) {
             if (member.key() == "loop") {
                 rounds = member.integer(forever, rounds_max);
             } else {
@@ -264,8 +240,8 @@ private:
         m_builder.end_loop();
     }
 
-    void emit_events(Thread const& thread, JsonReader const& owner) {
-        owner.for_each(JsonKind::object, [&](JsonReader const& member) {
+    void emit_events(Thread const& thread, Reader const& owner) {
+        owner.for_each(json::Kind::object, [&](Reader const& member) {
             std::string const& key = member.key();
             bool const is_of_thread = !thread.has_phases && (key == "instance" || key == "delay");
             if (key != "loop" && !is_of_thread && !is_property(key)) {
@@ -274,14 +250,14 @@ private:
         });
     }
 
-    void emit_event(Thread const& thread, JsonReader const& event) {
+    void emit_event(Thread const& thread, Reader const& event) {
         std::string_view const word = event_word(event.key());
         if (word == "run") {
-            m_builder.add(OperationKind::run, 0, event.microseconds().value);
+            m_builder.add(OperationKind::run, 0, microseconds(event).value);
         } else if (word == "runtime") {
-            m_builder.add(OperationKind::runtime, 0, event.microseconds().value);
+            m_builder.add(OperationKind::runtime, 0, microseconds(event).value);
         } else if (word == "sleep") {
-            m_builder.add(OperationKind::sleep, 0, event.microseconds().value);
+            m_builder.add(OperationKind::sleep, 0, microseconds(event).value);
         } else if (word == "timer") {
             emit_timer(thread, event);
         } else if (word == "yield") {
@@ -291,7 +267,7 @@ private:
         }
     }
     /// Events that have to do with other threads.
-    bool emit_meeting(Thread const& thread, JsonReader const& event, std::string_view word) {
+    bool emit_meeting(Thread const& thread, Reader const& event, std::string_view word) {
         if (word == "lock") {
             m_builder.add(OperationKind::lock, m_builder.mutex(event.text()));
         } else if (word == "unlock") {
@@ -321,7 +297,7 @@ private:
         return true;
     }
     /// The condition on which a thread is suspended: its own if no other is named.
-    u32 suspended(Thread const& thread, JsonReader const& event) {
+    u32 suspended(Thread const& thread, Reader const& event) {
         std::string const& name = event.text().empty() ? thread.reader.key() : event.text();
         return m_builder.condition("suspended " + name);
     }
@@ -330,10 +306,10 @@ private:
         u32 condition;
         u32 mutex;
     };
-    ConditionAndMutex condition_of(JsonReader const& event) {
+    ConditionAndMutex condition_of(Reader const& event) {
         std::optional<u32> condition;
         std::optional<u32> mutex;
-        event.for_each(JsonKind::object, [&](JsonReader const& member) {
+        event.for_each(json::Kind::object, [&](Reader const& member) {
             if (member.key() == "ref") {
                 condition = m_builder.condition(member.text());
             } else if (member.key() == "mutex") {
@@ -348,15 +324,15 @@ private:
         return {*condition, *mutex};
     }
 
-    void emit_timer(Thread const& thread, JsonReader const& event) {
+    void emit_timer(Thread const& thread, Reader const& event) {
         std::optional<std::string> name;
         std::optional<Nanos> period;
         TimerMode mode = TimerMode::relative;
-        event.for_each(JsonKind::object, [&](JsonReader const& member) {
+        event.for_each(json::Kind::object, [&](Reader const& member) {
             if (member.key() == "ref") {
                 name = member.text();
             } else if (member.key() == "period") {
-                period = member.microseconds();
+                period = microseconds(member);
                 if (*period == Nanos{}) {
                     member.refuse("a period has to be longer than 0");
                 }
@@ -374,7 +350,7 @@ private:
         }
         m_builder.add_timer(m_builder.timer(*name), *period, mode);
     }
-    static TimerMode timer_mode(JsonReader const& member) {
+    static TimerMode timer_mode(Reader const& member) {
         if (member.text() != "relative" && member.text() != "absolute") {
             member.refuse(fmt::format("'{}' is neither 'relative' nor 'absolute'", member.text()));
         }
@@ -388,7 +364,7 @@ private:
                key == "slice" || key.starts_with("dl-");
     }
     /// False if the member is no property of scheduling.
-    bool take_property(JsonReader const& member, Asked& asked) {
+    bool take_property(Reader const& member, Asked& asked) {
         std::string const& key = member.key();
         if (key == "policy") {
             asked.demand = demand(member);
@@ -397,13 +373,13 @@ private:
         } else if (key == "weight") {
             asked.weight = static_cast<u32>(member.integer(1, weight_max));
         } else if (key == "dl-runtime") {
-            asked.runtime = member.microseconds(1);
+            asked.runtime = microseconds(member, 1);
         } else if (key == "dl-period") {
-            asked.period = member.microseconds(1);
+            asked.period = microseconds(member, 1);
         } else if (key == "dl-deadline") {
-            asked.deadline = member.microseconds(1);
+            asked.deadline = microseconds(member, 1);
         } else if (key == "slice") {
-            asked.slice = member.microseconds(1);
+            asked.slice = microseconds(member, 1);
         } else if (key == "cpus") {
             asked.cpus = affinity(member);
         } else {
@@ -411,7 +387,7 @@ private:
         }
         return true;
     }
-    static Demand demand(JsonReader const& member) {
+    static Demand demand(Reader const& member) {
         std::string names;
         for (PolicyName const& each : policy_names) {
             if (member.text() == each.name) {
@@ -422,15 +398,15 @@ private:
         }
         member.refuse(fmt::format("the policy '{}' is none of {}", member.text(), names));
     }
-    static Affinity affinity(JsonReader const& member) {
+    static Affinity affinity(Reader const& member) {
         Affinity cpus = 0;
-        member.for_each(JsonKind::array, [&](JsonReader const& number) {
+        member.for_each(json::Kind::array, [&](Reader const& number) {
             cpus |= Affinity{1} << number.integer(0, cpus_max - 1);
         });
         return cpus;
     }
 
-    Scheduling scheduling(JsonReader const& owner, Asked const& asked) const {
+    Scheduling scheduling(Reader const& owner, Asked const& asked) const {
         Scheduling wanted{.demand = asked.demand.value_or(Demand::ordinary)};
         bool const is_realtime = wanted.demand == Demand::fifo || wanted.demand == Demand::rr;
         if (is_realtime) {
@@ -460,17 +436,17 @@ private:
         return wanted;
     }
     /// What a thread that computes and then waits for its timer needs in each period.
-    static void note_period(JsonReader const& thread, Scheduling& wanted) {
+    static void note_period(Reader const& thread, Scheduling& wanted) {
         Nanos computes{};
         Nanos period{};
         bool is_periodic = true;
-        thread.for_each(JsonKind::object, [&](JsonReader const& member) {
+        thread.for_each(json::Kind::object, [&](Reader const& member) {
             std::string_view const word = event_word(member.key());
             if (word == "run" || word == "runtime") {
-                computes = computes + member.microseconds();
+                computes = computes + microseconds(member);
             } else if (word == "timer" && period == Nanos{}) {
-                member.for_each(JsonKind::object, [&](JsonReader const& part) {
-                    period = part.key() == "period" ? part.microseconds() : period;
+                member.for_each(json::Kind::object, [&](Reader const& part) {
+                    period = part.key() == "period" ? microseconds(part) : period;
                 });
             } else if (word == "timer" || word == "sleep" || word == "wait" || word == "suspend") {
                 is_periodic = false;
@@ -492,8 +468,8 @@ private:
 
 RtAppWorkload
 read_rt_app(std::string const& name, std::string_view text, WorkloadDefaults const& defaults) {
-    JsonValue const root = parse_json(name, text);
-    return RtAppReader(name, defaults).read(JsonReader(name, root));
+    json::Value const root = json::parse(name, text);
+    return RtAppReader(name, defaults).read(Reader(name, root));
 }
 
 } // namespace twofold::lab

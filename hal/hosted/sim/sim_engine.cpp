@@ -443,6 +443,9 @@ void SimEngine::request_stop(siginfo_t const& info, ucontext_t& context) {
 }
 
 std::string_view SimEngine::why_it_cannot_be_copied() const {
+    if (!m_events.empty()) {
+        return "a simulated machine for which something is on its way cannot be copied yet";
+    }
     bool const is_alone = std::ranges::all_of(m_slots, [](Slot const& slot) {
         return slot.state == State::off || slot.processor->slot() == 0;
     });

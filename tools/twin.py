@@ -9,8 +9,9 @@ values on the result channel. Its digest is the SHA-256 over each value in order
 bytes, each behind its length (8 bytes, little-endian).
 
 With --mutate, BUILD is the preset `debug`: each operation that `twofold-host --list-mutants`
-names (a line each: its room, its name) is flipped in turn on the hosted machine, and the scenario
-of its room must notice.
+names (a line each: its room, its name, and what notices it) is flipped in turn on the hosted
+machine, and the scenario of its room must notice. Those that take a workload of the simulator are
+left to it (./twofold sim bugs).
 
 Status: 0 all equal (or all noticed); 1 a difference; 64 usage; 69 a machine did not run.
 """
@@ -188,13 +189,14 @@ def compare(build: pathlib.Path, wanted: list[str], as_json: bool) -> int:
 
 
 def mutants(program: pathlib.Path) -> list[tuple[str, str]]:
-    """Room and name of each operation that a program of the preset `debug` can flip."""
+    """Room and name of each operation of `program` that a scenario notices when it is flipped."""
     found = []
     for line in lines_of(program, "--list-mutants"):
         words = line.split()
-        if len(words) != 2:
-            raise NotRun(f"{program.name} --list-mutants: not a room and a name: {line!r}")
-        found.append((words[0], words[1]))
+        if len(words) != 3 or words[2] not in ("scenario", "workload"):
+            raise NotRun(f"{program.name} --list-mutants: not a room, a name and what notices: {line!r}")
+        if words[2] == "scenario":
+            found.append((words[0], words[1]))
     return found
 
 

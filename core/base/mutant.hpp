@@ -7,25 +7,80 @@
 
 namespace twofold {
 
-/// The operations that can be flipped, one a room at least. The prefix names the room.
+/// The operations that can be flipped. The prefix names the room. A scenario notices the first of
+/// each room; what needs a certain schedule or a fault is found by workloads (tools/sim/bugs.toml).
 enum class Mutant : u16 {
     none,
-    base_align_up,        ///< align_up rounds down
-    trace_ring_order,     ///< the event ring yields the newest event first
-    memory_map_overlap,   ///< overlapping ranges are not cut when the map is normalised
-    frames_merge,         ///< a freed block is not joined with its buddy
-    spaces_copy_on_write, ///< a write to a page that two spaces own changes it for both
-    heap_double_free,     ///< a block that rests in a cache may be freed again
-    pools_join,           ///< a free extent is not joined with the free one behind it
-    acpi_checksum,        ///< a table's checksum is not verified
-    interrupts_rebind,    ///< a vector that is bound may be bound again
-    timers_order,         ///< equal deadlines leave in the order in which they did not come
-    calls_order,          ///< calls run with the newest first
-    schedule_preempts,    ///< who wakes never goes before who runs
-    inversion_lending,    ///< who holds a mutex is lent nothing
-    pci_decoding_off,     ///< base addresses are sized while the function decodes them
-    boot_requires,        ///< the start-up graph forgets one requirement
+    base_align_up,            ///< align_up rounds down
+    trace_ring_order,         ///< the event ring yields the newest event first
+    memory_map_overlap,       ///< overlapping ranges are not cut when the map is normalised
+    frames_merge,             ///< a freed block is not joined with its buddy
+    spaces_copy_on_write,     ///< a write to a page that two spaces own changes it for both
+    heap_double_free,         ///< a block that rests in a cache may be freed again
+    pools_join,               ///< a free extent is not joined with the free one behind it
+    acpi_checksum,            ///< a table's checksum is not verified
+    interrupts_rebind,        ///< a vector that is bound may be bound again
+    timers_order,             ///< equal deadlines leave in the order in which they did not come
+    calls_order,              ///< calls run with the newest first
+    schedule_preempts,        ///< who wakes never goes before who runs
+    inversion_lending,        ///< who holds a mutex is lent nothing
+    pci_decoding_off,         ///< base addresses are sized while the function decodes them
+    boot_requires,            ///< the start-up graph forgets one requirement
+    trace_slot_early,         ///< a record can be read before all of its words are written
+    trace_slot_unchecked,     ///< a reader does not look whether the record is still the same
+    trace_drop_uncounted,     ///< a record that is dropped is not counted
+    frames_limit,             ///< a block may end above the limit of a request
+    frames_rest_lost,         ///< what a request does not need of a block is not given back
+    frames_drained_twice,     ///< a drained frame stays in its magazine, too
+    frames_count_torn,        ///< misuses are counted by a read and a write
+    spaces_flush_missing,     ///< changed translations are not flushed on the own processor
+    spaces_shootdown_missing, ///< nor on the others
+    spaces_clone_unshared,    ///< a clone has no share in the pages that it reads
+    spaces_clone_writable,    ///< the original may go on writing to pages that a clone reads
+    spaces_fresh_lost,        ///< a page that was made in vain for a fault is not given back
+    spaces_commit_lost,       ///< pages of a commit that fails half way stay
+    spaces_copy_past_page,    ///< a copy goes on past the end of a page
+    heap_resize_short,        ///< a block that moves loses its last bytes
+    heap_resize_freed,        ///< a block that cannot be moved is freed
+    heap_tail_lost,           ///< the rest of a block that shrinks is not given back
+    heap_depot_torn,          ///< two processors may take the same magazine from the depot
+    heap_depot_uncounted,     ///< a magazine that the depot refuses stays in its books
+    pools_handle_revived,     ///< a handle is good for what its slot holds later
+    pools_chunk_lost, ///< a chunk that was given back is forgotten if it cannot be had again
+    interrupts_requests_lost, ///< of several second halves that are to run one does
+    interrupts_unbind_early,  ///< a handler may run after it was unbound
+    timers_rearm_missing,     ///< what is due behind a full batch gets no alarm
+    timers_earlier_missing,   ///< a deadline before all others does not set the alarm
+    timers_cancel_early,      ///< whoever cancels does not wait for the function that runs
+    timers_children_lost,     ///< a deadline that is cancelled takes others with it
+    calls_done_early,         ///< a call is over before its function has run
+    calls_add_torn,           ///< of two calls that are added at once one is lost
+    calls_one_missed,         ///< a call of all others leaves the last processor out
+    sync_ticket_torn,         ///< two processors may draw the same ticket of a spin lock
+    sync_queue_order,         ///< who waits in a queue lock is known before it says that it waits
+    sync_interrupts_early,    ///< a guard lets interrupts in before it gives its lock back
+    sync_epoch_grace,         ///< what is retired is released an epoch too early
+    sync_epoch_unpin,         ///< the end of an inner pin ends the outer one
+    schedule_kick_lost,       ///< a processor that runs somebody is not told of who goes before
+    schedule_permit_lost,     ///< who is unparked before it parks sleeps
+    schedule_window_lost,     ///< a new window of a limit brings no budget
+    schedule_slice_lost,      ///< no alarm is set for the end of a slice
+    inversion_not_restored,   ///< who gives a mutex back keeps what it was lent
+    inversion_not_withdrawn,  ///< what somebody lent stays lent when it waits no longer
+    waits_event_unchecked,    ///< an event is looked at before the lock of who waits is taken
+    waits_condition_order,    ///< the mutex of a condition is given back before its waiter is known
+    waits_word_unchecked,     ///< a word is looked at before the lock of who waits is taken
+    waits_semaphore_double,   ///< what is given to who waits can be taken by another one, too
+    waits_shared_timeout,     ///< readers behind a writer that waits no longer are not let in
+    waits_shared_readers,     ///< a writer enters where others read
+    waits_grant_unchecked,    ///< who is woken takes it for granted
+    threads_join_unchecked,   ///< who joins does not look whether the thread is over
+    threads_room_lost,        ///< a thread that cannot be made is not given back
+    forkjoin_last_twice,      ///< the last of a deque may be taken by its owner and a thief
+    forkjoin_overflow_lost,   ///< what does not fit into a deque is not run
+    forkjoin_rest_unchecked,  ///< a worker rests without looking once more
 };
+inline constexpr Mutant last_mutant = Mutant::forkjoin_rest_unchecked;
 
 } // namespace twofold
 

@@ -35,7 +35,7 @@ Result<Driver*> open_first(Kernel& kernel) {
     return Error::not_found;
 }
 
-constexpr Command table[] = {
+constexpr Command device_table[] = {
     {"block", "[WHAT]", "uses the block device: info, read, write, flush, test", 3, use_block},
     {"message", "[WHAT]", "sends and receives frames: info, send, receive, ping, echo", 4,
      use_messages},
@@ -68,7 +68,7 @@ void show_queue(CommandContext& context, device::RingQueue& queue) {
 }
 
 std::span<Command const> device_commands() {
-    return table;
+    return device_table;
 }
 
 } // namespace twofold::boot

@@ -115,12 +115,13 @@ Result<void> CpuSet::call(CpuId cpu, sync::Call::Function function, void* argume
 
 void CpuSet::call_all_others(sync::Call::Function function, void* argument, Urgency urgency) {
     CpuId const here = this_cpu().id;
-    for (u32 next = 0; next < m_known;) {
+    u32 const end = m_known - (mutant(Mutant::calls_one_missed) ? 1 : 0);
+    for (u32 next = 0; next < end;) {
         sync::Call calls[batch_max];
         usize count = 0;
         {
             sync::InterruptGuard const off;
-            for (; next < m_known && count < batch_max; ++next) {
+            for (; next < end && count < batch_max; ++next) {
                 if (next != here.value && is_online({next})) {
                     calls[count].set(function, argument);
                     send(of({next}), calls[count++], urgency);
@@ -160,7 +161,7 @@ Result<void> CpuSet::post(CpuId cpu, sync::Call::Function function, void* argume
         std::find_if(std::begin(here.posts), std::end(here.posts), [](sync::Call const& call) {
             return !call.is_pending();
         });
-    if (free == std::end(here.posts)) {
+    if (free == std::end(here.posts) || probe::fails(FaultPoint::calls_post)) {
         return Error::no_space;
     }
     free->set(function, argument);

@@ -78,6 +78,9 @@ Result<hal::Vector> InterruptTable::bind_any(InterruptBinding const& binding) {
     if (!is_open()) {
         return Error::invalid_state;
     }
+    if (probe::fails(FaultPoint::interrupts_bind)) {
+        return Error::no_space;
+    }
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     for (u32 i = 0; i < m_given_out.count; ++i) {
         hal::Vector const vector{static_cast<u8>(m_given_out.first.value + i)};

@@ -72,7 +72,7 @@ public:
             set_root(rest);
         } else {
             cut(node);
-            if (rest != nullptr) {
+            if (rest != nullptr && !mutant(Mutant::timers_children_lost)) {
                 set_root(merge(*m_root, *rest));
             }
         }

@@ -14,7 +14,8 @@ void TimerQueue::start(Timer& timer, Nanos deadline) {
     timer.m_queue.store(this, release);
     m_heap.add(timer, deadline);
     ++m_statistics.started;
-    if (m_heap.first() == &timer) {
+    bool const was_empty = m_heap.size() == 1;
+    if (m_heap.first() == &timer && (was_empty || !mutant(Mutant::timers_earlier_missing))) {
         m_alarm->arm(m_alarm->object, deadline);
     }
 }
@@ -38,7 +39,8 @@ bool TimerQueue::cancel(Timer& timer) {
 bool TimerQueue::cancel_and_wait(Timer& timer) {
     bool const withdrawn = cancel(timer);
     TimerQueue const* const queue = timer.m_queue.load(acquire);
-    while (queue != nullptr && queue->m_running.load(acquire) == &timer) {
+    while (queue != nullptr && queue->m_running.load(acquire) == &timer &&
+           !mutant(Mutant::timers_cancel_early)) {
         sync::relax(); // for as long as the function runs
     }
     return withdrawn;
@@ -77,6 +79,9 @@ u32 TimerQueue::expire() {
     sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
     ++m_statistics.alarms;
     m_in_a_row = is_full ? m_in_a_row + count : 0;
+    if (is_full && mutant(Mutant::timers_rearm_missing)) {
+        return count;
+    }
     arm_earliest(pause(now));
     return count;
 }

@@ -16,7 +16,7 @@ bool take_request(CpuLocal& cpu, hal::Vector& vector) {
         u64& bits = cpu.work.vectors[word];
         if (bits != 0) {
             auto const bit = static_cast<u32>(std::countr_zero(bits));
-            bits &= bits - 1;
+            bits &= mutant(Mutant::interrupts_requests_lost) ? 0 : bits - 1;
             vector = {static_cast<u8>(word * 64 + bit)};
             return true;
         }

@@ -94,7 +94,8 @@ public:
     void unpark(Task& task, CpuId here) {
         Queue& queue = lock_of(task);
         if (task.state() != TaskState::asleep) {
-            task.m_has_permit = task.state() != TaskState::absent;
+            task.m_has_permit =
+                task.state() != TaskState::absent && !mutant(Mutant::schedule_permit_lost);
             queue.lock.unlock();
             return;
         }

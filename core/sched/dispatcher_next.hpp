@@ -121,6 +121,9 @@ auto Dispatcher<P, World>::set_alarm(Queue& queue, Nanos now) -> void {
     }
     bool const has_others = queue.queue.runnable() > (queue.current == queue.idle ? 0u : 1u);
     Nanos at = queue.slice_is_hard || has_others ? queue.slice_end : never;
+    if (mutant(Mutant::schedule_slice_lost) && !queue.slice_is_hard) {
+        at = never;
+    }
     if (!queue.throttled.empty()) {
         at = std::min(at, queue.throttled.front().m_window_end);
     }
@@ -146,6 +149,9 @@ auto Dispatcher<P, World>::is_exhausted(Task const& task, Nanos now) -> bool {
 
 template<Policy P, class World>
 auto Dispatcher<P, World>::open_window(Task& task, Nanos now) -> void {
+    if (now >= task.m_window_end && mutant(Mutant::schedule_window_lost)) {
+        task.m_window_end = now + task.m_limit.period;
+    }
     if (now >= task.m_window_end) {
         task.m_budget = std::min(task.m_budget, Nanos{}) + task.m_limit.quota;
         task.m_window_end = now + task.m_limit.period;
@@ -247,7 +253,8 @@ auto Dispatcher<P, World>::consider(Queue& queue, Task& task, Nanos now, CpuId h
 template<Policy P, class World>
 auto Dispatcher<P, World>::ask_reschedule(Queue& queue, CpuId here) -> void {
     queue.wants_reschedule.store(1, relaxed);
-    if (queue.cpu != here) {
+    bool is_lost = mutant(Mutant::schedule_kick_lost) && queue.current != queue.idle;
+    if (queue.cpu != here && !is_lost) {
         kick(queue);
     }
 }

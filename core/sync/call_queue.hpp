@@ -60,6 +60,11 @@ public:
         CHECK(!call.is_pending() && call.m_function != nullptr);
         call.m_pending.store(1, relaxed); // the queue carries it
         Call* before = m_newest.load(relaxed);
+        if (mutant(Mutant::calls_add_torn)) {
+            call.m_next = before;
+            m_newest.store(&call, release);
+            return before == nullptr;
+        }
         do {
             call.m_next = before;
         } while (!m_newest.compare_exchange(
@@ -89,6 +94,14 @@ public:
         while (oldest != nullptr) {
             Call& call = *oldest;
             oldest = call.m_next; // whoever waits lets the call go once it is done
+            if (mutant(Mutant::calls_done_early)) {
+                auto* const function = call.m_function;
+                void* const argument = call.m_argument;
+                call.m_pending.store(0, release);
+                function(argument);
+                ++count;
+                continue;
+            }
             call.m_function(call.m_argument);
             call.m_pending.store(0, numbered(OrderSite::call_done, release));
             ++count;

@@ -59,7 +59,7 @@ public:
         CHECK(release != nullptr);
         InterruptGuard const guard;
         Cpu& cpu = m_cpus.local(guard);
-        if (cpu.waiting == waiting_max) {
+        if (cpu.waiting == waiting_max || probe::fails(FaultPoint::epochs_retire)) {
             return Error::no_space;
         }
         // Behind the unlinking: a reader that is pinned later than this epoch has not found it.
@@ -155,7 +155,7 @@ private:
         InterruptGuard const guard;
         Cpu& cpu = m_cpus.local(guard);
         CHECK(cpu.pins > 0);
-        if (--cpu.pins == 0) {
+        if (--cpu.pins == 0 || mutant(Mutant::sync_epoch_unpin)) {
             cpu.pinned.store(0, numbered(OrderSite::epoch_unpin, release));
         }
     }
@@ -181,7 +181,7 @@ private:
         Cpu& cpu = m_cpus.local(guard);
         u64 const epoch = m_epoch.load(numbered(OrderSite::epoch_current, acquire));
         for (List& list : cpu.lists) {
-            if (list.epoch + 2 <= epoch) {
+            if (list.epoch + (mutant(Mutant::sync_epoch_grace) ? 1 : 2) <= epoch) {
                 cpu.ready.take_all(list);
             }
         }

@@ -55,6 +55,9 @@ private:
         if (before == nullptr) {
             return;
         }
+        if (mutant(Mutant::sync_queue_order)) {
+            before->next.store(&node, twofold::release);
+        }
         node.waits.store(1, relaxed);
         before->next.store(&node, twofold::release);
         while (node.waits.load(numbered(OrderSite::queue_lock_wait, twofold::acquire)) != 0) {

@@ -43,10 +43,19 @@ private:
         note_acquire(m_rank);
         m_use.note();
         // The ticket orders nothing: it is the wait for its turn that does.
-        u32 const ticket = m_next.fetch_add(1, relaxed);
+        u32 const ticket = draw();
         while (m_serving.load(numbered(OrderSite::spin_lock_acquire, twofold::acquire)) != ticket) {
             relax();
         }
+    }
+
+    u32 draw() {
+        if (mutant(Mutant::sync_ticket_torn)) {
+            u32 const ticket = m_next.load(relaxed);
+            m_next.store(ticket + 1, relaxed);
+            return ticket;
+        }
+        return m_next.fetch_add(1, relaxed);
     }
 
     void end_turn() {
@@ -82,6 +91,9 @@ public:
         m_lock.acquire();
     }
     ~SpinLockGuard() RELEASE() {
+        if (mutant(Mutant::sync_interrupts_early)) {
+            hal::Interrupt::restore(m_before);
+        }
         m_lock.release();
         if (m_before == hal::InterruptState::enabled) {
             hal::Interrupt::restore(m_before);

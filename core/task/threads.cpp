@@ -83,7 +83,7 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
     CHECK(entry != nullptr);
     reap();
     auto const name = TRY(check(attributes));
-    if (count() >= threads_max) {
+    if (count() >= threads_max || probe::fails(FaultPoint::threads_create)) {
         return Error::no_space;
     }
     Process& process = attributes.process != nullptr ? *attributes.process : m_kernel;
@@ -105,7 +105,9 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
             outcome = m_dispatcher.admit(*thread, attributes.parameters, attributes.allowed);
         }
         if (!outcome) {
-            dispose(*thread);
+            if (!mutant(Mutant::threads_room_lost)) {
+                dispose(*thread);
+            }
             return outcome.error();
         }
         return thread;
@@ -202,6 +204,9 @@ Result<u64> Threads::join(Thread& thread) {
             }
         }
         park();
+        if (mutant(Mutant::threads_join_unchecked)) {
+            break;
+        }
     }
     u64 const status = thread.m_status;
     dispose(thread);
@@ -371,6 +376,9 @@ Threads* Threads::here() {
 
 void Threads::park() {
     sync::require(sync::Ability::wait);
+    if (probe::fails(FaultPoint::threads_wake_early)) {
+        return;
+    }
     sync::InterruptGuard const off;
     switch_to(m_dispatcher.park(processor::this_cpu().id));
 }

@@ -32,10 +32,14 @@ public:
         u64 const ticket = m_next.fetch_add(1, relaxed) + 1;
         Slot& slot = m_slots[ticket % Slots];
         u64 seen = slot.sequence.load(relaxed);
-        bool const writable = seen % 2 == 0 && seen < 2 * ticket;
+        bool const writable =
+            seen % 2 == 0 && seen < 2 * ticket && !probe::fails(FaultPoint::trace_push);
         if (!writable || !slot.sequence.compare_exchange(seen, 2 * ticket - 1, relaxed, relaxed)) {
-            m_dropped.fetch_add(1, relaxed);
+            m_dropped.fetch_add(mutant(Mutant::trace_drop_uncounted) ? 0 : 1, relaxed);
             return;
+        }
+        if (mutant(Mutant::trace_slot_early)) {
+            slot.sequence.store(2 * ticket, relaxed);
         }
         fence(numbered(
             OrderSite::slot_ring_begin,
@@ -72,7 +76,8 @@ public:
         fence(numbered(
             OrderSite::slot_ring_recheck,
             acquire)); // the words were read before the sequence is read again
-        if (slot.sequence.load(relaxed) != 2 * number) {
+        bool const is_same = slot.sequence.load(relaxed) == 2 * number;
+        if (!is_same && !mutant(Mutant::trace_slot_unchecked)) {
             return std::nullopt;
         }
         return copy;

@@ -144,6 +144,17 @@ void Board::prepare_processor(u32 slot) {
     m_processors[slot]->forget();
 }
 
+void Board::restore_processors(std::span<GuestCpu const> cpus) {
+    CHECK(cpus.size() == m_processors.size());
+    for (u32 slot = 0; slot < cpus.size(); ++slot) {
+        m_processors[slot]->cpu() = cpus[slot];
+        m_processors[slot]->forget();
+        if (slot != 0 && cpus[slot].was_started) {
+            m_mmu->add_processor(slot, cpus[slot].root);
+        }
+    }
+}
+
 void Board::forget_translations() {
     for (auto const& processor : m_processors) {
         processor->forget_stacks();

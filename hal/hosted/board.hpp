@@ -71,6 +71,8 @@ public:
     Result<Processor*> prepare_start(GuestCpu& by);
     /// What was prepared is not to be: the engine cannot have it run.
     void undo_start(Processor& processor);
+    /// All processors of a machine at rest, by slot, become these. Its translations are forgotten.
+    void restore_processors(std::span<GuestCpu const> cpus);
 
     MachineConfig const& config() const { return m_config; }
     PhysicalMemory& physical_memory() const { return *m_memory; }

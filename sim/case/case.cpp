@@ -60,6 +60,7 @@ WorkloadKind const& workload_of(std::string_view name, Catalogue const& catalogu
     auto const found = std::ranges::find(catalogue.workloads, name, &WorkloadKind::name);
     if (found == catalogue.workloads.end()) {
         std::vector<std::string_view> names;
+        names.reserve(catalogue.workloads.size());
         for (WorkloadKind const& workload : catalogue.workloads) {
             names.push_back(workload.name);
         }
@@ -213,9 +214,8 @@ Schedule parse_schedule(std::string_view text) {
         return schedule;
     }
     std::string_view const number = text.substr(std::min(colon + 1, text.size()));
-    char const* const end = number.data() + number.size();
-    auto const [stop, error] = std::from_chars(number.data(), end, schedule.bound);
-    bool const is_whole = error == std::errc{} && stop == end;
+    auto const [stop, error] = std::from_chars(number.begin(), number.end(), schedule.bound);
+    bool const is_whole = error == std::errc{} && stop == number.end();
     if (!is_whole || schedule.bound < found->bound_min || schedule.bound > found->bound_max) {
         refuse(fmt::format(
             "the schedule {} needs a number from {} to {}, as in {}:2", shown(text),
@@ -290,6 +290,7 @@ std::string to_json(Case const& made, Catalogue const& catalogue) {
         }
         object.text("schedule", text_of(made.schedule));
         std::vector<std::string> rules;
+        rules.reserve(made.faults.rules.size());
         for (hosted::FaultRule const& rule : made.faults.rules) {
             rules.push_back(rule_text(rule, catalogue.faults));
         }

@@ -10,9 +10,8 @@ namespace twofold::sim {
 namespace {
 
 bool take_number(std::string_view& text, u64& number) {
-    char const* const end = text.data() + text.size();
-    auto const [stop, error] = std::from_chars(text.data(), end, number);
-    text.remove_prefix(static_cast<usize>(stop - text.data()));
+    auto const [stop, error] = std::from_chars(text.begin(), text.end(), number);
+    text.remove_prefix(static_cast<usize>(stop - text.begin()));
     return error == std::errc{};
 }
 
@@ -54,6 +53,18 @@ std::optional<Ranges> Ranges::parse(std::string_view text) {
         all.push_back(*range);
         begin = end + 1;
     }
+    return joined(std::move(all));
+}
+
+Ranges Ranges::of(std::span<u64 const> numbers) {
+    std::vector<Range> all;
+    for (u64 const number : numbers) {
+        all.push_back({number, number});
+    }
+    return joined(std::move(all));
+}
+
+Ranges Ranges::joined(std::vector<Range> all) {
     std::ranges::sort(all, {}, &Range::first);
     Ranges made;
     for (Range const& range : all) {

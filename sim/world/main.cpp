@@ -199,7 +199,7 @@ int run(Options const& options) {
     }
     auto const began = std::chrono::steady_clock::now();
     WorldEnd const end = (*world)->run(
-        options.until_ms == 0 ? hosted::SimEngine::never_ns
+        options.until_ms == 0 ? hosted::EventQueue::never
                               : static_cast<i64>(options.until_ms) * 1'000'000);
     std::chrono::duration<double> const took = std::chrono::steady_clock::now() - began;
     int status = 0;

@@ -23,8 +23,8 @@ constexpr u32 message_device = 0; ///< of each machine's devices
 constexpr u64 overrun_ns = 10'000;
 
 i64 later(i64 moment_ns, u64 by_ns) {
-    return moment_ns > SimEngine::never_ns - static_cast<i64>(by_ns)
-               ? SimEngine::never_ns
+    return moment_ns > hosted::EventQueue::never - static_cast<i64>(by_ns)
+               ? hosted::EventQueue::never
                : moment_ns + static_cast<i64>(by_ns);
 }
 
@@ -101,7 +101,7 @@ WorldEnd World::take_turns(i64 until_ns) {
         latency_ns > 2 * overrun_ns ? latency_ns - overrun_ns : (latency_ns + 1) / 2;
     while (true) {
         Node* first = nullptr;
-        i64 others_ns = SimEngine::never_ns;
+        i64 others_ns = hosted::EventQueue::never;
         bool all_ended = true;
         for (auto const& node : m_nodes) {
             if (node->stop) {
@@ -119,7 +119,7 @@ WorldEnd World::take_turns(i64 until_ns) {
             return WorldEnd::all_ended;
         }
         if (first->next_ns >= until_ns) {
-            if (first->next_ns == SimEngine::never_ns) {
+            if (first->next_ns == hosted::EventQueue::never) {
                 return WorldEnd::all_wait;
             }
             m_now_ns = std::max(m_now_ns, until_ns);
@@ -133,7 +133,7 @@ WorldEnd World::take_turns(i64 until_ns) {
 
 /// Lets a machine run until then.
 void World::step(Node& node, i64 horizon_ns) {
-    node.engine->pause_at(horizon_ns);
+    node.engine->limit({.time_ns = horizon_ns});
     Stop const stop = node.machine->run();
     ++m_turns;
     m_now_ns = std::max(m_now_ns, static_cast<i64>(node.engine->time_ns()));
@@ -145,6 +145,11 @@ void World::step(Node& node, i64 horizon_ns) {
     case Stop::Kind::reset:
         start_over(node);
         break;
+    case Stop::Kind::power_cut: // the engine goes on with what it has counted
+        node.machine->reset();
+        node.next_ns = node.engine->next_ns();
+        break;
+    case Stop::Kind::stalled:
     case Stop::Kind::exited:
     case Stop::Kind::crashed:
     case Stop::Kind::interrupted:
@@ -157,7 +162,7 @@ void World::start_over(Node& node) {
     u64 const now_ns = node.engine->time_ns();
     node.earlier_lives = SplitMix64(node.earlier_lives ^ node.engine->counts().hash).next();
     node.machine->reset();
-    node.engine->set_time(now_ns);
+    node.engine->begin_at(static_cast<i64>(now_ns));
     node.stop.reset();
     node.next_ns = node.engine->next_ns();
 }
@@ -165,7 +170,7 @@ void World::start_over(Node& node) {
 void World::power_cycle(u32 machine) {
     Node& node = *m_nodes[machine];
     start_over(node);
-    node.engine->set_time(static_cast<u64>(m_now_ns));
+    node.engine->begin_at(m_now_ns);
     node.next_ns = node.engine->next_ns();
 }
 

@@ -57,7 +57,7 @@ public:
     ~World() override;
 
     /// Goes on until all have ended, or until a moment.
-    WorldEnd run(i64 until_ns = hosted::SimEngine::never_ns);
+    WorldEnd run(i64 until_ns = hosted::EventQueue::never);
     /// The machine's power is cut, now: it starts over with what its devices keep. Also one that
     /// has ended. Between two calls of `run`.
     void power_cycle(u32 machine);

@@ -17,7 +17,7 @@ import json, sys
 values = {values!r}
 options = sys.argv[1:]
 if options == ["--list-mutants"]:
-    print("base flip_a\\nbase flip_b\\ntrace flip_c")
+    print("base flip_a scenario\\nbase flip_b scenario\\ntrace flip_c scenario\\ntrace flip_d workload")
     sys.exit(0)
 status = {status}
 if "--mutant" in options:
@@ -163,6 +163,7 @@ class Twin(unittest.TestCase):
         self.assertRegex(done.stdout, r"flip_a +base +yes, by status 70\n")
         self.assertRegex(done.stdout, r"flip_b +base +NO\n")
         self.assertRegex(done.stdout, r"flip_c +trace +yes\n")
+        self.assertNotIn("flip_d", done.stdout)
         self.assertEqual(done.returncode, 1)
 
     def test_rooms_and_scenarios_must_match(self) -> None:

@@ -26,6 +26,9 @@ constexpr u32 runs_at_once = 8;
 
 Result<PhysAddr> BuddyFrames::allocate(unsigned order) {
     note_allocation("frames", order <= max_order ? page_size * (u64{1} << order) : Bytes{});
+    if (probe::fails(FaultPoint::frames_allocate)) {
+        return Error::out_of_memory;
+    }
     if (order == 0) [[likely]] {
         sync::NoPreemptGuard const guard;
         Magazine& magazine = m_magazines.local(guard);
@@ -104,6 +107,9 @@ Result<PhysAddr> BuddyFrames::allocate(FrameRequest const& request) {
     }
     bool const plain = request.pages == 1 && request.alignment == page_size && !request.at &&
                        !request.node && request.limit.value == MemoryMap::address_end;
+    if (!plain && probe::fails(FaultPoint::frames_allocate)) {
+        return Error::out_of_memory;
+    }
     PhysAddr const address = plain ? TRY(allocate(0u)) : TRY(allocate_slowly(request));
     if (request.content == FrameContent::zeroed) {
         zero_frames(address, request.pages);
@@ -202,7 +208,9 @@ Result<FrameNumber> BuddyFrames::take_block(FrameRequest const& request) {
     return from_zones(request.node, [&](BuddyZone& zone) -> Result<FrameNumber> {
         sync::SpinLockGuard const guard(zone.lock(), sync::interrupts_stay_on);
         FrameNumber const block = TRY(zone.take(order, limit));
-        zone.put_range(block + request.pages, block + (u64{1} << order));
+        if (!mutant(Mutant::frames_rest_lost)) {
+            zone.put_range(block + request.pages, block + (u64{1} << order));
+        }
         zone.mark_allocated(block, block + request.pages);
         return block;
     });
@@ -308,7 +316,7 @@ void BuddyFrames::drain_oldest(Magazine& magazine, u32 number) {
         }
     }
     if (drained != 0) {
-        magazine.forget(drained);
+        magazine.forget(mutant(Mutant::frames_drained_twice) ? drained - 1 : drained);
         magazine.drains.add_one();
     }
 }
@@ -332,7 +340,12 @@ void BuddyFrames::ask_all_to_drain() {
 
 Result<void> BuddyFrames::refuse(FrameMisuse misuse) {
     sync::note_edge(trace::Edge::frames_misused);
-    m_misuses[static_cast<usize>(misuse)].fetch_add(1, relaxed);
+    Atomic<u64>& count = m_misuses[static_cast<usize>(misuse)];
+    if (mutant(Mutant::frames_count_torn)) {
+        count.store(count.load(relaxed) + 1, relaxed);
+    } else {
+        count.fetch_add(1, relaxed);
+    }
     return misuse_error(misuse);
 }
 

@@ -69,7 +69,9 @@ Result<FrameNumber> BuddyZone::take(unsigned order, FrameNumber limit) {
     while (candidates != 0) {
         auto const found = static_cast<unsigned>(std::countr_zero(candidates));
         FrameNumber const block = block_frame(*m_free[found].next(0), found);
-        if (block < limit && u64{1} << order <= limit - block) {
+        bool const fits =
+            block < limit && (u64{1} << order <= limit - block || mutant(Mutant::frames_limit));
+        if (fits) {
             unlink(block, found);
             split(block, found, order);
             return block;

@@ -45,6 +45,10 @@ public:
         for (Atomic<u32>& slot : m_slots[shelf]) {
             u32 seen = slot.load(relaxed);
             while ((seen & full) != 0) {
+                if (mutant(Mutant::heap_depot_torn)) {
+                    slot.store(empty, relaxed);
+                    return seen & ~full;
+                }
                 if (slot.compare_exchange(
                         seen, empty, numbered(OrderSite::depot_take, acquire_release), relaxed)) {
                     return seen & ~full;

@@ -36,6 +36,9 @@ public:
     }
 
     Result<std::byte*> allocate(Bytes size, Bytes alignment) {
+        if (probe::fails(FaultPoint::heap_allocate)) {
+            return Error::out_of_memory;
+        }
         if (alignment.value > heap::granule_bytes || !is_power_of_two(alignment.value))
             [[unlikely]] {
             return allocate_aligned(size, alignment);

@@ -41,7 +41,9 @@ Heap<Backing, Environment>::resize(std::byte* block, Bytes size, Bytes alignment
             u64 const granule = granule_of(block);
             if (want < have) {
                 m_map.set_large(granule, want);
-                m_space.give({granule + want, have - want});
+                if (!mutant(Mutant::heap_tail_lost)) {
+                    m_space.give({granule + want, have - want});
+                }
                 return block;
             }
             if (want <= m_layout.granules && m_space.take_at(granule + have, want - have)) {
@@ -50,8 +52,16 @@ Heap<Backing, Environment>::resize(std::byte* block, Bytes size, Bytes alignment
             }
         }
     }
-    std::byte* const moved = TRY(allocate(size, alignment));
-    std::memcpy(moved, block, std::min(size, usable).value);
+    auto const room = allocate(size, alignment);
+    if (!room) {
+        if (mutant(Mutant::heap_resize_freed)) {
+            free(block).value();
+        }
+        return room.error();
+    }
+    std::byte* const moved = room.value();
+    u64 const kept = std::min(size, usable).value;
+    std::memcpy(moved, block, mutant(Mutant::heap_resize_short) ? kept - 1 : kept);
     Result<void> const freed = free(block);
     CHECK(freed.has_value());
     return moved;

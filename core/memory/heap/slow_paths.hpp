@@ -230,7 +230,7 @@ bool Heap<Backing, Environment>::deposit(Cache& cache, u32 code) {
     m_depot_bytes.fetch_add(bytes, relaxed);
     u32 const empty = m_depot.put(code, magazine);
     if (empty == m_depot.refused) {
-        m_depot_bytes.fetch_sub(bytes, relaxed);
+        m_depot_bytes.fetch_sub(mutant(Mutant::heap_depot_uncounted) ? 0 : bytes, relaxed);
         return false;
     }
     cache.set_in(code, empty, 0, heap::magazine_items);

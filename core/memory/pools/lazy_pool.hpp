@@ -285,8 +285,9 @@ private:
         if (handle.slot >= m_plan.capacity) {
             return Error::out_of_range;
         }
-        bool const lives = handle.slot / slots_per_chunk < m_fresh && is_live(handle.slot) &&
-                           generation(handle.slot) == handle.generation;
+        bool const lives =
+            handle.slot / slots_per_chunk < m_fresh && is_live(handle.slot) &&
+            (generation(handle.slot) == handle.generation || mutant(Mutant::pools_handle_revived));
         return lives ? Result<u64>(handle.slot) : Result<u64>(Error::invalid_state);
     }
     Result<u64> noting(Result<u64> found) {
@@ -395,7 +396,14 @@ private:
         if (is_fresh) {
             TRY(commit_records(index));
         }
-        TRY(m_backing.commit({m_plan.slots + index * chunk_bytes}, {chunk_bytes}));
+        auto const committed =
+            probe::fails(FaultPoint::pools_extend)
+                ? Result<void>(Error::out_of_memory)
+                : m_backing.commit({m_plan.slots + index * chunk_bytes}, {chunk_bytes});
+        if (!committed && !is_fresh && mutant(Mutant::pools_chunk_lost)) {
+            m_returned = chunk_at(index).next;
+        }
+        TRY(committed);
         Chunk& chunk = chunk_at(index);
         if (is_fresh) {
             std::construct_at(&chunk);

@@ -127,7 +127,7 @@ Result<Bytes> AddressSpace::clone_pages(Range const& piece, AddressSpace& copy, 
         theirs.access = withdraws ? PageAccess::read : theirs.access;
         auto const withdraw = [&] {
             m_lock.assert_held();
-            if (withdraws) {
+            if (withdraws && !mutant(Mutant::spaces_clone_writable)) {
                 m_table.rewrite(
                     found->page, Table::span(found->level), work.batch,
                     [&](VirtAddr, Leaf& leaf, unsigned) {
@@ -146,6 +146,10 @@ Result<Bytes> AddressSpace::clone_pages(Range const& piece, AddressSpace& copy, 
         if (auto const mapped = copy.m_table.map(found->page, theirs, found->level, work.stock);
             !mapped) {
             return done.value != 0 ? Result<Bytes>(done) : Result<Bytes>(mapped.error());
+        }
+        if (owned && found->level == 0 && mutant(Mutant::spaces_clone_unshared)) {
+            done += Table::span(found->level);
+            continue;
         }
         if (owned && found->level == 0) {
             m_frames->share(theirs.frame, 0);

@@ -108,7 +108,7 @@ Result<void> AddressSpace::commit(VirtAddr base, Bytes size) {
     }));
     for (Bytes done{}; done < size;) {
         if (Result<void> const next = commit_next(base + done, size - done, work, done); !next) {
-            if (done.value != 0) {
+            if (done.value != 0 && !mutant(Mutant::spaces_commit_lost)) {
                 decommit_pages(base, done, work, {}).value(); // whole pages: nothing to cut
             }
             return next;

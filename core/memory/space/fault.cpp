@@ -45,7 +45,7 @@ struct AddressSpace::FreshPage {
     PhysAddr take() { return std::exchange(frame, {}); }
 
     void drop() {
-        if (frame != PhysAddr{}) {
+        if (frame != PhysAddr{} && !mutant(Mutant::spaces_fresh_lost)) {
             frames.release(take(), made.level);
         }
         if (made.object != nullptr) {
@@ -310,7 +310,8 @@ Result<void> AddressSpace::copy_to(VirtAddr target, std::span<std::byte const> b
     while (!bytes.empty()) {
         // By way of the stack: the caller's buffer may fault, which it must not do under the lock.
         std::byte piece[copy_piece_bytes];
-        usize const left = page_size.value - target.value % page_size.value;
+        usize left = page_size.value - target.value % page_size.value;
+        left += mutant(Mutant::spaces_copy_past_page) ? 8 : 0;
         usize const count = std::min({left, bytes.size(), sizeof(piece)});
         std::copy_n(bytes.begin(), count, piece);
         TRY(with_page(target, true, [&](std::byte* place) { std::copy_n(piece, count, place); }));

@@ -29,8 +29,11 @@ void FlushBatch::flush() {
     if (m_first <= m_last && m_reach == Reach::cached) {
         VirtAddr const first{m_first};
         Bytes const size{m_last - m_first + 1};
-        hal::Mmu::flush(first, size);
-        if (RemoteFlush const* const others = m_frames.remote_flush()) {
+        if (!mutant(Mutant::spaces_flush_missing)) {
+            hal::Mmu::flush(first, size);
+        }
+        RemoteFlush const* const others = m_frames.remote_flush();
+        if (others != nullptr && !mutant(Mutant::spaces_shootdown_missing)) {
             (*others)(first, size);
         }
         ++m_flushes;

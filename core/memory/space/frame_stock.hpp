@@ -91,6 +91,9 @@ public:
             if (item.frame != PhysAddr{}) {
                 continue;
             }
+            if (probe::fails(FaultPoint::spaces_table)) {
+                return Error::out_of_memory;
+            }
             bool const zeros = item.content == Content{};
             item.frame = TRY(zeros ? m_frames.allocate_zeroed(0) : m_frames.allocate(0));
             --m_wanted;

@@ -20,6 +20,9 @@ public:
     /// Errors: out_of_memory; already_exists for pages that are committed; out of the window,
     /// permission_denied. O(pages).
     Result<void> commit(Bytes offset, Bytes size) {
+        if (probe::fails(FaultPoint::heap_commit)) {
+            return Error::out_of_memory;
+        }
         return m_space->map_pages(m_space->heap().base + offset, size);
     }
     /// O(pages).

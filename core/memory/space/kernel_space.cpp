@@ -40,6 +40,9 @@ KernelSpace::adopt(SharedFrames& frames, PhysAddr root, hal::KernelLayout const&
 }
 
 Result<KernelStack> KernelSpace::allocate_stack(Bytes size) {
+    if (probe::fails(FaultPoint::threads_stack)) {
+        return Error::out_of_memory;
+    }
     if (size.value == 0 || !is_aligned(size.value, page_size.value) ||
         size.value > m_windows.stacks.size.value - page_size.value) {
         return Error::invalid_argument;

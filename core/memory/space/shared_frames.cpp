@@ -12,6 +12,9 @@ SharedFrames::Count& SharedFrames::count(PhysAddr frame) const {
 }
 
 Result<PhysAddr> SharedFrames::allocate(unsigned order) {
+    if (probe::fails(FaultPoint::spaces_frame)) {
+        return Error::out_of_memory;
+    }
     PhysAddr const block = TRY(m_source.allocate(order));
     CHECK(is_aligned(block, block_size(order)));
     m_in_use.fetch_add(u64{1} << order, relaxed);

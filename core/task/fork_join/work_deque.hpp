@@ -36,7 +36,8 @@ public:
 
     /// Adds the youngest, in private; false if the deque is full. The owner; O(1).
     bool push(Item& item) {
-        if (m_end - m_first.load(acquire) >= capacity) [[unlikely]] {
+        if (m_end - m_first.load(acquire) >= capacity || probe::fails(FaultPoint::forkjoin_push))
+            [[unlikely]] {
             return false;
         }
         slot(m_end).store(&item, relaxed);
@@ -104,7 +105,7 @@ private:
         show_shared(last);
         fence(numbered(OrderSite::deque_reclaim, sequential));
         u64 first = m_first.load(relaxed);
-        if (first < last) {
+        if (first < last || (first == last && mutant(Mutant::forkjoin_last_twice))) {
             m_own_shared = m_end = last;
             return slot(last).load(relaxed);
         }

@@ -130,7 +130,9 @@ public:
         }
         [[gnu::noinline]] void overflow(Task& task) {
             note(m_counts.overflows);
-            task.m_run(*this, task);
+            if (!mutant(Mutant::forkjoin_overflow_lost)) {
+                task.m_run(*this, task);
+            }
             task.m_state.store(Task::done, relaxed);
         }
         void consider_sharing() {
@@ -393,7 +395,7 @@ private:
 
     void rest(Worker& self) {
         self.begin_rest(self);
-        if (!has_work()) {
+        if (mutant(Mutant::forkjoin_rest_unchecked) || !has_work()) {
             while (self.m_rests_for.load(relaxed) == &self) {
                 m_threads.park();
             }

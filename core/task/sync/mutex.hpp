@@ -357,6 +357,9 @@ private:
             m_domain.m_threads.lock_state(owner).contended.remove(*this);
             m_state.store(word(owner), relaxed); // its holder needs the domain's lock meanwhile
         }
+        if (mutant(Mutant::inversion_not_withdrawn)) {
+            return;
+        }
         m_domain.inherit(owner);
     }
 
@@ -378,7 +381,11 @@ private:
         if (!m_waiters.empty()) {
             state.contended.push_back(*this);
         }
-        if (threads.lock_state(self).lent) { // perhaps by who waits here
+        bool is_lent = threads.lock_state(self).lent.has_value();
+        if (mutant(Mutant::inversion_not_restored)) {
+            is_lent = false;
+        }
+        if (is_lent) { // perhaps by who waits here
             m_domain.inherit(self);
         }
         if (!m_waiters.empty()) {

@@ -63,6 +63,9 @@ private:
         bool const somebody_waits = !m_list.empty();
         u32 const given = somebody_waits ? std::min(promised, 1u) : promised;
         m_promised -= given;
+        if (mutant(Mutant::waits_semaphore_double) && somebody_waits) {
+            m_count += given;
+        }
         if (!somebody_waits) {
             m_count += given;
         } else if (given != 0) {
@@ -121,14 +124,20 @@ private:
     bool wait(Mutex<T>& mutex, std::optional<Nanos> deadline, std::source_location where)
         REQUIRES(mutex) {
         Waiter<T> waiter(m_list.threads().current());
-        {
-            sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-            m_list.enqueue(waiter);
+        if (mutant(Mutant::waits_condition_order)) {
+            mutex.unlock();
+            enqueue(waiter);
+        } else {
+            enqueue(waiter);
+            mutex.unlock();
         }
-        mutex.unlock();
         bool const in_time = m_list.await(waiter, deadline);
         mutex.lock(where);
         return in_time;
+    }
+    void enqueue(Waiter<T>& waiter) {
+        sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        m_list.enqueue(waiter);
     }
     void notify(u32 count) {
         m_list.grant_in_turn(count, [] {}, [](Waiter<T>&) { return true; });
@@ -170,7 +179,8 @@ public:
 
 private:
     bool may_enter(bool is_exclusive) const {
-        return !m_is_written && (!is_exclusive || m_readers == 0);
+        bool const is_alone = m_readers == 0 || mutant(Mutant::waits_shared_readers);
+        return !m_is_written && (!is_exclusive || is_alone);
     }
     void enter(bool is_exclusive) {
         m_is_written = is_exclusive;
@@ -212,7 +222,7 @@ private:
             m_list.enqueue(waiter);
         }
         bool const in_time = m_list.await(waiter, deadline);
-        if (!in_time) {
+        if (!in_time && !mutant(Mutant::waits_shared_timeout)) {
             let_in([] {}); // who waited behind a writer
         }
         return in_time;
@@ -250,9 +260,10 @@ private:
     bool wait(std::optional<Nanos> deadline) {
         sync::require(sync::Ability::wait);
         Waiter<T> waiter(m_list.threads().current());
+        bool was_set = mutant(Mutant::waits_event_unchecked) && m_is_set;
         {
             sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
-            if (m_is_set) {
+            if (mutant(Mutant::waits_event_unchecked) ? was_set : m_is_set) {
                 return true;
             }
             m_list.enqueue(waiter);
@@ -291,9 +302,13 @@ public:
         WaitList<T>& list = list_of(word);
         Waiter<T> waiter(list.threads().current());
         waiter.key = &word;
+        bool is_early = mutant(Mutant::waits_word_unchecked);
+        if (is_early && word.load(acquire) != expected) {
+            return WordWait::changed;
+        }
         {
             sync::SpinLockGuard const guard(list.lock(), sync::save_interrupts);
-            if (word.load(acquire) != expected) {
+            if (!is_early && word.load(acquire) != expected) {
                 return WordWait::changed;
             }
             list.enqueue(waiter);

@@ -29,6 +29,7 @@
 #pragma once
 
 #include "hal/hosted/devices/pci_access.hpp"
+#include "hal/hosted/state_archive.hpp"
 #include "hal/hosted/devices/pci_device.hpp"
 #include "hal/interrupt_types.hpp"
 
@@ -110,6 +111,12 @@ public:
     /// what the device does to its line, if anything. O(vectors).
     std::optional<bool>
     memory_written(std::span<std::byte> memory, PhysAddr address, Sender const& send);
+
+    void archive(StateArchive& state) {
+        state(m_functions);
+        state(m_plugged);
+        state(m_memory);
+    }
 
 private:
     void settle_msix(std::span<std::byte> memory, Sender const& send);

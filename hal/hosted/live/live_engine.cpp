@@ -270,6 +270,29 @@ void LiveEngine::set_time(u64 now_ns) {
     }
 }
 
+namespace {
+
+struct LiveState : EngineState {
+    u64 time_ns = 0;
+};
+
+} // namespace
+
+std::shared_ptr<EngineState const> LiveEngine::copy_state() const {
+    auto state = std::make_shared<LiveState>();
+    state->time_ns = time_ns();
+    return state;
+}
+
+bool LiveEngine::accepts(EngineState const& state) const {
+    return dynamic_cast<LiveState const*>(&state) != nullptr;
+}
+
+void LiveEngine::assign_state(EngineState const& state) {
+    forget_end();
+    set_time(dynamic_cast<LiveState const&>(state).time_ns);
+}
+
 void LiveEngine::wait(int input_descriptor) {
     // The deadline is read before the look at what is pending: if its signal comes in between, the
     // wait is as long as it would have been.

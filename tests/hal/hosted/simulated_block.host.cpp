@@ -25,7 +25,7 @@ struct Wanted {
     u32 cpus = 2;
     unsigned window = 0;
     std::vector<FaultRule> rules = {};
-    i64 pause_ns = SimEngine::never_ns; ///< the power is cut then
+    i64 pause_ns = EventQueue::never; ///< the power is cut then
 };
 
 struct Seen : Trial {
@@ -49,7 +49,7 @@ Seen run(std::shared_ptr<BlockDevice> const& disk, Wanted const& wanted) {
     SimEngine& engine = **made;
     auto machine = Machine::create(std::move(*board), std::move(*made));
     EXPECT_TRUE(machine.has_value());
-    engine.pause_at(wanted.pause_ns);
+    engine.limit({.time_ns = wanted.pause_ns});
     out.stop = (*machine)->run();
     out.counts = engine.counts();
     out.time_ns = engine.time_ns();
@@ -242,7 +242,7 @@ TEST(SimulatedBlock, PausesChangeNothing) {
     ASSERT_TRUE(machine.has_value());
     u32 pauses = 0;
     for (i64 at_ns = 1000; out.stop.kind != Stop::Kind::exited; at_ns += 11'000) {
-        engine.pause_at(at_ns);
+        engine.limit({.time_ns = at_ns});
         out.stop = (*machine)->run();
         ASSERT_TRUE(out.stop.kind == Stop::Kind::paused || out.stop.kind == Stop::Kind::exited);
         EXPECT_GE(engine.next_ns(), out.stop.kind == Stop::Kind::paused ? at_ns : 0);

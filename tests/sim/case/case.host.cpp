@@ -73,45 +73,47 @@ TEST(Case, SchedulesAreReadAndPrinted) {
     }
 }
 
+struct Mistake {
+    std::string_view more; ///< members of the case
+    std::string_view answer;
+};
+constexpr Mistake mistakes[] = {
+    {R"("colour":1)", "colour: the key 'colour' is unknown; there are id, workload, seed, "},
+    {R"("cpu":1)", "cpu: the key 'cpu' is unknown; did you mean cpus?"},
+    {R"("seed":8)", "seed: this is given twice; leave one out"},
+    {R"("cpus":0)", "cpus: 0 is not a whole number from 1 to 64"},
+    {R"("cpus":65)", "cpus: 65 is not a whole number from 1 to 64"},
+    {R"("cpus":-1)", "cpus: -1 is not a whole number from 1 to 64"},
+    {R"("cpus":1.5)", "cpus: 1.5 is not a whole number from 1 to 64"},
+    {R"("cpus":null)", "cpus: this is null, and has to be a whole number"},
+    {R"("threads":257)", "threads: 257 is not a whole number from 1 to 256"},
+    {R"("operations":1000001)", "operations: 1000001 is not a whole number from 1 to 1000000"},
+    {R"("keep":"5-3")", "keep: '5-3' names no operations; write numbers and ranges, as in"},
+    {R"("keep":[1])", "keep: this is an array, and has to be a text"},
+    {R"("keep":"64")", "keep names the operation 64, and the last is 63; name others, or let"},
+    {R"("operations":4,"keep":"1-7")", "keep names the operation 7, and the last is 3"},
+    {R"("schedule":"rand")", "the schedule 'rand' is none of random, pct:N and exhaustive:N"},
+    {R"("schedule":"random:3")", "the schedule 'random:3' has no number; write random"},
+    {R"("schedule":"pct")", "the schedule 'pct' needs a number from 1 to 64, as in pct:2"},
+    {R"("schedule":"pct:0")", "the schedule 'pct:0' needs a number from 1 to 64"},
+    {R"("schedule":"pct:2x")", "the schedule 'pct:2x' needs a number from 1 to 64"},
+    {R"("schedule":"exhaustive:17")", "the schedule 'exhaustive:17' needs a number from 0"},
+    {R"("faults":"cpu.slow:at=1")", "faults: this is a text, and has to be an array"},
+    {R"("faults":[1])", "faults[0]: this is a whole number, and has to be a text"},
+    {R"("faults":["cpu.slo:at=1"])", "the fault 'cpu.slo' is unknown; did you mean cpu.slow?"},
+    {R"("faults":["cpu.slow:at=1","cpu.slow:at=1"])", "both name the occurrence 1; leave it"},
+    {R"("faults":["cpu.slow:at=1:cpu=2"])", "there is no processor 2, as the run has 2"},
+    {R"("swarm":1)", "swarm: this is a whole number, and has to be a boolean"},
+    {R"("costs":"flet")", "the table of costs 'flet' is unknown; did you mean flat?"},
+    {R"("mutant":"heap")", "the mutant 'heap' is unknown; there are base_align_up, heap_"},
+    {R"("a\nb":1)", "the key 'a?b' is unknown"},
+    {R"("x":)", "Invalid value"},
+};
+
 TEST(Case, EachMistakeIsAnswered) {
-    struct Mistake {
-        std::string more; ///< members of the case
-        std::string answer;
-    };
-    Mistake const mistakes[] = {
-        {R"("colour":1)", "colour: the key 'colour' is unknown; there are id, workload, seed, "},
-        {R"("cpu":1)", "cpu: the key 'cpu' is unknown; did you mean cpus?"},
-        {R"("seed":8)", "seed: this is given twice; leave one out"},
-        {R"("cpus":0)", "cpus: 0 is not a whole number from 1 to 64"},
-        {R"("cpus":65)", "cpus: 65 is not a whole number from 1 to 64"},
-        {R"("cpus":-1)", "cpus: -1 is not a whole number from 1 to 64"},
-        {R"("cpus":1.5)", "cpus: 1.5 is not a whole number from 1 to 64"},
-        {R"("cpus":null)", "cpus: this is null, and has to be a whole number"},
-        {R"("threads":257)", "threads: 257 is not a whole number from 1 to 256"},
-        {R"("operations":1000001)", "operations: 1000001 is not a whole number from 1 to 1000000"},
-        {R"("keep":"5-3")", "keep: '5-3' names no operations; write numbers and ranges, as in"},
-        {R"("keep":[1])", "keep: this is an array, and has to be a text"},
-        {R"("keep":"64")", "keep names the operation 64, and the last is 63; name others, or let"},
-        {R"("operations":4,"keep":"1-7")", "keep names the operation 7, and the last is 3"},
-        {R"("schedule":"rand")", "the schedule 'rand' is none of random, pct:N and exhaustive:N"},
-        {R"("schedule":"random:3")", "the schedule 'random:3' has no number; write random"},
-        {R"("schedule":"pct")", "the schedule 'pct' needs a number from 1 to 64, as in pct:2"},
-        {R"("schedule":"pct:0")", "the schedule 'pct:0' needs a number from 1 to 64"},
-        {R"("schedule":"pct:2x")", "the schedule 'pct:2x' needs a number from 1 to 64"},
-        {R"("schedule":"exhaustive:17")", "the schedule 'exhaustive:17' needs a number from 0"},
-        {R"("faults":"cpu.slow:at=1")", "faults: this is a text, and has to be an array"},
-        {R"("faults":[1])", "faults[0]: this is a whole number, and has to be a text"},
-        {R"("faults":["cpu.slo:at=1"])", "the fault 'cpu.slo' is unknown; did you mean cpu.slow?"},
-        {R"("faults":["cpu.slow:at=1","cpu.slow:at=1"])", "both name the occurrence 1; leave it"},
-        {R"("faults":["cpu.slow:at=1:cpu=2"])", "there is no processor 2, as the run has 2"},
-        {R"("swarm":1)", "swarm: this is a whole number, and has to be a boolean"},
-        {R"("costs":"flet")", "the table of costs 'flet' is unknown; did you mean flat?"},
-        {R"("mutant":"heap")", "the mutant 'heap' is unknown; there are base_align_up, heap_"},
-        {R"("a\nb":1)", "the key 'a?b' is unknown"},
-        {R"("x":)", "Invalid value"},
-    };
     for (Mistake const& mistake : mistakes) {
-        std::string const line = R"({"id":5,"workload":"heap","seed":7,)" + mistake.more + "}";
+        std::string const line =
+            R"({"id":5,"workload":"heap","seed":7,)" + std::string(mistake.more) + "}";
         auto const made = parse_case(line, catalogue());
         ASSERT_FALSE(made.has_value()) << line;
         EXPECT_NE(made.error().reason.find(mistake.answer), std::string::npos)
@@ -121,6 +123,9 @@ TEST(Case, EachMistakeIsAnswered) {
         bool const is_json = mistake.more != R"("x":)";
         EXPECT_EQ(made.error().id, is_json ? std::optional<u64>(5) : std::nullopt) << line;
     }
+}
+
+TEST(Case, WhatItNeedsIsSaid) {
     auto const reason = [](std::string_view line) {
         auto const made = parse_case(line, catalogue());
         return made ? "" : made.error().reason;

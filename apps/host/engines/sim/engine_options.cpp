@@ -35,7 +35,7 @@ struct EngineOptions::Values {
     hosted::SimConfig config;
     u64 disk_sectors = 0; ///< 0: none
     bool is_quiet = false;
-    hosted::SimEngine const* engine = nullptr; ///< of the machine that was made
+    hosted::SimEngine* engine = nullptr; ///< of the machine that was made
 };
 
 EngineOptions::EngineOptions() : m_values(std::make_unique<Values>()) {}

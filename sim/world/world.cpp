@@ -1,7 +1,7 @@
 // See world.hpp.
 #include "sim/world/world.hpp"
 
-#include "core/base/random.hpp"
+#include "core/base/base.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 
 #include <algorithm>

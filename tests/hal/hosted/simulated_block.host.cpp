@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <memory>
 #include <set>
 
@@ -268,6 +269,106 @@ TEST(SimulatedBlock, PausesChangeNothing) {
         }
         EXPECT_EQ(whole.size(), cut.size());
     }
+}
+
+/// Gives a kernel what is typed, line by line, and then nothing for a while.
+class Typed final : public ConsoleEndpoint {
+public:
+    void write(std::string_view piece) override { text += piece; }
+    hal::ConsoleInput read() override {
+        if (input.empty()) {
+            return {hal::InputStatus::none, '\0'};
+        }
+        char const next = input.front();
+        input.erase(0, 1);
+        return {hal::InputStatus::byte, next};
+    }
+    void write_result(std::span<std::byte const>) override {}
+
+    std::string input;
+    std::string text;
+};
+
+TEST(SimulatedBlock, ASnapshotHoldsTheDisk) {
+    Typed console;
+    auto const disk = make_disk();
+    MachineConfig config;
+    config.command_line = "console=pipe";
+    config.devices.push_back(disk);
+    auto machine = create_simulated(std::move(config), console, {.seed = 4});
+    ASSERT_TRUE(machine.has_value());
+    auto const type = [&](std::string_view line) {
+        console.input = line;
+        console.text.clear();
+        EXPECT_EQ((*machine)->run().kind, Stop::Kind::waiting_for_input) << console.text;
+        return console.text;
+    };
+    type("block write 3 first\n");
+    auto const copy = (*machine)->snapshot();
+    ASSERT_TRUE(copy.has_value()) << copy.error();
+    EXPECT_EQ(copy->devices.size(), 1u);
+    type("block write 3 second; block flush\n");
+    EXPECT_EQ(disk->cached_writes(), 0u);
+    ASSERT_TRUE((*machine)->restore(*copy).has_value());
+    EXPECT_EQ(disk->cached_writes(), 1u);
+    EXPECT_NE(type("block read 3\n").find("'first'"), std::string::npos) << console.text;
+    Snapshot other = *copy;
+    other.devices.clear();
+    EXPECT_EQ(
+        (*machine)->restore(other).error(),
+        "the snapshot is of a machine with 0 devices, this one has 1");
+}
+
+/// Looks like a block device, never completes anything, and does not start again.
+class Dead final : public PciDevice {
+public:
+    PciIdentity identity() const override {
+        return {.device = block::device_id, .class_and_revision = block::class_and_revision};
+    }
+    void power_on(std::span<std::byte> registers) override {
+        put(registers, ring::signature, block::signature);
+        put(registers, ring::version, ring::version_now);
+        put(registers, block::sectors, u64{100});
+        put(registers, block::sector_bytes, 512u);
+        put(registers, block::sectors_max, 16u);
+    }
+    void written(DeviceBus& bus, u64 offset) override {
+        if (offset == ring::control) {
+            u32 wanted;
+            std::memcpy(&wanted, bus.registers().data() + offset, sizeof(wanted));
+            starts += wanted;
+            bool const runs = wanted == ring::control_run && starts == 1;
+            put(bus.registers(), ring::state, runs ? ring::state_running : ring::state_stopped);
+        }
+    }
+    void due(DeviceBus&, u64) override {}
+    std::vector<std::byte> save() const override { return {}; }
+    void load(std::span<std::byte const>) override {}
+
+    u32 starts = 0;
+
+private:
+    template<class T>
+    static void put(std::span<std::byte> registers, u64 offset, T value) {
+        std::memcpy(registers.data() + offset, &value, sizeof(value));
+    }
+};
+
+TEST(SimulatedBlock, ADeadDeviceLeavesNobodyWaiting) {
+    Trial out;
+    Keeper console(out);
+    auto const dead = std::make_shared<Dead>();
+    MachineConfig config;
+    config.cpus = 2;
+    config.command_line = "console=pipe command=\"block read 3; block test 40; block info\"";
+    config.devices.push_back(dead);
+    auto machine = create_simulated(std::move(config), console, {.seed = 4});
+    ASSERT_TRUE(machine.has_value());
+    EXPECT_EQ((*machine)->run().kind, Stop::Kind::exited) << out.text;
+    EXPECT_NE(out.text.find("failed: io_failed"), std::string::npos) << out.text;
+    EXPECT_NE(out.text.find("81 requests failed, 40 sectors are wrong"), std::string::npos)
+        << out.text;
+    EXPECT_GE(dead->starts, 3u) << "each time it is asked again";
 }
 
 } // namespace

@@ -85,6 +85,10 @@ target_include_directories(machine_sim INTERFACE
     ${CMAKE_SOURCE_DIR}/hal/hosted/sim/hooks ${CMAKE_SOURCE_DIR}/hal/hosted/sim/include)
 # Its symbols are made local; what is unique in a program cannot be.
 target_compile_options(machine_sim INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
+if(TWOFOLD_SIM_EDGES)
+    target_compile_options(machine_sim INTERFACE
+        "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<BOOL:$<TARGET_PROPERTY:TWOFOLD_UNWATCHED>>>>:-fsanitize-coverage=trace-pc-guard>")
+endif()
 
 # metal: x86-64 itself. Position-independent; the stack protector's canary lies in the per-CPU block.
 add_library(machine_metal INTERFACE)

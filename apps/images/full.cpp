@@ -9,7 +9,8 @@ Composition composition() {
         .image = "full",
         .steps = basic_steps(),
         .commands =
-            {basic_commands(), measuring_commands(), thread_commands(), scenario_commands()},
+            {basic_commands(), measuring_commands(), thread_commands(), device_commands(),
+             scenario_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads};
 }

@@ -1,11 +1,9 @@
 // A run as a trace for Perfetto (https://ui.perfetto.dev): a track for each processor, with who
 // runs there, and one for each thread, with where it runs and when it waits. An arrow leads from
 // each wake-up, on the track of who made it, to where the woken thread begins to run.
-//
-// The format is TrackEvent (perfetto, protos/perfetto/trace/*.proto): a Trace is a sequence of
-// packets; the numbers of their fields are named in perfetto_trace.cpp.
 #pragma once
 
+#include "apps/perfetto/track_writer.hpp"
 #include "apps/sched/sink.hpp"
 #include "apps/sched/workload.hpp"
 
@@ -36,11 +34,6 @@ private:
         u64 flow = 0; ///< of the wake-up that has not led to the processor yet
     };
 
-    void write_event(class ProtobufMessage const& event, Nanos now);
-    void add_track(u64 track, std::string const& name, u64 parent, int rank);
-    void begin(u64 track, std::string const& name, Nanos now, u64 flow_end = 0);
-    void end(u64 track, Nanos now);
-    void mark(u64 track, std::string const& name, Nanos now, u64 flow = 0);
     void end_slice(u32 thread, Nanos now);
     u64 thread_track(u32 thread) const;
     u64 cpu_track(u32 cpu) const;
@@ -51,8 +44,7 @@ private:
     std::vector<u32> m_running;
     u64 m_base;     ///< of the numbers of tracks and arrows of this run
     u64 m_flows;    ///< the number of the last arrow
-    u32 m_sequence; ///< all packets of a run are of one sequence
-    std::ostream& m_out;
+    perfetto::TrackWriter m_out;
 };
 
 } // namespace twofold::lab

@@ -122,4 +122,7 @@ std::span<Command const> basic_commands();
 /// The commands that measure interrupts, calls and deadlines.
 std::span<Command const> measuring_commands();
 
+/// The commands that use devices of the PCI bus (devices.hpp).
+std::span<Command const> device_commands();
+
 } // namespace twofold::boot

@@ -35,6 +35,7 @@ struct alignas(sync::cache_line_bytes) PerCpu : processor::CpuLocal {
 
 struct KernelPools; // pools.hpp
 struct PciBus;      // pci.hpp
+struct Devices;     // devices.hpp
 
 /// All state of one kernel. Created once by kernel_start in memory of its own; never destroyed.
 class Kernel {
@@ -100,6 +101,7 @@ public:
     static constexpr u32 nobody = ~u32{0};
     memory::BuddyFrames* frames = nullptr; ///< from the step `frames` on, in memory of its own
     PciBus* pci = nullptr;                 ///< from its first use on, see pci.hpp
+    Devices* devices = nullptr;            ///< from the first use of one on, see devices.hpp
     task::Threads* threads = nullptr;      ///< from the step `threads` on, in images that have them
     StartupPlan plan;
     PerCpu boot_cpu;

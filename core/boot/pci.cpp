@@ -20,35 +20,6 @@ constexpr Column bar_columns[] = {{"function", 12}, {"bar", 3},    {"space", 8},
 constexpr Column capability_columns[] = {
     {"function", 12}, {"offset", 18}, {"list", 8}, {"number", 6}, {"capability", 0}};
 
-/// hal::Pci as the device room asks for it.
-struct MachineAccess {
-    static u32 space_bytes(pci::Address where) {
-        return hal::Pci::space_bytes(where.segment, where.bus);
-    }
-    static u32 read(pci::Address where, u32 offset, u32 width) {
-        switch (width) {
-        case 1:
-            return hal::Pci::read_8(where, offset);
-        case 2:
-            return hal::Pci::read_16(where, offset);
-        default:
-            return hal::Pci::read_32(where, offset);
-        }
-    }
-    static void write(pci::Address where, u32 offset, u32 width, u32 value) {
-        switch (width) {
-        case 1:
-            hal::Pci::write_8(where, offset, static_cast<u8>(value));
-            return;
-        case 2:
-            hal::Pci::write_16(where, offset, static_cast<u16>(value));
-            return;
-        default:
-            hal::Pci::write_32(where, offset, value);
-        }
-    }
-};
-
 constexpr Bytes bus_bytes{u64{1} << 20}; // of memory-mapped configuration space
 
 /// The firmware's description of it, or why there is none.
@@ -73,9 +44,8 @@ Result<void> attach_space(Kernel& kernel, acpi::PciConfigurationSpace const& spa
 
 /// Enumerates one range. What was found before an error stays.
 Result<void> enumerate(Kernel& kernel, PciBus& bus, pci::BusRange range) {
-    MachineAccess access;
     auto const walk = TRY((memory::Box<pci::Enumeration, memory::KernelHeap>::create(
-        *kernel.heap, pci::Configuration::of(access), bus.functions.store())));
+        *kernel.heap, pci::Configuration::of(bus.access), bus.functions.store())));
     return walk->run(range);
 }
 
@@ -176,6 +146,34 @@ void show_capabilities(CommandOutput& out, pci::Function const& function) {
 }
 
 } // namespace
+
+u32 MachineAccess::space_bytes(pci::Address where) {
+    return hal::Pci::space_bytes(where.segment, where.bus);
+}
+
+u32 MachineAccess::read(pci::Address where, u32 offset, u32 width) {
+    switch (width) {
+    case 1:
+        return hal::Pci::read_8(where, offset);
+    case 2:
+        return hal::Pci::read_16(where, offset);
+    default:
+        return hal::Pci::read_32(where, offset);
+    }
+}
+
+void MachineAccess::write(pci::Address where, u32 offset, u32 width, u32 value) {
+    switch (width) {
+    case 1:
+        hal::Pci::write_8(where, offset, static_cast<u8>(value));
+        return;
+    case 2:
+        hal::Pci::write_16(where, offset, static_cast<u16>(value));
+        return;
+    default:
+        hal::Pci::write_32(where, offset, value);
+    }
+}
 
 Result<void> open_pci(Kernel& kernel) {
     auto const mcfg = find_mcfg(kernel);

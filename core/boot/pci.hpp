@@ -7,10 +7,18 @@
 
 namespace twofold::boot {
 
+/// hal::Pci as the device room asks for it.
+struct MachineAccess {
+    static u32 space_bytes(pci::Address where);
+    static u32 read(pci::Address where, u32 offset, u32 width);
+    static void write(pci::Address where, u32 offset, u32 width, u32 value);
+};
+
 /// What is known of the bus. In memory of the kernel's heap, from the first use on.
 struct PciBus {
     explicit PciBus(memory::KernelHeap& heap) : functions(heap) {}
 
+    MachineAccess access;
     pci::Inventory<memory::KernelHeap> functions;
     Result<void> outcome{}; ///< why the enumeration ended early, if it did
 };

@@ -1,5 +1,5 @@
-// device: what is connected to the machine. For now the PCI bus; the device model and drivers come
-// on top of it.
+// device: what is connected to the machine: the PCI bus, and drivers of what is on it. Block
+// devices are what block/block_device.hpp says, whatever drives them.
 //
 //     pci::Inventory<Heap> inventory(heap);
 //     pci::Enumeration walk(pci::Configuration::of(access), inventory.store());
@@ -12,6 +12,9 @@
 // (pci/defects.hpp) and keeps nothing else from being found.
 #pragma once
 
+#include "core/device/block/block_device.hpp"
+#include "core/device/block/ring_block.hpp"
+#include "core/device/message/message_port.hpp"
 #include "core/device/pci/bars.hpp"
 #include "core/device/pci/capabilities.hpp"
 #include "core/device/pci/configuration.hpp"

@@ -1,6 +1,7 @@
 // See board.hpp.
 #include "hal/hosted/board.hpp"
 
+#include "hal/hosted/board_locks.hpp"
 #include "hal/hosted/extended_state.hpp"
 #include "hal/hosted/firmware/firmware.hpp"
 
@@ -9,17 +10,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <mutex>
 #include <new>
 
 namespace hosted {
-
-/// None is taken while another is held.
-struct BoardLocks {
-    std::mutex console; ///< the endpoint is called by one processor at a time
-    std::mutex entropy;
-    std::mutex device; ///< the PCI bus and the lines
-};
 
 namespace {
 
@@ -32,6 +25,22 @@ GuestCpu* place_of(PhysicalMemory const& memory, u32 slot) {
     CHECK(slot < cpus_max);
     // Sound: inside the area and page-aligned.
     return reinterpret_cast<GuestCpu*>(memory.cpu_area().data() + page_size.value + slot * bytes);
+}
+
+/// Why a machine cannot have these devices; empty: it can.
+std::string problem_of(std::span<std::shared_ptr<PciDevice> const> devices) {
+    if (devices.size() > pci_devices_max) {
+        return fmt::format(
+            "a hosted machine has at most {} devices, not {}", pci_devices_max, devices.size());
+    }
+    for (auto const& device : devices) {
+        if (u64 const bytes = device->identity().register_bytes; !device->identity().is_sound()) {
+            return fmt::format(
+                "the registers of a device take a power of two from {} to {} bytes, not {}",
+                page_size.value, pci_device_bytes_max, bytes);
+        }
+    }
+    return {};
 }
 
 } // namespace
@@ -69,6 +78,9 @@ Board::create(MachineConfig config, ConsoleEndpoint& console) {
                 dead, config.cpus));
         }
     }
+    if (auto const problem = problem_of(config.devices); !problem.empty()) {
+        return std::unexpected(problem);
+    }
     auto memory = PhysicalMemory::create(config.memory_bytes, config.window);
     if (!memory) {
         return std::unexpected(memory.error());
@@ -97,9 +109,16 @@ std::expected<void, std::string> Board::power_on() {
         prepare_processor(slot);
     }
     m_pci = PciBus();
+    for (auto const& device : devices()) {
+        m_pci.plug(device->identity());
+    }
     m_lines = LineController();
     m_input_reader = nullptr;
-    return firmware::prepare(*m_memory, m_config, boot().cpu(), m_pci);
+    auto const prepared = firmware::prepare(*m_memory, m_config, boot().cpu(), m_pci);
+    if (prepared) {
+        start_devices();
+    }
+    return prepared;
 }
 
 /// What a processor is before it runs.
@@ -123,6 +142,17 @@ void Board::prepare_processor(u32 slot) {
     auto const& classes = m_config.core_classes;
     cpu.core_class = classes.empty() ? hal::CoreClass::uniform : classes[slot % classes.size()];
     m_processors[slot]->forget();
+}
+
+void Board::restore_processors(std::span<GuestCpu const> cpus) {
+    CHECK(cpus.size() == m_processors.size());
+    for (u32 slot = 0; slot < cpus.size(); ++slot) {
+        m_processors[slot]->cpu() = cpus[slot];
+        m_processors[slot]->forget();
+        if (slot != 0 && cpus[slot].was_started) {
+            m_mmu->add_processor(slot, cpus[slot].root);
+        }
+    }
 }
 
 void Board::forget_translations() {
@@ -270,6 +300,10 @@ void Board::tell_devices(GuestCpu const& cpu, u64 address) {
     Walk const found = m_mmu->walk(cpu.root, address);
     if (found.outcome != Walk::Outcome::mapped) {
         return; // another processor has taken the view away meanwhile
+    }
+    if (auto const where = m_pci.register_at(found.address)) {
+        write_device(*where);
+        return;
     }
     auto const send = [this](PhysAddr to, u32 data) { deliver_message(to, data); };
     if (auto const line = m_pci.memory_written(memory(), found.address, send)) {

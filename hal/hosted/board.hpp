@@ -34,6 +34,13 @@ public:
     virtual void fill_random(std::span<std::byte> bytes) = 0;
     /// Somebody has looked for input on another processor than the boot one, and there was none.
     virtual void input_is_awaited() = 0;
+    /// On the machine's clock.
+    virtual u64 time_ns() const = 0;
+    /// Board::device_due is to be called in `delay_ns`. Asked for by machines alone that may have
+    /// such devices.
+    virtual void call_later(u32 device, u64 delay_ns, u64 tag) = 0;
+    /// There is an occasion for a fault of a device: whether it happens, and then its amount.
+    virtual std::optional<u64> device_fault(DeviceFault fault) = 0;
 };
 
 class Board {
@@ -57,11 +64,15 @@ public:
     /// Answers the request that `cpu` makes. False: it is none that concerns the board.
     bool answer(GuestCpu& cpu);
     void drive_line(u32 line, bool is_asserted);
+    /// What a device has asked for by BoardOwner::call_later.
+    void device_due(u32 device, u64 tag);
     /// Checks what a kernel wants to start, and prepares the processor; `by` asks. Errors:
     /// out_of_range, already_exists; timed_out (there is none that answers).
     Result<Processor*> prepare_start(GuestCpu& by);
     /// What was prepared is not to be: the engine cannot have it run.
     void undo_start(Processor& processor);
+    /// All processors of a machine at rest, by slot, become these. Its translations are forgotten.
+    void restore_processors(std::span<GuestCpu const> cpus);
 
     MachineConfig const& config() const { return m_config; }
     PhysicalMemory& physical_memory() const { return *m_memory; }
@@ -74,9 +85,12 @@ public:
     GuestCpu const* input_reader() const { return m_input_reader; }
     /// Of a board at rest.
     PciBus& pci() { return m_pci; }
+    std::span<std::shared_ptr<PciDevice> const> devices() const { return m_config.devices; }
     LineController& lines() { return m_lines; }
 
 private:
+    class Port;
+
     Board(
         MachineConfig config,
         ConsoleEndpoint& console,
@@ -89,6 +103,8 @@ private:
     void answer_entropy(GuestCpu& cpu);
     void answer_device(GuestCpu& cpu);
     void tell_devices(GuestCpu const& cpu, u64 address);
+    void start_devices();
+    void write_device(PciRegister const& where);
     void deliver_message(PhysAddr address, u32 data);
     void raise(std::optional<LineRoute> const& route);
 
@@ -101,7 +117,7 @@ private:
     BoardOwner* m_owner = nullptr;
 
     std::unique_ptr<BoardLocks> m_locks;
-    PciBus m_pci;           ///< under the lock `device`
+    PciBus m_pci;           ///< under the lock `device`, as the devices
     LineController m_lines; ///< the same
     std::atomic<GuestCpu const*> m_input_reader = nullptr;
 };

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <exception>
+#include <memory>
 #include <ucontext.h>
 
 namespace hosted {
@@ -19,6 +20,9 @@ struct Stop {
         reset,             ///< the kernel asks to be started anew: Machine::reset
         crashed,           ///< no fault could be delivered to it any more: Machine::crash_report
         interrupted,       ///< request_stop: Machine::crash_report tells where
+        stalled,           ///< simulated: its workload completes nothing any more
+        power_cut, ///< simulated: a fault; Machine::reset is what happens when it comes back
+        paused,    ///< simulated, where its engine has a limit; run again when it has another
     } kind;
     u8 status = 0;
 };
@@ -33,6 +37,14 @@ struct RunEnd {
     bool has_report() const {
         return stop.kind == Stop::Kind::crashed || stop.kind == Stop::Kind::interrupted;
     }
+};
+
+/// What an engine knows of a machine at rest, beside what lies in the processors.
+struct EngineState {
+    EngineState() = default;
+    EngineState(EngineState const&) = default;
+    EngineState& operator=(EngineState const&) = default;
+    virtual ~EngineState() = default;
 };
 
 /// Named as the operations of Machine, which says what they do.
@@ -51,14 +63,14 @@ public:
     virtual void note_input() = 0;
     virtual bool can_wake() = 0;
     virtual void request_stop(siginfo_t const& info, ucontext_t& context) = 0;
-    /// On the machine's clock.
-    virtual u64 time_ns() const = 0;
-    /// The machine's time is `now_ns`, and goes on from there.
-    virtual void set_time(u64 now_ns) = 0;
     /// Why the machine cannot be copied or become another, in words; empty: it can.
     virtual std::string_view why_it_cannot_be_copied() const = 0;
-    /// The machine is what it was when a copy was made.
-    virtual void forget_end() = 0;
+    virtual std::shared_ptr<EngineState const> copy_state() const = 0;
+    /// Whether `state` is of an engine of this kind, for as many processors.
+    virtual bool accepts(EngineState const& state) const = 0;
+    /// The machine is what it was when `state`, which it accepts, was copied; its processors and
+    /// memory are so already.
+    virtual void assign_state(EngineState const& state) = 0;
     /// What the machine saw when it ended the kernel.
     virtual std::string_view crash_report() const = 0;
 };

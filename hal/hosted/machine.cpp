@@ -5,6 +5,39 @@
 
 namespace hosted {
 
+namespace {
+
+/// Why the snapshot cannot be put into the machine; empty: it can.
+std::string why_it_differs(Snapshot const& snapshot, Board& board, Engine const& engine) {
+    if (snapshot.window != board.config().window) {
+        return fmt::format(
+            "the snapshot is of a machine in window {}, this one is in window {}: addresses would "
+            "differ",
+            snapshot.window, board.config().window);
+    }
+    if (snapshot.memory.size != board.physical_memory().size()) {
+        return fmt::format(
+            "the snapshot is of a machine with {} bytes of memory, this one has {}",
+            snapshot.memory.size, board.physical_memory().size());
+    }
+    if (snapshot.cpus.size() != board.processors().size()) {
+        return fmt::format(
+            "the snapshot is of a machine with {} processors, this one has {}",
+            snapshot.cpus.size(), board.processors().size());
+    }
+    if (snapshot.devices.size() != board.devices().size()) {
+        return fmt::format(
+            "the snapshot is of a machine with {} devices, this one has {}",
+            snapshot.devices.size(), board.devices().size());
+    }
+    if (!engine.accepts(*snapshot.engine)) {
+        return "the snapshot is of a machine that another engine makes run";
+    }
+    return std::string(engine.why_it_cannot_be_copied());
+}
+
+} // namespace
+
 std::expected<std::unique_ptr<Machine>, std::string>
 Machine::create(std::unique_ptr<Board> board, std::unique_ptr<Engine> engine) {
     std::unique_ptr<Machine> machine(new Machine(std::move(board), std::move(engine)));
@@ -38,7 +71,7 @@ Stop Machine::run() {
     CHECK(m_at_rest);
     m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
     Stop const stop = m_engine->run();
-    m_at_rest = stop.kind == Stop::Kind::waiting_for_input;
+    m_at_rest = stop.kind == Stop::Kind::waiting_for_input || stop.kind == Stop::Kind::paused;
     return stop;
 }
 
@@ -48,37 +81,34 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         return std::unexpected(std::string(why));
     }
     Board& board = *m_board;
-    return Snapshot{board.config().window, board.physical_memory().copy(),
-                    board.guest(),         board.boot().cpu(),
-                    m_engine->time_ns(),   board.pci(),
-                    board.lines()};
+    Snapshot out{board.config().window,  board.physical_memory().copy(),
+                 board.guest(),          {},
+                 m_engine->copy_state(), board.pci(),
+                 board.lines(),          {}};
+    for (auto const& processor : board.processors()) {
+        out.cpus.push_back(processor->cpu());
+    }
+    for (auto const& device : board.devices()) {
+        out.devices.push_back(device->save());
+    }
+    return out;
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
     Board& board = *m_board;
-    if (snapshot.window != board.config().window) {
-        return std::unexpected(fmt::format(
-            "the snapshot is of a machine in window {}, this one is in window {}: addresses would "
-            "differ",
-            snapshot.window, board.config().window));
+    if (auto const why = why_it_differs(snapshot, board, *m_engine); !why.empty()) {
+        return std::unexpected(why);
     }
-    if (snapshot.memory.size != board.physical_memory().size()) {
-        return std::unexpected(fmt::format(
-            "the snapshot is of a machine with {} bytes of memory, this one has {}",
-            snapshot.memory.size, board.physical_memory().size()));
-    }
-    if (auto const why = m_engine->why_it_cannot_be_copied(); !why.empty()) {
-        return std::unexpected(std::string(why));
+    for (usize i = 0; i < snapshot.devices.size(); ++i) {
+        board.devices()[i]->load(snapshot.devices[i]);
     }
     board.forget_translations();
     board.physical_memory().assign(snapshot.memory);
     board.guest() = snapshot.machine;
-    board.boot().cpu() = snapshot.cpu;
-    board.boot().forget();
+    board.restore_processors(snapshot.cpus);
     board.pci() = snapshot.pci;
     board.lines() = snapshot.lines;
-    m_engine->forget_end();
-    m_engine->set_time(snapshot.time_ns);
+    m_engine->assign_state(*snapshot.engine);
     m_at_rest = true;
     return {};
 }

@@ -24,6 +24,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace hosted {
 
@@ -32,10 +33,11 @@ struct Snapshot {
     unsigned window = 0;
     MemoryCopy memory;
     GuestMachine machine;
-    GuestCpu cpu;
-    u64 time_ns = 0; ///< on the machine's clock
+    std::vector<GuestCpu> cpus; ///< by slot
+    std::shared_ptr<EngineState const> engine;
     PciBus pci;
     LineController lines;
+    std::vector<std::vector<std::byte>> devices; ///< as each has saved itself
 };
 
 class Machine {
@@ -67,15 +69,23 @@ public:
     /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
     void reset();
 
-    /// A copy of the machine at rest. Refused where its engine cannot say that it is: a live one
-    /// that has started other processors. O(memory in use).
+    /// A copy of the machine at rest: after `waiting_for_input` or `paused`. Refused where its
+    /// engine cannot say that it is: a live one that has started other processors. O(memory in
+    /// use).
     std::expected<Snapshot, std::string> snapshot() const;
-    /// Makes the machine what it was; a snapshot of another window or memory size is refused, and
-    /// where copying is. The TLB is empty afterwards, which no kernel
-    /// can see. Time goes on from where it was. O(memory in use).
+    /// Makes the machine what it was; a snapshot of another window, memory size, number of
+    /// processors, devices or engine is refused, and where copying is; devices have to be of the
+    /// same kinds. The TLB is empty afterwards, which no kernel can see. Time goes on from where it
+    /// was. O(memory in use).
     std::expected<void, std::string> restore(Snapshot const& snapshot);
 
     MmuStatistics const& mmu_statistics() const { return m_board->mmu().statistics(); }
+    /// How often the kernel has met the point, where it is simulated.
+    u64 point_reached(FaultPoint point) const {
+        return m_board->guest().points_reached[static_cast<usize>(point)];
+    }
+    /// Of a machine at rest: what Mmu::count_stale says under the boot processor's tables.
+    u64 stale_translations() { return m_board->mmu().count_stale(m_board->boot().cpu().root); }
     u32 cached_translations() const { return m_board->mmu().cached(); }
     /// What the machine saw when it ended the kernel; empty unless `run` answered `crashed` or
     /// `interrupted`.

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "hal/console.hpp"
+#include "hal/hosted/devices/pci_device.hpp"
 #include "hal/hosted/image.hpp"
 #include "hal/hosted/mmu.hpp"
 #include "hal/processors_types.hpp"
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +39,9 @@ struct MachineConfig {
     u32 tlb_ways = tlb_ways_default; ///< translations cached, mmu.hpp
     std::function<void(std::span<std::byte>)>
         entropy; ///< fills with random bytes; empty: the engine's own
+    /// PCI devices beside the test device, at 1:01.0 and on. Whoever makes the machine may keep
+    /// them, too, and give a device with a medium to the next machine. Simulated machines only.
+    std::vector<std::shared_ptr<PciDevice>> devices;
     Image image = Image::self();
 };
 

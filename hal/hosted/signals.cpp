@@ -274,16 +274,20 @@ stack_t SignalStack::description() const {
 
 SignalScope::SignalScope(SignalTarget& target, SignalStack const& stack)
     : m_target_before(current_target), m_stack_before{} {
-    install_handlers();
-    stack_t const description = stack.description();
-    int const failed = sigaltstack(&description, &m_stack_before);
-    CHECK(failed == 0);
+    if (m_target_before == nullptr) {
+        install_handlers();
+        stack_t const description = stack.description();
+        int const failed = sigaltstack(&description, &m_stack_before);
+        CHECK(failed == 0);
+    }
     current_target = &target;
 }
 
 SignalScope::~SignalScope() {
     current_target = m_target_before;
-    sigaltstack(&m_stack_before, nullptr);
+    if (m_target_before == nullptr) {
+        sigaltstack(&m_stack_before, nullptr);
+    }
 }
 
 void SignalScope::turn_to(SignalTarget& target) {

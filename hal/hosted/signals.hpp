@@ -59,7 +59,8 @@ private:
     std::span<std::byte> m_whole;
 };
 
-/// Makes this thread's faults those of `target` as long as it lives, on `stack`. Nests.
+/// Makes this thread's faults those of `target` as long as it lives, on `stack`; within another
+/// scope, on that one's stack, which costs no system call.
 class SignalScope {
 public:
     SignalScope(SignalTarget& target, SignalStack const& stack);
@@ -72,7 +73,7 @@ public:
 
 private:
     SignalTarget* m_target_before;
-    stack_t m_stack_before;
+    stack_t m_stack_before; ///< where this is the outermost scope
 };
 
 /// An action that lets nothing else interrupt the handler but a fault inside of it.

@@ -98,6 +98,7 @@ enum class FailureKind : u8 {
     oracle,   ///< an oracle of the simulator objected
     crash,    ///< the machine died, or the program did
     hash,     ///< the same case has run otherwise before
+    schedule, ///< the schedule that was to be followed does not fit
 };
 
 struct CaseFailure {

@@ -10,8 +10,8 @@ namespace twofold::sim {
 namespace {
 
 constexpr std::string_view failure_names[] = {"panic",  "status", "deadlock", "stall",
-                                              "oracle", "crash",  "hash"};
-static_assert(std::size(failure_names) == static_cast<usize>(FailureKind::hash) + 1);
+                                              "oracle", "crash",  "hash", "schedule"};
+static_assert(std::size(failure_names) == static_cast<usize>(FailureKind::schedule) + 1);
 
 void write_failure(std::string& out, json::Writer& owner, CaseFailure const& failure) {
     owner.key("failure");

@@ -53,6 +53,18 @@ std::optional<Ranges> Ranges::parse(std::string_view text) {
         all.push_back(*range);
         begin = end + 1;
     }
+    return joined(std::move(all));
+}
+
+Ranges Ranges::of(std::span<u64 const> numbers) {
+    std::vector<Range> all;
+    for (u64 const number : numbers) {
+        all.push_back({number, number});
+    }
+    return joined(std::move(all));
+}
+
+Ranges Ranges::joined(std::vector<Range> all) {
     std::ranges::sort(all, {}, &Range::first);
     Ranges made;
     for (Range const& range : all) {

@@ -25,6 +25,8 @@ public:
     Ranges() = default;
     /// All below `count`.
     static Ranges below(u64 count);
+    /// These numbers, in any order. O(n log n).
+    static Ranges of(std::span<u64 const> numbers);
     /// Of numbers and FIRST-LAST with commas between, in any order; no text is no number. Nothing
     /// if `text` is none of that. O(n log n).
     static std::optional<Ranges> parse(std::string_view text);
@@ -40,6 +42,8 @@ public:
     bool operator==(Ranges const&) const = default;
 
 private:
+    static Ranges joined(std::vector<Range> all);
+
     std::vector<Range> m_ranges;
 };
 

@@ -51,6 +51,24 @@ void define_device(PciFunction& function) {
     function.define(0x108, 4, 0x2f0d'0010);
 }
 
+/// MSI with one vector and a 64-bit address, of what is plugged in.
+constexpr u32 message_control = 0x42, message_low = 0x44, message_high = 0x48, message_data = 0x4c;
+constexpr u32 message_on = 1, mastering = 4;
+
+PciFunction plugged_function(PciIdentity const& id) {
+    PciFunction function;
+    define_identity(function, id.device, id.class_and_revision, 0);
+    function.define(status, 2, has_capabilities);
+    function.define(bar_0, 4, 0, ~(id.register_bytes - 1));
+    function.define(0x2c, 4, u32{id.subsystem} << 16 | vendor);
+    function.define(capabilities, 1, 0x40);
+    function.define(0x40, 4, 0x0080'0005, 0x0001'0000);
+    function.define(message_low, 4, 0, ~u32{3});
+    function.define(message_high, 4, 0, ~u32{0});
+    function.define(message_data, 2, 0, 0xffff);
+    return function;
+}
+
 void define_second(PciFunction& function) {
     define_identity(function, 0x11, 0xff00'0001, several_functions);
     function.define(status, 2, has_capabilities);
@@ -93,7 +111,7 @@ void PciFunction::write(u32 offset, u32 width, u32 value) {
     }
 }
 
-PciBus::PciBus() {
+PciBus::PciBus() : m_functions(first_plugged) {
     define_identity(m_functions[host_bridge], 1, 0x0600'0000, 0);
     define_bridge(m_functions[bridge]);
     define_device(m_functions[device]);
@@ -115,6 +133,45 @@ void PciBus::configure(PciDeviceMemory const& memory) {
     test_device.write(command, 2, decode_memory);
 }
 
+void PciBus::plug(PciIdentity const& identity) {
+    CHECK(devices() < pci_devices_max && identity.is_sound());
+    m_functions.push_back(plugged_function(identity));
+    m_plugged.push_back({.bytes = identity.register_bytes});
+}
+
+void PciBus::place(u32 number, PhysAddr registers) {
+    CHECK(is_aligned(registers.value, m_plugged[number].bytes));
+    constexpr u32 decode_memory = 2;
+    m_plugged[number].registers = registers;
+    PciFunction& function = m_functions[first_plugged + number];
+    function.write(bar_0, 4, static_cast<u32>(registers.value));
+    function.write(command, 2, decode_memory);
+}
+
+std::optional<PciRegister> PciBus::register_at(PhysAddr address) const {
+    for (u32 number = 0; number < devices(); ++number) {
+        u64 const offset = address.value - m_plugged[number].registers.value;
+        if (offset < m_plugged[number].bytes) {
+            return PciRegister{number, offset};
+        }
+    }
+    return std::nullopt;
+}
+
+bool PciBus::is_master(u32 number) const {
+    return (m_functions[first_plugged + number].read(command, 2) & mastering) != 0;
+}
+
+std::optional<hal::Message> PciBus::message(u32 number) const {
+    PciFunction const& function = m_functions[first_plugged + number];
+    if (!is_master(number) || (function.read(message_control, 2) & message_on) == 0) {
+        return std::nullopt;
+    }
+    u64 const high = function.read(message_high, 4);
+    return hal::Message{
+        {high << 32 | function.read(message_low, 4)}, function.read(message_data, 2)};
+}
+
 /// The function that answers at `where`: on bus 0, or behind the bridge as it is set.
 std::optional<usize> PciBus::find(hal::PciAddress where) const {
     if (where.segment != 0) {
@@ -126,8 +183,15 @@ std::optional<usize> PciBus::find(hal::PciAddress where) const {
                      : std::nullopt;
     }
     u32 const secondary = m_functions[bridge].read(bus_numbers + 1, 1);
-    bool const behind = where.bus == secondary && where.device == 0 && where.function <= 1;
-    return behind ? std::optional<usize>(where.function == 0 ? device : second) : std::nullopt;
+    if (where.bus != secondary) {
+        return std::nullopt;
+    }
+    if (where.device == 0) {
+        bool const known = where.function <= 1;
+        return known ? std::optional<usize>(where.function == 0 ? device : second) : std::nullopt;
+    }
+    bool const is_plugged = where.function == 0 && where.device <= devices();
+    return is_plugged ? std::optional<usize>(first_plugged + where.device - 1) : std::nullopt;
 }
 
 u32 PciBus::read(PciAccess const& access) const {

@@ -8,9 +8,10 @@
 //     1:00.0  test device: registers (4 KiB, 32 bit), MSI-X of 8 vectors in 16 KiB (64 bit,
 //             prefetchable), PCI Express with a serial number
 //     1:00.1  test device's second function: MSI of 4 vectors with masks
+//     1:01.0  the first device of the configuration (pci_device.hpp), and so on up to 1:1f.0
 //
-// What the device is for: to raise interrupts when the kernel wants one. A number written to the
-// register pci_raise_vector raises that vector of the MSI-X table; one written to
+// What the test device is for: to raise interrupts when the kernel wants one. A number written to
+// the register pci_raise_vector raises that vector of the MSI-X table; one written to
 // pci_raise_message, that message of the second function's MSI; pci_drive_line holds its interrupt
 // line while it is not 0. A vector that is masked stays pending, in the pending bits, until it is
 // unmasked; nothing is sent while the function is no bus master, and nothing noted while the
@@ -28,11 +29,15 @@
 #pragma once
 
 #include "hal/hosted/devices/pci_access.hpp"
+#include "hal/hosted/state_archive.hpp"
+#include "hal/hosted/devices/pci_device.hpp"
+#include "hal/interrupt_types.hpp"
 
 #include <array>
 #include <functional>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace hosted {
 
@@ -67,9 +72,29 @@ inline constexpr u32 pci_test_line = 16;
 /// What the first register of the test device reads: "2FLD".
 inline constexpr u32 pci_test_signature = 0x444c'4632;
 
+/// A register of a device that is plugged in.
+struct PciRegister {
+    u32 device = 0; ///< in the order in which they were plugged in
+    u64 offset = 0;
+};
+
 class PciBus {
 public:
     PciBus();
+
+    /// One more device, at most pci_devices_max. Its registers lie nowhere yet.
+    void plug(PciIdentity const& identity);
+    u32 devices() const { return static_cast<u32>(m_plugged.size()); }
+    /// Size and place of a device's registers, which the firmware chooses.
+    u64 register_bytes(u32 number) const { return m_plugged[number].bytes; }
+    PhysAddr registers(u32 number) const { return m_plugged[number].registers; }
+    void place(u32 device, PhysAddr registers);
+    /// O(devices).
+    std::optional<PciRegister> register_at(PhysAddr address) const;
+    /// Whether the device may reach memory, and what it writes where to raise its interrupt;
+    /// nothing: the kernel does not want it. O(1).
+    bool is_master(u32 device) const;
+    std::optional<hal::Message> message(u32 device) const;
 
     /// What the firmware does before the kernel runs: bus numbers, base addresses, decoding.
     void configure(PciDeviceMemory const& memory);
@@ -86,15 +111,27 @@ public:
     std::optional<bool>
     memory_written(std::span<std::byte> memory, PhysAddr address, Sender const& send);
 
+    void archive(StateArchive& state) {
+        state(m_functions);
+        state(m_plugged);
+        state(m_memory);
+    }
+
 private:
     void settle_msix(std::span<std::byte> memory, Sender const& send);
     void settle_msi(Sender const& send);
 
-    static constexpr usize host_bridge = 0, bridge = 1, device = 2, second = 3;
+    static constexpr usize host_bridge = 0, bridge = 1, device = 2, second = 3, first_plugged = 4;
+
+    struct Plugged {
+        u64 bytes = 0;
+        PhysAddr registers{};
+    };
 
     std::optional<usize> find(hal::PciAddress where) const;
 
-    std::array<PciFunction, 4> m_functions;
+    std::vector<PciFunction> m_functions; ///< the ones above, then those that are plugged in
+    std::vector<Plugged> m_plugged;
     PciDeviceMemory m_memory{};
 };
 

@@ -158,8 +158,8 @@ u64 place_boot_info(
     return reinterpret_cast<u64>(parcel.place(std::span(&info, 1)).data());
 }
 
-/// Gives the test device its memory, as it is after a reset: the signature in its first register,
-/// every vector masked.
+/// Gives the devices their memory. The test device's is as after a reset: the signature in its
+/// first register, every vector masked; those that are plugged in fill theirs themselves.
 void place_devices(FrameSource& frames, PciBus& pci, MemoryMap& map) {
     PhysAddr const base{frames.next()};
     static_assert(high_memory % pci_vectors_bytes == 0, "nothing was taken before");
@@ -172,6 +172,11 @@ void place_devices(FrameSource& frames, PciBus& pci, MemoryMap& map) {
         constexpr u32 entry_bytes = 16, control_offset = 12, masked = 1;
         u64 const control = vectors.value + u64{vector} * entry_bytes + control_offset;
         std::memcpy(frames.memory().base + control, &masked, sizeof(masked));
+    }
+    for (u32 device = 0; device < pci.devices(); ++device) {
+        u64 const bytes = pci.register_bytes(device);
+        frames.take(align_up(frames.next(), bytes) - frames.next());
+        pci.place(device, {frames.take(bytes)});
     }
     map.push_back({base, {frames.next() - base.value}, hal::MemoryKind::reserved});
 }

@@ -39,7 +39,7 @@ enum class Request : u8 {
     device_write,    ///< arguments: where the kernel has written to a register
     notify,          ///< arguments: the slot of a processor, what is pending for it; 0: an NMI
     yield,           ///< the caller spins, others may need the processor of the host; in the
-                     ///< simulator: the time that it was given is over
+                     ///< simulator: the time that it was given is over; arguments: it spins
     line_route,      ///< arguments: a line, a packed LineRoute
     line_mask,       ///< arguments: a line, whether it is masked
     line_end,        ///< arguments: the vector of a level that has been dealt with

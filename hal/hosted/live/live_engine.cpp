@@ -47,6 +47,11 @@ private:
 
 std::expected<std::unique_ptr<Machine>, std::string>
 Machine::create(MachineConfig config, ConsoleEndpoint& console) {
+    if (!config.devices.empty()) {
+        return std::unexpected(
+            "a live machine has no simulated devices, which live in virtual time; use the "
+            "simulated machine");
+    }
     auto board = Board::create(std::move(config), console);
     if (!board) {
         return std::unexpected(board.error());
@@ -263,6 +268,29 @@ void LiveEngine::set_time(u64 now_ns) {
         each->cpu().scale.base_cycles = cycles;
         each->cpu().scale.base_ns = now_ns;
     }
+}
+
+namespace {
+
+struct LiveState : EngineState {
+    u64 time_ns = 0;
+};
+
+} // namespace
+
+std::shared_ptr<EngineState const> LiveEngine::copy_state() const {
+    auto state = std::make_shared<LiveState>();
+    state->time_ns = time_ns();
+    return state;
+}
+
+bool LiveEngine::accepts(EngineState const& state) const {
+    return dynamic_cast<LiveState const*>(&state) != nullptr;
+}
+
+void LiveEngine::assign_state(EngineState const& state) {
+    forget_end();
+    set_time(dynamic_cast<LiveState const&>(state).time_ns);
 }
 
 void LiveEngine::wait(int input_descriptor) {

@@ -30,14 +30,18 @@ public:
     bool can_wake() override;
     void request_stop(siginfo_t const& info, ucontext_t& context) override;
     u64 time_ns() const override;
-    void set_time(u64 now_ns) override;
     std::string_view why_it_cannot_be_copied() const override;
-    void forget_end() override;
+    std::shared_ptr<EngineState const> copy_state() const override;
+    bool accepts(EngineState const& state) const override;
+    void assign_state(EngineState const& state) override;
     std::string_view crash_report() const override { return m_crash_report; }
 
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override;
+    // There are no devices that could ask.
+    void call_later(u32, u64, u64) override { UNREACHABLE(); }
+    std::optional<u64> device_fault(DeviceFault) override { UNREACHABLE(); }
 
 private:
     /// What becomes of a processor whose request has been answered.
@@ -46,6 +50,9 @@ private:
     explicit LiveEngine(Board& board) : m_board(board) {}
 
     LiveProcessor& boot() const { return *m_processors.front(); }
+    /// The machine's time is `now_ns`, and goes on from there.
+    void set_time(u64 now_ns);
+    void forget_end();
     bool has_started_others() const;
     Next run_kernel(LiveProcessor& processor);
     Next run_guarded(LiveProcessor& processor);

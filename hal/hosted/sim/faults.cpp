@@ -215,4 +215,21 @@ FaultCounts const& FaultInjector::counts(FaultId id) const {
     return m_counts.empty() ? none : m_counts.at(static_cast<usize>(id));
 }
 
+void FaultInjector::archive(StateArchive& state) {
+    usize const rules = m_states.size();
+    usize const kinds = m_counts.size();
+    state(m_states);
+    u64 counted = m_counts.size();
+    state(counted);
+    if (state.has_failed() || m_states.size() != rules || counted != kinds) {
+        state.fail();
+        return;
+    }
+    for (FaultCounts& counts : m_counts) {
+        state(counts.asked);
+        state(counts.fired);
+        state(counts.occurrences);
+    }
+}
+
 } // namespace hosted

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "hal/hosted/state_archive.hpp"
 
 #include <array>
 #include <limits>
@@ -157,6 +158,8 @@ public:
     /// can fail in this run.
     std::span<FaultRule const> active_rules() const { return m_rules; }
     FaultCounts const& counts(FaultId id) const;
+    /// What has changed since it was made. Reading: into an injector of the same plan and seed.
+    void archive(StateArchive& state);
 
 private:
     static constexpr u32 word_bits = 64;

@@ -22,6 +22,20 @@ template<SimOperation operation>
     }
 }
 
+/// One turn of a spin.
+[[gnu::always_inline]] inline void sim_pause() {
+    bool gives_way;
+    asm volatile("movb %%gs:%c1, %0"
+                 : "=q"(gives_way)
+                 : "i"(virtual_time_offset + offsetof(VirtualTime, spins_give_way))
+                 : "memory");
+    if (gives_way) [[unlikely]] {
+        sim_spun();
+        return;
+    }
+    sim_point<SimOperation::pause>();
+}
+
 /// So much time passes.
 [[gnu::always_inline]] inline void sim_charge(u64 cost_ns) {
     bool is_overdrawn;

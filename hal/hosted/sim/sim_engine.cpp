@@ -3,7 +3,9 @@
 
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/machine.hpp"
+#include "hal/hosted/report.hpp"
 #include "hal/hosted/signal_context.hpp"
+#include "hal/hosted/sim/device_fault_kinds.hpp"
 
 #include <fmt/format.h>
 #include <isa/extended_state.hpp>
@@ -15,10 +17,6 @@ namespace hosted {
 
 namespace {
 
-/// So far a processor may be ahead of the one that is furthest behind.
-constexpr i64 lead_ns = 2'000;
-/// The longest that one runs before the next choice.
-constexpr u32 turn_bits_max = 12;
 /// How long a processor that is started may take to answer.
 constexpr i64 answer_ns_max = 1'000'000'000;
 
@@ -50,7 +48,7 @@ std::optional<SimOperation> operation_of(Request request) {
 } // namespace
 
 std::expected<std::unique_ptr<Machine>, std::string> create_simulated(
-    MachineConfig config, ConsoleEndpoint& console, SimConfig const& sim, SimEngine const** made) {
+    MachineConfig config, ConsoleEndpoint& console, SimConfig const& sim, SimEngine** made) {
     auto board = Board::create(std::move(config), console);
     if (!board) {
         return std::unexpected(board.error());
@@ -77,31 +75,31 @@ SimEngine::create(Board& board, SimConfig config) {
 }
 
 SimEngine::SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack)
-    : m_board(board),
-      m_config(config),
-      m_signal_stack(std::move(signal_stack)),
-      m_random(config.seed),
-      m_entropy(SplitMix64(config.seed).next()) {
-    for (auto const& processor : board.processors()) {
-        m_slots.push_back({.processor = processor.get()});
-    }
-}
+    : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {}
 
 void SimEngine::power_on() {
-    forget_end();
-    m_events.clear();
-    m_next_event = 0;
-    m_random = Random(m_config.seed);
-    m_entropy = Random(SplitMix64(m_config.seed).next());
-    m_now_ns = 0;
-    m_counts = {};
+    m_end.reset();
     m_running = nullptr;
     m_crash_report.clear();
+    if (m.is_cut) {
+        // Power has come back: the run goes on, and with it all that chance decides.
+        m.is_cut = false;
+        m.is_marked = false;
+        m.open_turn.reset();
+        m.events = {};
+    } else {
+        m = SimRun();
+        m.random = RandomSchedule(m_config.seed);
+        m.entropy = Random(SplitMix64(m_config.seed).next());
+        m.faults = FaultInjector(FaultKinds(device_fault_kinds()), m_config.faults, m_config.seed);
+        m.explored = m_config.explored.get();
+        m.saved = m_config.saved.get();
+    }
+    m.slots.assign(m_board.processors().size(), {.now_ns = m.now_ns});
+    arm_points();
     isa::ExtendedFormat const oldest = isa::extended_format(0);
-    for (Slot& slot : m_slots) {
-        GuestCpu& cpu = slot.processor->cpu();
-        slot.state = State::off;
-        slot.now_ns = 0;
+    for (auto const& each : m_board.processors()) {
+        GuestCpu& cpu = each->cpu();
         std::ranges::copy(m_config.costs.costs_ns, cpu.time.costs_ns);
         // As its description says, and not as the host's are.
         cpu.has_clzero = false;
@@ -109,146 +107,244 @@ void SimEngine::power_on() {
         cpu.extended_bytes = oldest.bytes;
         cpu.extended_instruction = oldest.instruction;
     }
-    m_slots.front().state = State::ready;
+    m.slots.front().state = State::ready;
 }
 
-void SimEngine::forget_end() {
+void SimEngine::begin_at(i64 now_ns) {
+    m.now_ns = now_ns;
+    m.slots.front().now_ns = now_ns;
+}
+
+std::shared_ptr<EngineState const> SimEngine::copy_state() const {
+    return std::make_shared<SimRun>(m);
+}
+
+bool SimEngine::accepts(EngineState const& state) const {
+    auto const* const run = dynamic_cast<SimRun const*>(&state);
+    return run != nullptr && run->slots.size() == m_board.processors().size();
+}
+
+void SimEngine::assign_state(EngineState const& state) {
+    m = dynamic_cast<SimRun const&>(state);
     m_end.reset();
-}
-
-void SimEngine::set_time(u64 now_ns) {
-    m_now_ns = static_cast<i64>(now_ns);
-    m_slots.front().now_ns = m_now_ns;
-    m_slots.front().state = State::ready;
+    m_running = nullptr;
+    m_crash_report.clear();
+    for (u32 slot = 1; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::halted) {
+            m_board.mmu().remove_processor(slot);
+        }
+    }
 }
 
 Stop SimEngine::run() {
     SignalScope const signals(m_board.boot().signals(), *m_signal_stack);
     GsBase gs(&m_board.boot().cpu());
-    if (m_board.input_reader() != nullptr) {
-        wake(m_slots[m_board.input_reader()->slot], m_now_ns); // there may be input
+    if (m_board.input_reader() != nullptr && !std::exchange(m_is_paused, false)) {
+        wake(m_board.input_reader()->slot, m.now_ns); // there may be input
     }
     while (!m_end) {
-        Slot* const next = choose();
-        if (next == nullptr) {
-            return {Stop::Kind::waiting_for_input};
+        m_is_paused = is_at_limit();
+        if (m_is_paused) {
+            return {Stop::Kind::paused};
         }
-        SignalScope::turn_to(next->processor->signals());
-        gs.turn_to(&next->processor->cpu());
-        turn(*next);
+        if (!m.open_turn) {
+            std::optional<Grant> const grant = choose();
+            if (!grant) {
+                return {Stop::Kind::waiting_for_input};
+            }
+            begin_turn(*grant);
+        }
+        if (m.open_turn) {
+            Processor& next = processor(m.open_turn->slot);
+            SignalScope::turn_to(next.signals());
+            gs.turn_to(&next.cpu());
+            take_turn(next);
+        }
     }
     return finish();
 }
 
+bool SimEngine::is_at_limit() const {
+    i64 const limit_ns = m_limit.time_ns;
+    i64 const first_ns = limit_ns == EventQueue::never ? limit_ns
+                         : m.open_turn                 ? m.slots[m.open_turn->slot].now_ns
+                                                       : next_ns();
+    bool const is_late = first_ns >= limit_ns && first_ns != EventQueue::never;
+    return is_late || m.counts.moments >= m_limit.moments;
+}
+
 /// The one that is ready and furthest behind.
-SimEngine::Slot* SimEngine::first_ready() {
-    Slot* first = nullptr;
-    for (Slot& slot : m_slots) {
-        if (slot.state == State::ready && (first == nullptr || slot.now_ns < first->now_ns)) {
-            first = &slot;
+std::optional<u32> SimEngine::first_ready() const {
+    std::optional<u32> first;
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::ready &&
+            (!first || m.slots[slot].now_ns < m.slots[*first].now_ns)) {
+            first = slot;
         }
     }
     return first;
 }
 
 /// The sleeping one with the first deadline, if any has one.
-SimEngine::Slot* SimEngine::first_deadline() {
-    Slot* first = nullptr;
-    for (Slot& slot : m_slots) {
-        if (slot.state == State::sleeping && slot.wanted_ns() != Deadline::never &&
-            (first == nullptr || slot.wanted_ns() < first->wanted_ns())) {
-            first = &slot;
+std::optional<u32> SimEngine::first_deadline() const {
+    std::optional<u32> first;
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::sleeping && wanted_ns(slot) != Deadline::never &&
+            (!first || wanted_ns(slot) < wanted_ns(*first))) {
+            first = slot;
         }
     }
     return first;
 }
 
-/// Lets the next thing happen that is to happen at `limit_ns` or before; false: there is none.
-bool SimEngine::happen_before(i64 limit_ns) {
-    Slot* const sleeper = first_deadline();
-    i64 const deadline_ns = sleeper == nullptr ? Deadline::never : sleeper->wanted_ns();
-    i64 const event_ns = m_events.empty() ? Deadline::never : m_events.front().at_ns;
-    if (std::min(deadline_ns, event_ns) > limit_ns ||
-        std::min(deadline_ns, event_ns) == Deadline::never) {
-        return false;
-    }
-    if (deadline_ns <= event_ns) {
-        m_now_ns = std::max(m_now_ns, deadline_ns);
-        wake(*sleeper, deadline_ns);
-        return true;
-    }
-    Event const event = m_events.front();
-    std::ranges::pop_heap(m_events, is_later);
-    m_events.pop_back();
-    m_now_ns = std::max(m_now_ns, event.at_ns);
-    Slot& target = m_slots[event.slot];
-    if (event.vector) {
-        target.processor->cpu().interrupts.raised.set(*event.vector);
-        ++m_counts.interrupts;
-        mix(event.slot << 8 | event.vector->value);
-    }
-    wake(target, event.at_ns);
-    return true;
+i64 SimEngine::next_ns() const {
+    std::optional<u32> const ready = first_ready();
+    std::optional<u32> const sleeper = first_deadline();
+    i64 const ready_ns = ready ? m.slots[*ready].now_ns : EventQueue::never;
+    i64 const deadline_ns = sleeper ? wanted_ns(*sleeper) : EventQueue::never;
+    return std::min({ready_ns, deadline_ns, m.events.first_ns()});
 }
 
-/// Who runs next; null: nobody can before there is input.
-SimEngine::Slot* SimEngine::choose() {
-    Slot* first = first_ready();
-    while (happen_before(first == nullptr ? Deadline::never : first->now_ns)) {
+Schedule& SimEngine::schedule() {
+    if (m.saved.get() != nullptr) {
+        return *m.saved.get();
+    }
+    return m.is_marked && m.explored.get() != nullptr ? *m.explored.get() : m.random;
+}
+
+bool SimEngine::has_one_time() {
+    return m.is_marked && schedule().has_one_time();
+}
+
+std::string_view SimEngine::objection() const {
+    return m.saved.get() == nullptr ? std::string_view() : m.saved->objection();
+}
+
+/// When a turn of `slot` would begin.
+i64 SimEngine::frontier_ns(u32 slot) {
+    i64 const own_ns = m.slots[slot].now_ns;
+    return has_one_time() ? std::max(own_ns, m.now_ns) : own_ns;
+}
+
+/// Who runs next; none: nobody can before there is input, or before the limit.
+std::optional<Grant> SimEngine::choose() {
+    std::optional<u32> first = first_ready();
+    while (happen_before(first ? frontier_ns(*first) : EventQueue::never)) {
         first = first_ready();
     }
-    if (first == nullptr || m_slots.size() == 1) {
-        return first;
+    if (!first) {
+        return std::nullopt;
     }
-    u32 among = 0;
-    Slot* chosen = nullptr;
-    for (Slot& slot : m_slots) {
-        if (slot.state == State::ready && slot.now_ns <= first->now_ns + lead_ns &&
-            m_random.below(++among) == 0) {
-            chosen = &slot;
+    m_ready.clear();
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        if (m.slots[slot].state == State::ready) {
+            m_ready.push_back({slot, m.slots[slot].now_ns});
         }
     }
-    return chosen;
+    Grant const grant = schedule().choose({m_ready, m.last, m.last_spun, m.last_ran_ns});
+    CHECK(m.slots[grant.slot].state == State::ready && grant.stretch_ns >= 0);
+    if (m_observer != nullptr) {
+        m_observer->on_grant(grant);
+    }
+    return grant;
 }
 
-/// Lets a processor run for a while.
-void SimEngine::turn(Slot& slot) {
-    GuestCpu& cpu = slot.processor->cpu();
-    if (slot.wanted_ns() <= slot.now_ns) {
+/// Until when the turn goes at most: somebody else may have to have one then.
+i64 SimEngine::end_of_turn(Grant const& grant) const {
+    i64 const now_ns = m.slots[grant.slot].now_ns;
+    std::optional<u32> const sleeper = first_deadline();
+    i64 const others_ns =
+        std::min({sleeper ? wanted_ns(*sleeper) : EventQueue::never, m.events.first_ns()});
+    return std::min(
+        {now_ns + grant.stretch_ns, wanted_ns(grant.slot), std::max(others_ns, now_ns)});
+}
+
+/// Whether a fault keeps the processor from its turn, and for a while from all others.
+bool SimEngine::stalls(u32 slot) {
+    auto const stall_ns = fault(fault_id(EngineFault::cpu_stalled), slot);
+    m.slots[slot].now_ns += static_cast<i64>(stall_ns.value_or(0));
+    return stall_ns.has_value();
+}
+
+/// Gives a processor the turn, unless it stalls.
+void SimEngine::begin_turn(Grant const& grant) {
+    SimRun::Slot& slot = m.slots[grant.slot];
+    GuestCpu& cpu = processor(grant.slot).cpu();
+    slot.now_ns = frontier_ns(grant.slot);
+    // Not twice in a row, or it might never come back.
+    slot.has_stalled = !slot.has_stalled && stalls(grant.slot);
+    if (slot.has_stalled) {
+        return;
+    }
+    if (wanted_ns(grant.slot) <= slot.now_ns && !is_put_off(grant.slot)) {
         cpu.deadline.wanted_ns = Deadline::never;
         cpu.interrupts.raised_here.set_own(deadline_vector);
-        ++m_counts.interrupts;
+        ++m.counts.interrupts;
     }
     if (cpu.interrupts.any_vector()) {
         cpu.attention = true;
     }
-    // Short turns and long ones: two processors may meet at any two of their points.
-    u64 const bits = m_random.below(turn_bits_max + 1);
-    i64 until_ns = slot.now_ns + static_cast<i64>(m_random.below(u64{1} << bits));
-    until_ns = std::min(until_ns, slot.wanted_ns());
-    if (!m_events.empty()) {
-        until_ns = std::min(until_ns, std::max(m_events.front().at_ns, slot.now_ns));
-    }
-    cpu.time.until_ns = until_ns;
-    cpu.time.left_ns = until_ns - slot.now_ns;
-    m_running = &slot;
-    slot.processor->enter_kernel();
-    slot.now_ns = cpu.time.now_ns();
-    m_now_ns = std::max(m_now_ns, slot.now_ns);
-    ++m_counts.turns;
-    mix(static_cast<u64>(cpu.request) << 56 ^ static_cast<u64>(cpu.slot) << 48 ^
-        static_cast<u64>(slot.now_ns));
-    if (slot.processor->signals().stop_requested) {
-        end_run(slot, {Stop::Kind::interrupted});
-        return;
-    }
-    answer(slot);
+    m.open_turn = {grant.slot, m_ready.size() == 1, slot.now_ns, end_of_turn(grant)};
 }
 
-void SimEngine::answer(Slot& slot) {
-    GuestCpu& cpu = slot.processor->cpu();
+/// Lets a processor run until its turn ends, or the limit comes.
+void SimEngine::take_turn(Processor& running) {
+    SimRun::OpenTurn const turn = *m.open_turn;
+    SimRun::Slot& slot = m.slots[turn.slot];
+    GuestCpu& cpu = running.cpu();
+    // The end may have come nearer: by what has come from outside, or by a deadline of its own.
+    i64 const nearer_ns = std::min(m.events.first_ns(), wanted_ns(turn.slot));
+    i64 const until_ns = std::min(turn.until_ns, std::max(nearer_ns, slot.now_ns));
+    // A long turn is cut where the limit comes; a short one, which others wait for, is not.
+    i64 const limit_ns = turn.is_alone ? m_limit.time_ns : EventQueue::never;
+    cpu.time.until_ns = std::min(until_ns, std::max(limit_ns, slot.now_ns));
+    cpu.time.left_ns = cpu.time.until_ns - slot.now_ns;
+    m_running = &running;
+    running.enter_kernel();
+    slot.now_ns = cpu.time.now_ns();
+    m.now_ns = std::max(m.now_ns, slot.now_ns);
+    i64 const end_ns = std::min(until_ns, wanted_ns(turn.slot)); // it may have armed one
+    bool const is_cut = cpu.request == Request::yield && cpu.arguments[0] == 0 &&
+                        slot.now_ns >= limit_ns && slot.now_ns < end_ns;
+    if (!is_cut || running.signals().stop_requested) {
+        m.open_turn.reset();
+        end_turn(turn);
+    }
+}
+
+/// What a processor has come back with, and what becomes of it.
+void SimEngine::end_turn(SimRun::OpenTurn const& turn) {
+    SimRun::Slot& slot = m.slots[turn.slot];
+    GuestCpu const& cpu = processor(turn.slot).cpu();
+    if (auto const times = fault(fault_id(EngineFault::cpu_slow), turn.slot)) {
+        slot.now_ns += (slot.now_ns - turn.since_ns) * static_cast<i64>(*times - 1);
+        m.now_ns = std::max(m.now_ns, slot.now_ns);
+    }
+    ++m.counts.turns;
+    note_moment(
+        SimMoment::Kind::turn, turn.slot, static_cast<u64>(cpu.request), slot.now_ns,
+        turn.since_ns);
+    m.last = turn.slot;
+    m.last_spun = cpu.request == Request::yield && cpu.arguments[0] != 0;
+    m.last_ran_ns = slot.now_ns - turn.since_ns;
+    if (processor(turn.slot).signals().stop_requested) {
+        end_run(turn.slot, {Stop::Kind::interrupted});
+        return;
+    }
+    answer(turn.slot);
+    if (fault(fault_id(EngineFault::power_cut), turn.slot) && !m_end) {
+        m.is_cut = true;
+        end_run(turn.slot, {Stop::Kind::power_cut});
+    }
+    if (m.is_marked && m.now_ns - m.progress_ns > m_config.stall_ns && !m_end) {
+        end_run(turn.slot, {Stop::Kind::stalled});
+    }
+}
+
+void SimEngine::answer(u32 slot) {
+    GuestCpu& cpu = processor(slot).cpu();
     auto const operation = operation_of(cpu.request);
-    slot.now_ns += operation ? m_config.costs.of(*operation) : 0;
+    m.slots[slot].now_ns += operation ? m_config.costs.of(*operation) : 0;
     if (m_board.answer(cpu)) {
         return;
     }
@@ -256,21 +352,13 @@ void SimEngine::answer(Slot& slot) {
     case Request::yield:
         break;
     case Request::idle:
-        fall_asleep(slot);
-        break;
-    case Request::notify: {
-        // It is on its way: what the sender has written arrives later.
-        hal::Vector const vector{static_cast<u8>(cpu.arguments[1])};
-        auto const target = static_cast<u32>(cpu.arguments[0]);
-        bool const is_vector = vectors.contains(vector);
-        if (is_vector) {
-            m_slots[target].processor->cpu().interrupts.raised.take(vector);
+        if (!cpu.interrupts.any()) {
+            m.slots[slot].state = State::sleeping;
         }
-        post(
-            target, slot.now_ns + m_config.costs.message_delay_ns,
-            is_vector ? std::optional(vector) : std::nullopt);
         break;
-    }
+    case Request::notify:
+        notify(slot, cpu);
+        break;
     case Request::processor_start:
         cpu.result = answer_of(start_processor(slot));
         break;
@@ -278,15 +366,20 @@ void SimEngine::answer(Slot& slot) {
         halt(slot);
         break;
     case Request::counter_has:
-    case Request::probe_fails:
         cpu.result = 0;
         break;
-    case Request::probe_note:
+    case Request::probe_fails: {
+        auto const point = static_cast<FaultPoint>(cpu.arguments[0]);
+        cpu.result = fault(fault_id(point), slot) ? 1 : 0;
         break;
+    }
     case Request::counter_start:
     case Request::counter_read:
     case Request::counter_stop:
         cpu.result = answer_of(Error::not_supported);
+        break;
+    case Request::probe_note:
+        answer_note(slot, cpu);
         break;
     default:
         end_run(slot, stop_of(cpu));
@@ -294,36 +387,46 @@ void SimEngine::answer(Slot& slot) {
     }
 }
 
-/// Something is there for a processor: if it sleeps, it goes on at `at_ns`.
-void SimEngine::wake(Slot& slot, i64 at_ns) {
-    if (slot.state == State::sleeping) {
-        slot.state = State::ready;
-        slot.now_ns = std::max(slot.now_ns, at_ns);
+void SimEngine::answer_note(u32 slot, GuestCpu const& cpu) {
+    auto const note = static_cast<probe::Note>(cpu.arguments[0]);
+    m.progress_ns = m.now_ns;
+    if (note == probe::Note::operation) {
+        m.operations.push_back(cpu.arguments[1]);
+        note_moment(SimMoment::Kind::operation, slot, cpu.arguments[1], m.now_ns, m.now_ns);
+    } else {
+        m.is_marked = note == probe::Note::begin;
+        m.last = slot;
+        m.last_spun = false;
+        m.last_ran_ns = 0;
+        set_spins_give_way();
+        arm_points();
     }
 }
 
-void SimEngine::fall_asleep(Slot& slot) {
-    if (!slot.processor->cpu().interrupts.any()) {
-        slot.state = State::sleeping;
+/// Where processors share one time, who spins must not keep it from the others.
+void SimEngine::set_spins_give_way() {
+    bool const gives_way = has_one_time();
+    for (auto const& each : m_board.processors()) {
+        each->cpu().time.spins_give_way = gives_way;
     }
 }
 
-Result<void> SimEngine::start_processor(Slot& by) {
-    Result<Processor*> const prepared = m_board.prepare_start(by.processor->cpu());
+Result<void> SimEngine::start_processor(u32 by) {
+    Result<Processor*> const prepared = m_board.prepare_start(processor(by).cpu());
     if (!prepared) {
-        by.now_ns += prepared.error() == Error::timed_out ? answer_ns_max : 0;
+        m.slots[by].now_ns += prepared.error() == Error::timed_out ? answer_ns_max : 0;
         return prepared.error();
     }
-    Slot& started = slot_of(*prepared.value());
+    SimRun::Slot& started = m.slots[prepared.value()->slot()];
     started.state = State::ready;
-    started.now_ns = by.now_ns + m_config.costs.start_delay_ns;
+    started.now_ns = m.slots[by].now_ns + m_config.costs.start_delay_ns;
     return {};
 }
 
-void SimEngine::halt(Slot& slot) {
-    slot.state = State::halted;
-    m_board.mmu().remove_processor(slot.processor->slot());
-    bool const is_last = std::ranges::all_of(m_slots, [](Slot const& each) {
+void SimEngine::halt(u32 slot) {
+    m.slots[slot].state = State::halted;
+    m_board.mmu().remove_processor(slot);
+    bool const is_last = std::ranges::all_of(m.slots, [](SimRun::Slot const& each) {
         return each.state == State::off || each.state == State::halted;
     });
     if (is_last) {
@@ -332,30 +435,8 @@ void SimEngine::halt(Slot& slot) {
     }
 }
 
-void SimEngine::raise(Processor& target, hal::Vector vector) {
-    target.cpu().interrupts.raised.set(vector);
-    ++m_counts.interrupts;
-    mix(target.slot() << 8 | vector.value);
-    wake(slot_of(target), m_now_ns);
-}
-
-void SimEngine::fill_random(std::span<std::byte> bytes) {
-    for (std::byte& byte : bytes) {
-        byte = static_cast<std::byte>(m_entropy.next() >> 56);
-    }
-}
-
-void SimEngine::post(u32 slot, i64 at_ns, std::optional<hal::Vector> vector) {
-    m_events.push_back({at_ns, m_next_event++, slot, vector});
-    std::ranges::push_heap(m_events, is_later);
-}
-
-void SimEngine::mix(u64 word) {
-    m_counts.hash = SplitMix64(m_counts.hash ^ word).next();
-}
-
-void SimEngine::end_run(Slot const& slot, Stop stop) {
-    m_end = RunEnd{stop, slot.processor->slot(), nullptr};
+void SimEngine::end_run(u32 slot, Stop stop) {
+    m_end = RunEnd{stop, slot, nullptr};
 }
 
 Stop SimEngine::finish() {
@@ -367,19 +448,41 @@ Stop SimEngine::finish() {
 
 /// Where the processors stand: the one on which the run has ended first.
 void SimEngine::write_crash_report() {
-    auto const add = [this](Slot const& slot) {
-        SignalTarget const& signals = slot.processor->signals();
+    auto const add = [this](Processor const& each) {
+        SignalTarget const& signals = each.signals();
         if (signals.report_size != 0) {
             m_crash_report += fmt::format("processor {}: ", signals.cpu.id);
             m_crash_report.append(signals.report, signals.report_size);
         }
     };
-    add(m_slots[m_end->slot]);
-    for (Slot const& slot : m_slots) {
-        if (slot.processor->slot() != m_end->slot) {
-            add(slot);
+    add(processor(m_end->slot));
+    for (auto const& each : m_board.processors()) {
+        if (each->slot() != m_end->slot) {
+            add(*each);
         }
     }
+}
+
+std::string SimEngine::where_all_stand() const {
+    std::string text;
+    Output const out{
+        &text, [](void* to, std::string_view more) { *static_cast<std::string*>(to) += more; }};
+    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
+        GuestCpu const& cpu = processor(slot).cpu();
+        State const state = m.slots[slot].state;
+        if (state == State::off || state == State::halted) {
+            continue;
+        }
+        text += fmt::format(
+            "processor {} {} at {} ns, interrupts {}:\n", cpu.id,
+            state == State::sleeping ? "sleeps" : "can run", m.slots[slot].now_ns,
+            cpu.interrupts_enabled ? "enabled" : "disabled");
+        WordReader const read{&m_board.mmu(), cpu.root};
+        if (auto const point = suspended_point(read, cpu.kernel_stack)) {
+            write_backtrace(out, m_board.config().image, read, *point);
+        }
+    }
+    return text;
 }
 
 void SimEngine::wait(int input_descriptor) {
@@ -387,24 +490,15 @@ void SimEngine::wait(int input_descriptor) {
     ppoll(&polled, input_descriptor < 0 ? 0 : 1, nullptr, nullptr);
 }
 
-void SimEngine::note_input() {}
-
 bool SimEngine::can_wake() {
-    return std::ranges::any_of(m_slots, [](Slot const& slot) {
-        return slot.state == State::ready || slot.processor->signals().stop_requested;
+    return std::ranges::any_of(m_board.processors(), [this](auto const& each) {
+        return m.slots[each->slot()].state == State::ready || each->signals().stop_requested;
     });
 }
 
 void SimEngine::request_stop(siginfo_t const& info, ucontext_t& context) {
-    Slot const& slot = m_running == nullptr ? m_slots.front() : *m_running;
-    stop_kernel(slot.processor->signals(), info, context);
-}
-
-std::string_view SimEngine::why_it_cannot_be_copied() const {
-    bool const is_alone = std::ranges::all_of(m_slots, [](Slot const& slot) {
-        return slot.state == State::off || slot.processor->slot() == 0;
-    });
-    return is_alone ? "" : "a simulated machine whose other processors run cannot be copied yet";
+    Processor& stopped = m_running == nullptr ? m_board.boot() : *m_running;
+    stop_kernel(stopped.signals(), info, context);
 }
 
 } // namespace hosted

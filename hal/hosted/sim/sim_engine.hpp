@@ -2,19 +2,20 @@
 // at a time, in virtual time. No host clock, signal, thread or address has a part in what happens:
 // a configuration and a seed are a whole run.
 //
-// Each processor has a time of its own. The engine lets one run until a moment that it chooses, or
-// until it asks for something; of those that are ready it takes one that is at most `lead` ahead
-// of the one that is furthest behind, by the seed. What happens at a moment (a message arrives, a
-// deadline comes) happens when no processor that is ready is before it. Where all sleep, time jumps
-// to the next such moment.
+// Each processor has a time of its own. The engine lets one run until a moment that a schedule
+// chooses (schedule.hpp), or until it asks for something. What happens at a moment (a message
+// arrives, a deadline comes) happens when no processor that is ready is before it. Where all sleep,
+// time jumps to the next such moment.
 //
-// Invariant: between two steps every processor is switched out, and what the machine is lies in its
-// memory, its board and this object.
+// Invariant: between two turns every processor is switched out, and what the machine is lies in its
+// memory, its board and one copyable value of this object: so it can be copied there.
 #pragma once
 
 #include "core/base/base.hpp"
 #include "hal/hosted/engine.hpp"
 #include "hal/hosted/sim/costs.hpp"
+#include "hal/hosted/sim/observer.hpp"
+#include "hal/hosted/sim/sim_run.hpp"
 
 #include <memory>
 #include <optional>
@@ -28,13 +29,24 @@ class Machine;
 struct SimConfig {
     u64 seed = 0;
     CostTable costs = cost_tables().front();
+    /// The schedule of what a workload marks; null: random by the seed, as all else.
+    std::shared_ptr<Schedule const> explored = {};
+    /// The schedule of the whole run; null: none was saved.
+    std::shared_ptr<Schedule const> saved = {};
+    FaultPlan faults = {};
+    /// Faults happen in what a workload marks alone, and are counted there.
+    bool faults_where_marked = false;
+    /// A workload that completes no operation for so long is said to be stalled.
+    i64 stall_ns = 60'000'000'000;
 };
 
-/// What a simulation has done so far.
-struct SimCounts {
-    u64 turns = 0;      ///< times that a processor was let run
-    u64 interrupts = 0; ///< raised
-    u64 hash = 0; ///< of who ran when and what was asked: equal for two runs that are the same
+/// How far a run may go before it pauses.
+struct SimLimit {
+    u64 moments = ~u64{0}; ///< it pauses between two turns, so a few may come behind this one
+    /// Nothing begins then or later. Some processors may be past it, by a turn of 4 us and one
+    /// operation at most; a longer turn is cut, and goes on as if it had not been. So what happens
+    /// does not depend on pauses.
+    i64 time_ns = EventQueue::never;
 };
 
 class SimEngine final : public Engine {
@@ -47,73 +59,94 @@ public:
     Stop run() override;
     void end_others() override {}
     void wait(int input_descriptor) override;
-    void note_input() override;
+    void note_input() override {}
     bool can_wake() override;
     void request_stop(siginfo_t const& info, ucontext_t& context) override;
-    u64 time_ns() const override { return static_cast<u64>(m_now_ns); }
-    void set_time(u64 now_ns) override;
-    std::string_view why_it_cannot_be_copied() const override;
-    void forget_end() override;
+    u64 time_ns() const override { return static_cast<u64>(m.now_ns); }
+    std::string_view why_it_cannot_be_copied() const override { return {}; }
+    std::shared_ptr<EngineState const> copy_state() const override;
+    bool accepts(EngineState const& state) const override;
+    void assign_state(EngineState const& state) override;
     std::string_view crash_report() const override { return m_crash_report; }
 
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override {}
+    void call_later(u32 device, u64 delay_ns, u64 tag) override;
+    std::optional<u64> device_fault(DeviceFault fault_kind) override;
 
-    SimCounts const& counts() const { return m_counts; }
+    /// Board::device_due is called at that moment, or as soon as it can where that is past. Between
+    /// two runs, or while another machine runs.
+    void call_at(u32 device, i64 at_ns, u64 tag);
+    /// Time begins then, for a machine that has just been powered on.
+    void begin_at(i64 now_ns);
+    SimCounts const& counts() const { return m.counts; }
+    FaultInjector const& faults() const { return m.faults; }
+    /// The operations that a workload has completed, in their order.
+    std::span<u64 const> operations() const { return m.operations; }
+    /// The machine answers `paused` where it comes to `limit`, until it has another.
+    void limit(SimLimit limit) { m_limit = limit; }
+    /// When the next thing can happen; EventQueue::never: nothing before there is input.
+    i64 next_ns() const;
+    /// Null: nobody. Must live until it is replaced.
+    void observe(SimObserver* observer) { m_observer = observer; }
+    /// Why the schedule is not the one that was asked for; empty: it is.
+    std::string_view objection() const;
+    /// Where each processor stands that runs or sleeps: its time and its kernel's calls. Between
+    /// two turns.
+    std::string where_all_stand() const;
+    /// The schedule of what is marked, as it stands; null where it is random.
+    Schedule const* explored() const { return m.explored.get(); }
+    /// Another one, until the machine starts over.
+    void explore(Schedule const& schedule) { m.explored = &schedule; }
 
 private:
-    enum class State : u8 { off, ready, sleeping, halted };
-
-    struct Slot {
-        Processor* processor = nullptr;
-        State state = State::off;
-        i64 now_ns = 0;
-
-        i64 wanted_ns() const { return processor->cpu().deadline.wanted_ns; }
-    };
-    /// Something that happens to a processor.
-    struct Event {
-        i64 at_ns = 0;
-        u64 number = 0; ///< in the order in which they came
-        u32 slot = 0;
-        std::optional<hal::Vector> vector; ///< none: it has only to look
-    };
-
-    static bool is_later(Event const& a, Event const& b) {
-        return a.at_ns != b.at_ns ? a.at_ns > b.at_ns : a.number > b.number;
-    }
+    using State = SimRun::State;
 
     SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack);
 
-    Slot& slot_of(Processor const& processor) { return m_slots[processor.slot()]; }
-    Slot* first_ready();
-    Slot* first_deadline();
+    Processor& processor(u32 slot) const { return *m_board.processors()[slot]; }
+    i64 wanted_ns(u32 slot) const { return processor(slot).cpu().deadline.wanted_ns; }
+    bool is_at_limit() const;
+    std::optional<u32> first_ready() const;
+    std::optional<u32> first_deadline() const;
+    Schedule& schedule();
+    bool has_one_time();
+    i64 frontier_ns(u32 slot);
+    std::optional<u64> fault(FaultId id, u32 slot);
+    void arm_points();
+    bool is_put_off(u32 slot);
     bool happen_before(i64 limit_ns);
-    Slot* choose();
-    void turn(Slot& slot);
-    void answer(Slot& slot);
-    void wake(Slot& slot, i64 at_ns);
-    void fall_asleep(Slot& slot);
-    Result<void> start_processor(Slot& by);
-    void halt(Slot& slot);
-    void end_run(Slot const& slot, Stop stop);
+    void happen(SimEvent const& event);
+    void set_pending(u32 slot, hal::Vector vector, i64 at_ns);
+    void set_pending_later(u32 slot, hal::Vector vector, i64 at_ns);
+    std::optional<Grant> choose();
+    bool stalls(u32 slot);
+    void begin_turn(Grant const& grant);
+    void take_turn(Processor& running);
+    void end_turn(SimRun::OpenTurn const& turn);
+    i64 end_of_turn(Grant const& grant) const;
+    void answer(u32 slot);
+    void answer_note(u32 slot, GuestCpu const& cpu);
+    void notify(u32 slot, GuestCpu const& cpu);
+    void wake(u32 slot, i64 at_ns);
+    Result<void> start_processor(u32 by);
+    void halt(u32 slot);
+    void end_run(u32 slot, Stop stop);
     Stop finish();
     void write_crash_report();
-    void post(u32 slot, i64 at_ns, std::optional<hal::Vector> vector);
-    void mix(u64 word);
+    void set_spins_give_way();
+    void note_moment(SimMoment::Kind kind, u32 slot, u64 value, i64 at_ns, i64 since_ns);
 
     Board& m_board;
     SimConfig m_config;
     std::unique_ptr<SignalStack> m_signal_stack;
-    std::vector<Slot> m_slots;
-    std::vector<Event> m_events; ///< a heap, the first to happen in front
-    u64 m_next_event = 0;
-    Random m_random;  ///< who runs next, and for how long
-    Random m_entropy; ///< what the kernel gets
-    i64 m_now_ns = 0; ///< of what runs or has just happened
-    SimCounts m_counts;
-    Slot* m_running = nullptr;
+    SimRun m;
+    std::vector<Candidate> m_ready; ///< of the turn that is chosen
+    SimLimit m_limit;
+    bool m_is_paused = false; ///< and no input has come meanwhile
+    SimObserver* m_observer = nullptr;
+    Processor* m_running = nullptr;
     std::optional<RunEnd> m_end;
     std::string m_crash_report;
 };
@@ -125,6 +158,6 @@ std::expected<std::unique_ptr<Machine>, std::string> create_simulated(
     MachineConfig config,
     ConsoleEndpoint& console,
     SimConfig const& sim,
-    SimEngine const** made = nullptr);
+    SimEngine** made = nullptr);
 
 } // namespace hosted

@@ -27,6 +27,7 @@ enum class SimOperation : u8 {
     message,        ///< an interrupt for another processor
     translation,    ///< flushing the TLB or changing its root
     console,        ///< handing over text or a record
+    edge,           ///< of the control flow, where the build has them (guest/edges.cpp)
     count,
 };
 
@@ -36,6 +37,7 @@ struct VirtualTime {
     i64 until_ns = 0; ///< the engine has to look again then
     i64 left_ns = 0;  ///< until then; below 0: overdrawn
     u32 costs_ns[operations] = {};
+    bool spins_give_way = false; ///< a pause goes back to the engine at once
 
     i64 now_ns() const { return until_ns - left_ns; }
 };
@@ -45,5 +47,7 @@ inline constexpr usize virtual_time_offset = 128;
 
 /// Gives the processor back to the engine. Kernel code of the simulator only.
 void sim_reached();
+/// The same, and says that the processor waits for another.
+void sim_spun();
 
 } // namespace hosted

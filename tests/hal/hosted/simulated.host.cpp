@@ -1,89 +1,33 @@
 // Whole kernels on simulated machines: a seed is a run, wherever it runs; another seed is another
 // one; time is virtual; and what can never come is said.
-#include "hal/hosted/machine.hpp"
-#include "hal/hosted/sim/sim_engine.hpp"
+#include "tests/hal/hosted/trial.hpp"
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <chrono>
-#include <memory>
-#include <set>
-#include <stdexcept>
-#include <string>
-#include <utility>
 
 namespace {
 
 using namespace twofold;
 using hosted::MachineConfig;
-using hosted::SimConfig;
-using hosted::SimCounts;
 using hosted::Stop;
+using hosted::test::Keeper;
+using hosted::test::SimulatedTrial;
+using hosted::test::Trial;
+using hosted::test::TrialSetting;
 
-/// What a run was.
-struct Trial {
-    Stop stop{};
-    std::string text;
-    std::string records;
-    SimCounts counts;
-    u64 time_ns = 0;
-
-    bool operator==(Trial const& other) const {
-        return stop.kind == other.stop.kind && stop.status == other.stop.status &&
-               text == other.text && records == other.records && time_ns == other.time_ns &&
-               counts.hash == other.counts.hash && counts.turns == other.counts.turns;
-    }
-};
-
-/// Keeps what a kernel says; it has no input.
-class Keeper final : public hosted::ConsoleEndpoint {
-public:
-    explicit Keeper(Trial& run) : m_run(run) {}
-    void write(std::string_view text) override { m_run.text += text; }
-    hal::ConsoleInput read() override { return {hal::InputStatus::end, '\0'}; }
-    void write_result(std::span<std::byte const> bytes) override {
-        for (std::byte const byte : bytes) {
-            m_run.records += static_cast<char>(byte);
-        }
-    }
-
-private:
-    Trial& m_run;
-};
-
-struct Setting {
-    u64 seed = 0;
-    u32 cpus = 1;
-    std::string_view costs = "xeon";
-    unsigned window = 0;
-    std::string command = "version";
-};
-
-Trial run(Setting const& setting) {
-    Trial out;
-    Keeper console(out);
-    MachineConfig config;
-    config.cpus = setting.cpus;
-    config.window = setting.window;
-    config.command_line = "console=pipe command=\"" + setting.command + "\"";
-    SimConfig const sim{
-        .seed = setting.seed, .costs = hosted::find_cost_table(setting.costs).value()};
-    hosted::SimEngine const* engine = nullptr;
-    auto machine = hosted::create_simulated(std::move(config), console, sim, &engine);
-    if (!machine) {
-        throw std::runtime_error(machine.error());
-    }
-    out.stop = (*machine)->run();
-    out.counts = engine->counts();
-    out.time_ns = engine->time_ns();
-    return out;
+Trial run(TrialSetting const& setting) {
+    SimulatedTrial trial(setting);
+    trial.seen.stop = trial.run();
+    trial.seen.counts = trial.engine().counts();
+    trial.seen.time_ns = trial.engine().time_ns();
+    return trial.seen;
 }
 
 TEST(SimulatedMachine, ASeedIsARunUnderEveryLayoutOfTheHost) {
     for (u32 const cpus : {1u, 2u, 8u}) {
         for (hosted::CostTable const& costs : hosted::cost_tables()) {
-            Setting setting{
+            TrialSetting setting{
                 .seed = 11, .cpus = cpus, .costs = costs.name, .command = "scenario inversion; ps"};
             Trial const first = run(setting);
             EXPECT_EQ(first.stop.kind, Stop::Kind::exited) << first.text;
@@ -127,7 +71,7 @@ TEST(SimulatedMachine, TimeThatNobodyComputesInIsSkipped) {
     config.cpus = 4;
     config.dead_processors = {2};
     config.command_line = "console=pipe command=\"cpus\"";
-    hosted::SimEngine const* engine = nullptr;
+    hosted::SimEngine* engine = nullptr;
     auto machine = hosted::create_simulated(std::move(config), console, {}, &engine);
     ASSERT_TRUE(machine.has_value());
     EXPECT_EQ((*machine)->run().kind, Stop::Kind::exited);
@@ -137,23 +81,16 @@ TEST(SimulatedMachine, TimeThatNobodyComputesInIsSkipped) {
 }
 
 TEST(SimulatedMachine, StartsOverAsItBegan) {
-    Trial first;
-    Keeper console(first);
-    MachineConfig config;
-    config.cpus = 2;
-    config.command_line = "console=pipe command=\"ps\"";
-    hosted::SimEngine const* engine = nullptr;
-    auto machine = hosted::create_simulated(std::move(config), console, {.seed = 5}, &engine);
-    ASSERT_TRUE(machine.has_value());
-    EXPECT_EQ((*machine)->run().kind, Stop::Kind::exited);
-    first.time_ns = engine->time_ns();
-    first.counts = engine->counts();
-    Trial const before = std::exchange(first, {});
-    (*machine)->reset();
-    EXPECT_EQ((*machine)->run().kind, Stop::Kind::exited);
-    EXPECT_EQ(first.text, before.text);
-    EXPECT_EQ(engine->counts().hash, before.counts.hash);
-    EXPECT_EQ(engine->time_ns(), before.time_ns);
+    SimulatedTrial trial({.seed = 5, .cpus = 2, .command = "ps"});
+    EXPECT_EQ(trial.run().kind, Stop::Kind::exited);
+    u64 const time_ns = trial.engine().time_ns();
+    u64 const hash = trial.engine().counts().hash;
+    std::string const said = std::exchange(trial.seen.text, {});
+    trial.machine().reset();
+    EXPECT_EQ(trial.run().kind, Stop::Kind::exited);
+    EXPECT_EQ(trial.seen.text, said);
+    EXPECT_EQ(trial.engine().counts().hash, hash);
+    EXPECT_EQ(trial.engine().time_ns(), time_ns);
 }
 
 } // namespace

@@ -1,8 +1,11 @@
 // Simulated machines: one thread, virtual time, and a seed.
 #include "apps/host/engine_options.hpp"
+#include "hal/hosted/sim/devices/block_device.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace twofold::host {
 
@@ -30,8 +33,9 @@ std::string take_costs(std::string const& text, hosted::SimConfig& config) {
 
 struct EngineOptions::Values {
     hosted::SimConfig config;
+    u64 disk_sectors = 0; ///< 0: none
     bool is_quiet = false;
-    hosted::SimEngine const* engine = nullptr; ///< of the machine that was made
+    hosted::SimEngine* engine = nullptr; ///< of the machine that was made
 };
 
 EngineOptions::EngineOptions() : m_values(std::make_unique<Values>()) {}
@@ -59,11 +63,22 @@ void EngineOptions::add_to(Arguments& arguments) {
          .help = "what operations take in virtual time: " + cost_names(),
          .take = [&values](std::string const& text) { return take_costs(text, values.config); },
          .default_text = std::string(hosted::cost_tables().front().name)});
+    arguments.add(
+        {.name = "--disk",
+         .value_name = "SECTORS",
+         .help = "a block device of so many sectors of 512 bytes; 0: none",
+         .take = number_in(values.disk_sectors, u64{0}, u64{1} << 40),
+         .default_text = "0"});
     arguments.add_flag("--quiet", values.is_quiet, "say nothing of the run at its end");
 }
 
 std::expected<std::unique_ptr<hosted::Machine>, std::string>
 EngineOptions::create(hosted::MachineConfig config, hosted::ConsoleEndpoint& console) const {
+    if (m_values->disk_sectors != 0) {
+        hosted::BlockConfig const disk{
+            .sectors = std::max<u64>(m_values->disk_sectors, 2), .seed = m_values->config.seed};
+        config.devices.push_back(std::make_shared<hosted::BlockDevice>(disk));
+    }
     return hosted::create_simulated(
         std::move(config), console, m_values->config, &m_values->engine);
 }

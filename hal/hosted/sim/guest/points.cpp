@@ -11,17 +11,34 @@ namespace hosted {
 static_assert(atomic_point::takes_time, "the simulator's header has to come first");
 static_assert(probe::is_simulated, "the simulator's header has to come first");
 
-void sim_reached() {
+namespace {
+
+void give_back(bool has_spun) {
     if (read_flag<switching_flag>()) {
         return; // between two stacks: the next point sees it, too
     }
     bool const was_enabled = read_flag<enabled_flag>();
     set_flag<enabled_flag>(false); // not by its guard, which is a point itself
-    exit_to_machine(guest_cpu(), Request::yield);
+    exit_to_machine(guest_cpu(), Request::yield, has_spun ? 1 : 0);
     if (was_enabled) {
         set_flag<enabled_flag>(true);
         hal::Interrupt::poll();
     }
+}
+
+} // namespace
+
+void sim_reached() {
+    // On the way here an edge may have been a point itself, and have come back from the engine.
+    if (guest_cpu().time.left_ns < 0) {
+        give_back(false);
+    }
+}
+
+void sim_spun() {
+    VirtualTime& time = guest_cpu().time; // whichever processor this is: it takes its own time
+    time.left_ns -= time.costs_ns[static_cast<usize>(SimOperation::pause)];
+    give_back(true);
 }
 
 bool sim_fails(FaultPoint point) {

@@ -28,7 +28,7 @@ struct Cpu {
     static u32 count() { return hosted::cpu_block().count; }
     static CpuDescription describe() { return hosted::simulated_processor(); }
     static std::string_view feature_name(unsigned bit) { return isa::feature_name(bit); }
-    static void pause() { hosted::sim_point<hosted::SimOperation::pause>(); }
+    static void pause() { hosted::sim_pause(); }
     static void idle();
     /// A cycle is a nanosecond.
     static u64 cycle_counter();

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace twofold::lab {
+namespace twofold::perfetto {
 
 class ProtobufMessage {
 public:
@@ -50,4 +50,4 @@ private:
     std::string m_bytes;
 };
 
-} // namespace twofold::lab
+} // namespace twofold::perfetto

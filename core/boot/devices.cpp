@@ -1,0 +1,74 @@
+// See devices.hpp.
+#include "core/boot/devices.hpp"
+
+#include "core/boot/kernel.hpp"
+#include "core/boot/pci.hpp"
+
+namespace twofold::boot {
+
+namespace {
+
+Result<Devices*> devices_of(Kernel& kernel) {
+    if (kernel.devices == nullptr) {
+        Devices* const room = TRY(memory::allocate_room<Devices>(*kernel.heap, 1));
+        kernel.devices = std::construct_at(room);
+    }
+    return kernel.devices;
+}
+
+/// The driver of the first function of that number.
+template<class Driver>
+Result<Driver*> open_first(Kernel& kernel) {
+    PciBus* const bus = TRY(pci_bus(kernel));
+    for (pci::Function const& function : bus->functions.functions()) {
+        if (function.header.vendor == device::ring_vendor &&
+            function.header.device == Driver::device_id) {
+            return Driver::open(
+                {.configuration = pci::Configuration::of(bus->access),
+                 .space = *kernel.space,
+                 .frames = *kernel.frames,
+                 .heap = *kernel.heap,
+                 .interrupts = kernel.interrupts},
+                function);
+        }
+    }
+    return Error::not_found;
+}
+
+constexpr Command device_table[] = {
+    {"block", "[WHAT]", "uses the block device: info, read, write, flush, test", 3, use_block},
+    {"message", "[WHAT]", "sends and receives frames: info, send, receive, ping, echo", 4,
+     use_messages},
+    {"beat", "COUNT US", "wakes up COUNT times, each US microseconds, and uses devices", 4, beat},
+};
+
+} // namespace
+
+Result<device::RingBlock*> block_device(Kernel& kernel) {
+    Devices* const devices = TRY(devices_of(kernel));
+    if (devices->block == nullptr) {
+        devices->block = TRY(open_first<device::RingBlock>(kernel));
+    }
+    return devices->block;
+}
+
+Result<device::MessagePort*> message_port(Kernel& kernel) {
+    Devices* const devices = TRY(devices_of(kernel));
+    if (devices->message == nullptr) {
+        devices->message = TRY(open_first<device::MessagePort>(kernel));
+    }
+    return devices->message;
+}
+
+void show_queue(CommandContext& context, device::RingQueue& queue) {
+    device::RingCounts const counts = queue.counts();
+    context.out.line(
+        "{} requests submitted, {} completed, {} completions unexpected, {} timed out, {} restarts",
+        counts.submitted, counts.completed, counts.unexpected, counts.timed_out, counts.restarts);
+}
+
+std::span<Command const> device_commands() {
+    return device_table;
+}
+
+} // namespace twofold::boot

@@ -1,0 +1,36 @@
+// The kernel's devices beside those that it starts with: each is looked for on the PCI bus and
+// opened when it is first asked for, since a boot that needs none should not wait for it.
+#pragma once
+
+#include "core/boot/command.hpp"
+#include "core/device/device.hpp"
+
+namespace twofold::boot {
+
+/// What was opened; null: not asked for yet, or not there.
+struct Devices {
+    device::RingBlock* block = nullptr;
+    device::MessagePort* message = nullptr;
+};
+
+/// The first device of its kind, open. Context thread; one context at a time asks for the first
+/// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
+Result<device::RingBlock*> block_device(Kernel& kernel);
+Result<device::MessagePort*> message_port(Kernel& kernel);
+
+/// Writes a line of what has happened on a device's queue.
+void show_queue(CommandContext& context, device::RingQueue& queue);
+
+/// A number among a command's arguments; `fallback` where there are not so many. Errors: those of
+/// parse_unsigned.
+inline Result<u64> argument_number(CommandContext const& context, usize index, u64 fallback) {
+    return index < context.arguments.size() ? parse_unsigned(context.arguments[index])
+                                            : Result<u64>(fallback);
+}
+
+/// The commands block, message and beat.
+u8 use_block(CommandContext& context);
+u8 use_messages(CommandContext& context);
+u8 beat(CommandContext& context);
+
+} // namespace twofold::boot

@@ -1,0 +1,62 @@
+// See ring_block.hpp.
+#include "core/device/block/ring_block.hpp"
+
+#include <new>
+
+namespace twofold::device {
+
+namespace {
+
+constexpr Bytes sectors = ring_register::own, sector_bytes = ring_register::own + Bytes{8},
+                sectors_max = ring_register::own + Bytes{12};
+constexpr u8 read_operation = 1, write_operation = 2, flush_operation = 3;
+constexpr u8 through_flag = 1;
+
+} // namespace
+
+Result<RingBlock*>
+RingBlock::open(DriverEnvironment const& environment, pci::Function const& function) {
+    RingQueue* const queue = TRY(RingQueue::open(environment, function, signature, "block"));
+    BlockGeometry const geometry{
+        .sectors = queue->read_64(sectors),
+        .sector_bytes = queue->read_32(sector_bytes),
+        .sectors_max = queue->read_32(sectors_max)};
+    if (geometry.sectors == 0 || geometry.sectors_max == 0 || geometry.sector_bytes < 512 ||
+        !is_power_of_two(geometry.sector_bytes) ||
+        geometry.sectors > ~u64{0} / geometry.sector_bytes) {
+        return Error::corrupted;
+    }
+    RingBlock* const room = TRY(memory::allocate_room<RingBlock>(environment.heap, 1));
+    return new (room) RingBlock(*queue, geometry);
+}
+
+Result<void>
+RingBlock::submit(Request& request, BlockTransfer const& transfer, BlockDone done, void* argument) {
+    bool const is_flush = transfer.operation == BlockOperation::flush;
+    if (is_flush ? transfer.count != 0
+                 : transfer.count == 0 || transfer.count > m_geometry.sectors_max) {
+        return Error::invalid_argument;
+    }
+    if (!is_flush && (transfer.sector >= m_geometry.sectors ||
+                      transfer.count > m_geometry.sectors - transfer.sector)) {
+        return Error::out_of_range;
+    }
+    request.operation = is_flush                                     ? flush_operation
+                        : transfer.operation == BlockOperation::read ? read_operation
+                                                                     : write_operation;
+    request.flags = transfer.operation == BlockOperation::write_through ? through_flag : 0;
+    request.target = transfer.sector;
+    request.count = transfer.count;
+    request.buffer = transfer.buffer;
+    request.time_out = time_out;
+    request.m_done = done;
+    request.m_argument = argument;
+    request.done = [](RingRequest& self, Result<u64> outcome) {
+        Request const& own = static_cast<Request&>(self);
+        own.m_done(own.m_argument, outcome ? Result<void>() : outcome.error());
+    };
+    m_queue.submit(request);
+    return {};
+}
+
+} // namespace twofold::device

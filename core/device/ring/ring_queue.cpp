@@ -1,0 +1,286 @@
+// See ring_queue.hpp.
+#include "core/device/ring/ring_queue.hpp"
+
+#include "core/device/pci/messages.hpp"
+#include "hal/memory.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace twofold::device {
+
+namespace {
+
+constexpr u32 slot_bits = 8;
+constexpr u32 slot_mask = (u32{1} << slot_bits) - 1;
+constexpr u64 ring_pages = 2;
+static_assert(RingQueue::entries <= slot_mask + 1);
+static_assert(RingQueue::entries * sizeof(RingSubmission) <= page_size.value);
+static_assert(RingQueue::entries * sizeof(RingCompletion) <= page_size.value);
+
+/// The device decodes its memory and may reach the machine's.
+void let_master(pci::FunctionSpace const& space) {
+    constexpr u16 decode_and_master = 6;
+    space.write_16(
+        pci::offset::command,
+        static_cast<u16>(space.read_16(pci::offset::command) | decode_and_master));
+}
+
+Result<u64> outcome_of(RingCompletion const& completion) {
+    switch (completion.status) {
+    case RingStatus::done:
+        return completion.value;
+    case RingStatus::invalid:
+        return Error::invalid_argument;
+    case RingStatus::memory:
+    case RingStatus::medium:
+        break;
+    }
+    return Error::io_failed;
+}
+
+} // namespace
+
+RingQueue::RingQueue(DriverEnvironment const& environment, VirtAddr registers, PhysAddr rings)
+    : m_environment(environment), m_registers(registers), m_rings(rings) {}
+
+Result<RingQueue*> RingQueue::open(
+    DriverEnvironment const& environment,
+    pci::Function const& function,
+    u32 signature,
+    std::string_view name) {
+    auto const bar = std::ranges::find_if(
+        function.bars, [](pci::Bar const& each) { return each.number == 0 && each.is_memory(); });
+    if (bar == function.bars.end() || !function.msi || bar->size < page_size) {
+        return Error::not_supported;
+    }
+    let_master(pci::FunctionSpace(environment.configuration, function.where));
+    VirtAddr const registers = TRY(
+        environment.space.map_device(PhysAddr{bar->address}, bar->size, hal::CacheMode::uncached));
+    if (hal::Io::read_32(registers + ring_register::signature) != signature ||
+        hal::Io::read_32(registers + ring_register::version) != ring_version) {
+        TRY(environment.space.unmap_device(registers));
+        return Error::not_supported;
+    }
+    PhysAddr const rings = TRY(environment.frames.allocate(
+        {.pages = ring_pages, .content = memory::FrameContent::zeroed}));
+    // A device that is there stays: what it has taken is not given back where the rest fails.
+    RingQueue* const room = TRY(memory::allocate_room<RingQueue>(environment.heap, 1));
+    RingQueue* const queue = new (room) RingQueue(environment, registers, rings);
+    TRY(queue->make_slots());
+    TRY(queue->bind(function, name));
+    sync::SpinLockGuard const guard(queue->m_lock, sync::save_interrupts);
+    return queue->start() ? Result<RingQueue*>(queue) : Error::io_failed;
+}
+
+Result<void> RingQueue::make_slots() {
+    Slot* const room = TRY(memory::allocate_room<Slot>(m_environment.heap, entries));
+    for (u32 number = 0; number < entries; ++number) {
+        std::construct_at(room + number, *this, number);
+    }
+    m_slots = {room, entries};
+    return {};
+}
+
+Result<void> RingQueue::bind(pci::Function const& function, std::string_view name) {
+    auto const bound = TRY(m_environment.interrupts.bind_message(
+        CpuId{0},
+        {.handler = take_interrupt, .argument = this, .name = name, .second_half = work}));
+    m_vector = bound.vector;
+    pci::Msi msi(pci::FunctionSpace(m_environment.configuration, function.where), *function.msi);
+    msi.set_messages(pci::Switch::off);
+    TRY(msi.set_message({bound.message.address.value, bound.message.data}, 1));
+    msi.set_messages(pci::Switch::on);
+    return {};
+}
+
+/// Empties the rings and starts the device, which forgets what it had. Whether it runs.
+bool RingQueue::start() {
+    hal::Io::write_32(m_registers + ring_register::control, 0);
+    std::memset(hal::Memory::linear(m_rings), 0, ring_pages * page_size.value);
+    m_submitted = 0;
+    m_taken = 0;
+    hal::Memory::device_write_barrier();
+    hal::Io::write_64(m_registers + ring_register::submissions, m_rings.value);
+    hal::Io::write_64(m_registers + ring_register::completions, (m_rings + page_size).value);
+    hal::Io::write_32(m_registers + ring_register::entries, entries);
+    hal::Io::write_32(m_registers + ring_register::control, ring_run);
+    m_is_dead = read_32(ring_register::state) != ring_state_running;
+    return !m_is_dead;
+}
+
+RingQueue::Slot* RingQueue::free_slot() {
+    for (Slot& slot : m_slots) {
+        if (slot.state == State::free) {
+            return &slot;
+        }
+    }
+    return nullptr;
+}
+
+void RingQueue::submit(RingRequest& request) {
+    CHECK(request.done != nullptr);
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    Slot* const slot = m_waiting.empty() ? free_slot() : nullptr;
+    if (slot == nullptr) {
+        m_waiting.push_back(request);
+        return;
+    }
+    slot->request = &request;
+    place(*slot);
+}
+
+/// The slot's time begins, and the device gets its request; where that is dead, the time is over.
+void RingQueue::place(Slot& slot) {
+    slot.state = m_is_dead ? State::overdue : State::in_flight;
+    Nanos const time_out = m_is_dead ? Nanos{1} : slot.request->time_out;
+    if (time_out != Nanos{}) {
+        processor::start_timer(slot.timer, hal::Clock::now() + time_out).value();
+    }
+    if (!m_is_dead) {
+        hand_over(slot);
+    }
+}
+
+void RingQueue::hand_over(Slot const& slot) {
+    RingRequest const& request = *slot.request;
+    RingSubmission const entry{
+        .operation = request.operation,
+        .flags = request.flags,
+        .token = slot.token,
+        .target = request.target,
+        .count = request.count,
+        .buffer = request.buffer.value};
+    PhysAddr const at = m_rings + Bytes{(m_submitted & (entries - 1)) * sizeof(entry)};
+    std::memcpy(hal::Memory::linear(at), &entry, sizeof(entry));
+    hal::Memory::device_write_barrier();
+    ++m_counts.submitted;
+    hal::Io::write_32(m_registers + ring_register::submitted, ++m_submitted);
+}
+
+processor::Handling RingQueue::take_interrupt(void*, hal::Interruption const&) {
+    return processor::Handling::wake;
+}
+
+void RingQueue::take_timer(void* slot) {
+    Slot& self = *static_cast<Slot*>(slot);
+    RingQueue& queue = self.owner;
+    {
+        sync::SpinLockGuard const guard(queue.m_lock, sync::save_interrupts);
+        if (self.state == State::in_flight) {
+            self.state = State::overdue;
+        }
+    }
+    processor::request_work(processor::this_cpu(), queue.m_vector);
+}
+
+void RingQueue::work(void* self) {
+    auto& queue = *static_cast<RingQueue*>(self);
+    queue.drain();
+    queue.restart_if_overdue();
+}
+
+/// The slot of the next completion that somebody waits for; null: there is none.
+RingQueue::Slot* RingQueue::take_completion(Result<u64>& outcome) {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    u32 const taken_before = m_taken;
+    Slot* found = nullptr;
+    while (found == nullptr && !m_is_dead) {
+        RingCompletion next;
+        PhysAddr const at = m_rings + page_size + Bytes{(m_taken & (entries - 1)) * sizeof(next)};
+        std::memcpy(&next, hal::Memory::linear(at), sizeof(next));
+        hal::Memory::device_read_barrier();
+        if (next.phase != ((m_taken & entries) == 0 ? 1 : 0)) {
+            break;
+        }
+        // The rest was there when the phase was.
+        std::memcpy(&next, hal::Memory::linear(at), sizeof(next));
+        ++m_taken;
+        u32 const number = next.token & slot_mask;
+        bool const is_known =
+            number < entries && m_slots[number].token == next.token &&
+            (m_slots[number].state == State::in_flight || m_slots[number].state == State::overdue);
+        if (is_known) {
+            found = &m_slots[number];
+            found->state = State::finishing;
+            outcome = outcome_of(next);
+            ++m_counts.completed;
+        } else {
+            ++m_counts.unexpected;
+        }
+    }
+    if (m_taken != taken_before) {
+        hal::Io::write_32(m_registers + ring_register::taken, m_taken);
+    }
+    return found;
+}
+
+void RingQueue::drain() {
+    Result<u64> outcome = Error::io_failed;
+    while (Slot* const slot = take_completion(outcome)) {
+        finish(*slot, std::move(outcome));
+    }
+}
+
+void RingQueue::restart_if_overdue() {
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        bool const is_overdue = std::ranges::any_of(
+            m_slots, [](Slot const& slot) { return slot.state == State::overdue; });
+        if (!is_overdue) {
+            return;
+        }
+        restart();
+    }
+    for (Slot& slot : m_slots) {
+        Error error = Error::timed_out;
+        {
+            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            if (slot.state != State::abandoned) {
+                continue;
+            }
+            slot.state = State::finishing;
+            error = m_is_dead ? Error::io_failed : Error::timed_out;
+        }
+        finish(slot, error);
+    }
+}
+
+/// Stops the device, so that it touches nothing any more, and submits again what is not overdue.
+void RingQueue::restart() {
+    static_cast<void>(start()); // where that fails all is given back
+    ++m_counts.restarts;
+    for (Slot& slot : m_slots) {
+        if (slot.state == State::overdue || (m_is_dead && slot.state == State::in_flight)) {
+            slot.state = State::abandoned;
+            ++m_counts.timed_out;
+        } else if (slot.state == State::in_flight) {
+            hand_over(slot);
+        }
+    }
+}
+
+/// Gives a slot's request back, and the slot to who waits.
+void RingQueue::finish(Slot& slot, Result<u64> outcome) {
+    processor::TimerQueue::cancel_and_wait(slot.timer);
+    RingRequest& request = *slot.request;
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        slot.token += slot_mask + 1;
+        slot.request = nullptr;
+        slot.state = State::free;
+        if (!m_waiting.empty()) {
+            slot.request = &m_waiting.pop_front();
+            place(slot);
+        }
+    }
+    request.done(request, std::move(outcome));
+}
+
+RingCounts RingQueue::counts() {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    return m_counts;
+}
+
+} // namespace twofold::device

@@ -1,0 +1,36 @@
+// What can go wrong with devices and with the links between machines. A model asks for each where
+// there is an occasion (DeviceBus::fault) and does what it means; which happen is a plan's to say
+// (sim/faults.hpp; sim/device_fault_kinds.hpp has their names).
+#pragma once
+
+#include "core/base/base.hpp"
+
+namespace hosted {
+
+using namespace twofold;
+
+enum class DeviceFault : u8 {
+    block_torn_write,
+    block_lost_write,
+    block_misdirected_write,
+    block_misdirected_read,
+    block_stale_read,
+    block_bit_rot,
+    block_zeroed,
+    block_read_error,
+    block_write_error,
+    block_late,
+    block_lost_completion,
+    block_duplicate_completion,
+    block_flush_ignored,
+    block_reordered,
+    link_lost,
+    link_late,
+    link_duplicated,
+    link_reordered,
+    link_partition,
+    count
+};
+inline constexpr usize device_faults = static_cast<usize>(DeviceFault::count);
+
+} // namespace hosted

@@ -1,0 +1,78 @@
+// twofold-simulator: runs cases on simulated machines; a server of cases for campaigns, and a tool
+// for a person who studies one of them. docs/simulation.md.
+#include "apps/launch/status.hpp"
+#include "sim/run/case_run.hpp"
+#include "sim/run/catalogue.hpp"
+#include "sim/simulator/difference.hpp"
+#include "sim/simulator/single.hpp"
+
+#include <fmt/format.h>
+
+#include <iostream>
+#include <string>
+
+namespace twofold::sim {
+
+namespace {
+
+constexpr std::string_view usage =
+    "twofold-simulator run WORKLOAD [OPTIONS]   one case (run --help)\n"
+    "twofold-simulator diff A B                 where two recordings differ\n"
+    "twofold-simulator --serve                  a case a line, as JSON; an outcome a line\n"
+    "twofold-simulator --describe               what can be run, as JSON\n";
+
+int serve() {
+    Catalogue const& catalogue = own_catalogue();
+    std::string line;
+    while (std::getline(std::cin, line)) {
+        auto const made = parse_case(line, catalogue);
+        std::string answer;
+        if (made) {
+            try {
+                answer = to_json(run_case(*made));
+            } catch (launch::Failure const& failure) {
+                answer = to_json(CaseError{made->id, failure.what()});
+            }
+        } else {
+            answer = to_json(made.error());
+        }
+        std::cout << answer << std::endl; // whoever asked waits for it
+    }
+    return 0;
+}
+
+int dispatch(int count, char** arguments) {
+    std::string_view const verb = count > 1 ? arguments[1] : "--help";
+    if (verb == "run") {
+        return run_single(count - 1, arguments + 1);
+    }
+    if (verb == "diff" && count == 4) {
+        return show_difference(arguments[2], arguments[3]);
+    }
+    if (verb == "--serve" && count == 2) {
+        return serve();
+    }
+    if (verb == "--describe" && count == 2) {
+        fmt::print("{}\n", describe(own_catalogue()));
+        return 0;
+    }
+    bool const is_help = verb == "--help" || verb == "-h";
+    fmt::print(is_help ? stdout : stderr, "{}", usage);
+    return is_help ? 0 : static_cast<int>(launch::Status::usage);
+}
+
+} // namespace
+
+} // namespace twofold::sim
+
+int main(int count, char** arguments) {
+    try {
+        return twofold::sim::dispatch(count, arguments);
+    } catch (twofold::launch::Failure const& failure) {
+        fmt::print(stderr, "twofold-simulator: {}\n", failure.what());
+        return static_cast<int>(failure.status());
+    } catch (std::exception const& error) {
+        fmt::print(stderr, "twofold-simulator: unexpected: {}\n", error.what());
+        return static_cast<int>(twofold::launch::Status::crash);
+    }
+}

@@ -1,0 +1,89 @@
+// See trace.hpp.
+#include "sim/trace/trace.hpp"
+
+#include "apps/launch/status.hpp"
+#include "apps/perfetto/track_writer.hpp"
+#include "hal/hosted/guest/guest_cpu.hpp"
+#include "hal/hosted/sim/device_fault_kinds.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <fstream>
+#include <set>
+
+namespace twofold::sim {
+
+namespace {
+
+using hosted::Request;
+using hosted::SimMoment;
+
+constexpr u64 cpus_track = 1;
+constexpr u64 devices_track = 2;
+constexpr u64 first_cpu_track = 16;
+constexpr u64 first_device_track = 1024;
+
+/// What a processor came back with, in the order of Request.
+constexpr std::string_view request_names[] = {
+    "none",          "idle",           "console_write",   "console_read",   "result_write",
+    "entropy",       "mmu_activate",   "mmu_flush",       "mmu_stale",      "pci_read",
+    "pci_write",     "device_write",   "notify",          "yield",          "line_route",
+    "line_mask",     "line_end",       "processor_start", "processor_halt", "counter_has",
+    "counter_start", "counter_read",   "counter_stop",    "clock_adopt",    "clock_describe",
+    "clock_common",  "clock_distrust", "clock_set",       "clock_wall",     "probe_fails",
+    "probe_note",    "power_exit",     "power_reset",     "crash"};
+static_assert(std::size(request_names) == static_cast<usize>(Request::crash) + 1);
+
+} // namespace
+
+std::string moment_name(SimMoment::Kind kind, u64 value) {
+    static hosted::FaultKinds const kinds(hosted::device_fault_kinds());
+    switch (kind) {
+    case SimMoment::Kind::turn:
+        return fmt::format("turn: {}", request_names[value]);
+    case SimMoment::Kind::interrupt:
+        return fmt::format("interrupt {}", value);
+    case SimMoment::Kind::device:
+        return fmt::format("device {}", value);
+    case SimMoment::Kind::fault:
+        return fmt::format("fault {}", kinds[static_cast<hosted::FaultId>(value)].name);
+    case SimMoment::Kind::operation:
+        return fmt::format("operation {}", value);
+    }
+    UNREACHABLE();
+}
+
+void TraceKeeper::write(std::filesystem::path const& path, std::string const& title) const {
+    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    perfetto::TrackWriter out(file, 1);
+    out.add_track(cpus_track, title + ": processors", 0, 0);
+    out.add_track(devices_track, title + ": devices", 0, 1);
+    std::set<u64> tracks;
+    for (Kept const& kept : m_kept) {
+        auto const kind = static_cast<SimMoment::Kind>(kept.slot_and_kind & 0xff);
+        u32 const slot = kept.slot_and_kind >> 8;
+        bool const is_device = kind == SimMoment::Kind::device;
+        u64 const track = (is_device ? first_device_track : first_cpu_track) + slot;
+        if (tracks.insert(track).second) {
+            out.add_track(
+                track, fmt::format("{} {}", is_device ? "device" : "cpu", slot),
+                is_device ? devices_track : cpus_track, static_cast<int>(slot));
+        }
+        std::string const name = moment_name(kind, kept.value);
+        if (kind == SimMoment::Kind::turn) {
+            out.begin(track, name, kept.since_ns);
+            out.end(track, kept.at_ns);
+        } else {
+            out.mark(track, name, kept.at_ns);
+        }
+    }
+    out.flush();
+    if (!file) {
+        throw launch::Failure(
+            launch::Status::io,
+            fmt::format("cannot write the trace {}: {}", path.string(), strerror(errno)));
+    }
+}
+
+} // namespace twofold::sim

@@ -1,0 +1,41 @@
+// A simulation as a trace for Perfetto (https://ui.perfetto.dev): a track for each processor, with
+// its turns, the interrupts that reach it and the faults that happen there; one for each device.
+#pragma once
+
+#include "hal/hosted/sim/observer.hpp"
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace twofold::sim {
+
+/// Keeps what happens: 32 bytes and a few nanoseconds a moment. It is written when all is over.
+class TraceKeeper final : public hosted::SimObserver {
+public:
+    void on_moment(hosted::SimMoment const& moment) override {
+        m_kept.push_back(
+            {moment.at_ns, moment.since_ns, moment.value,
+             moment.slot << 8 | static_cast<u32>(moment.kind)});
+    }
+    void on_grant(hosted::Grant const&) override {}
+
+    usize size() const { return m_kept.size(); }
+    /// Throws launch::Failure (74). O(moments).
+    void write(std::filesystem::path const& path, std::string const& title) const;
+
+private:
+    struct Kept {
+        i64 at_ns;
+        i64 since_ns;
+        u64 value;
+        u32 slot_and_kind;
+    };
+
+    std::vector<Kept> m_kept;
+};
+
+/// What a moment is called, as "interrupt 48" or "turn: idle".
+std::string moment_name(hosted::SimMoment::Kind kind, u64 value);
+
+} // namespace twofold::sim

@@ -1,0 +1,182 @@
+// Drives the model of a device without a machine: memory, a clock that jumps from moment to moment,
+// faults by a plan, and the kernel's side of a ring.
+#pragma once
+
+#include "hal/hosted/sim/device_fault_kinds.hpp"
+#include "hal/hosted/sim/devices/ring_device.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string_view>
+
+namespace hosted::test {
+
+/// Exact occurrences of faults.
+struct Fails {
+    DeviceFault fault;
+    std::vector<u64> at;
+    u64 amount = 0; ///< 0: the kind's own
+};
+
+class DeviceBench final : public DeviceBus {
+public:
+    static constexpr u64 memory_bytes = u64{512} << 10;
+    static constexpr u64 submissions = 0x1000, completions = 0x3000, buffers = 0x10000;
+
+    explicit DeviceBench(RingDevice& device, u32 entries = 16)
+        : m_device(device), m_memory(memory_bytes), m_entries(entries) {
+        switch_on();
+    }
+
+    /// The machine starts over; its memory and what was to come are gone.
+    void switch_on() {
+        std::memset(m_memory.data(), 0, m_memory.size());
+        m_registers.assign(device_bytes(), std::byte{});
+        m_moments.clear();
+        m_device.power_on(m_registers);
+        m_submitted = 0;
+        m_taken = 0;
+    }
+    void start() {
+        write_register<u64>(ring::submissions, submissions);
+        write_register<u64>(ring::completions, completions);
+        write_register<u32>(ring::entries, m_entries);
+        std::fill_n(m_memory.begin() + completions, 0x2000, std::byte{});
+        m_submitted = 0;
+        m_taken = 0;
+        write_register<u32>(ring::control, ring::control_run);
+    }
+    void stop() { write_register<u32>(ring::control, 0); }
+
+    void plan(std::vector<Fails> const& fails) {
+        FaultKinds const kinds(device_fault_kinds());
+        FaultPlan plan;
+        for (Fails const& each : fails) {
+            FaultRule rule = kinds.rule(fault_id(each.fault));
+            rule.at = each.at;
+            if (each.amount != 0) {
+                rule.amount_low = rule.amount_high = each.amount;
+            }
+            plan.rules.push_back(rule);
+        }
+        m_faults = FaultInjector(kinds, plan, 1);
+    }
+    u64 fired(DeviceFault fault) const { return m_faults.counts(fault_id(fault)).fired; }
+
+    /// Puts it into the ring and rings the doorbell.
+    void submit(ring::Submission const& submission) {
+        u64 const at = submissions + (m_submitted & (m_entries - 1)) * sizeof(submission);
+        std::memcpy(m_memory.data() + at, &submission, sizeof(submission));
+        write_register<u32>(ring::submitted, ++m_submitted);
+    }
+    /// Lets one moment come; false: there is none.
+    bool step() {
+        auto const next = std::ranges::min_element(m_moments, {}, &Moment::at_ns);
+        if (next == m_moments.end()) {
+            return false;
+        }
+        Moment const moment = *next;
+        m_moments.erase(next);
+        m_now_ns = moment.at_ns;
+        m_device.due(*this, moment.tag);
+        return true;
+    }
+    void run() {
+        while (step()) {
+        }
+    }
+    /// Takes what is complete.
+    std::vector<ring::Completion> take() {
+        std::vector<ring::Completion> all;
+        while (true) {
+            ring::Completion next;
+            u64 const at = completions + (m_taken & (m_entries - 1)) * sizeof(next);
+            std::memcpy(&next, m_memory.data() + at, sizeof(next));
+            if (next.phase != ((m_taken & m_entries) == 0 ? 1 : 0)) {
+                break;
+            }
+            all.push_back(next);
+            ++m_taken;
+        }
+        write_register<u32>(ring::taken, m_taken);
+        return all;
+    }
+    /// One request from begin to end.
+    ring::Completion perform(ring::Submission const& submission) {
+        submit(submission);
+        run();
+        auto const all = take();
+        EXPECT_EQ(all.size(), 1u);
+        return all.empty() ? ring::Completion{.status = 0xffff} : all.front();
+    }
+
+    template<class T>
+    void write_register(u64 offset, T value) {
+        std::memcpy(m_registers.data() + offset, &value, sizeof(value));
+        m_device.written(*this, offset);
+    }
+    template<class T>
+    T read_register(u64 offset) const {
+        T value;
+        std::memcpy(&value, m_registers.data() + offset, sizeof(value));
+        return value;
+    }
+    std::span<std::byte> memory(u64 at, u64 bytes) {
+        return std::span(m_memory).subspan(at, bytes);
+    }
+    u64 interrupts() const { return m_interrupts; }
+    usize moments() const { return m_moments.size(); }
+    void set_master(bool is_master) { m_is_master = is_master; }
+
+    std::span<std::byte> registers() override { return m_registers; }
+    bool read(PhysAddr from, std::span<std::byte> to) override {
+        bool const may = may_reach(from, to.size());
+        if (may) {
+            std::memcpy(to.data(), m_memory.data() + from.value, to.size());
+        }
+        return may;
+    }
+    bool write(PhysAddr to, std::span<std::byte const> from) override {
+        bool const may = may_reach(to, from.size());
+        if (may) {
+            std::memcpy(m_memory.data() + to.value, from.data(), from.size());
+        }
+        return may;
+    }
+    void interrupt() override { ++m_interrupts; }
+    void call_later(u64 delay_ns, u64 tag) override {
+        m_moments.push_back({m_now_ns + delay_ns, tag});
+    }
+    u64 now_ns() const override { return m_now_ns; }
+    std::optional<u64> fault(DeviceFault fault) override {
+        FaultId const id = fault_id(fault);
+        return m_faults.can_fire(id) ? m_faults.fires(id, 0, static_cast<i64>(m_now_ns))
+                                     : std::nullopt;
+    }
+
+private:
+    struct Moment {
+        u64 at_ns = 0;
+        u64 tag = 0;
+    };
+
+    u64 device_bytes() const { return m_device.identity().register_bytes; }
+    bool may_reach(PhysAddr at, u64 bytes) const {
+        return m_is_master && at.value <= memory_bytes && bytes <= memory_bytes - at.value;
+    }
+
+    RingDevice& m_device;
+    std::vector<std::byte> m_memory;
+    std::vector<std::byte> m_registers;
+    std::vector<Moment> m_moments; ///< in the order in which they were asked for
+    FaultInjector m_faults;
+    u32 m_entries;
+    u32 m_submitted = 0;
+    u32 m_taken = 0;
+    u64 m_now_ns = 0;
+    u64 m_interrupts = 0;
+    bool m_is_master = true;
+};
+
+} // namespace hosted::test

@@ -48,6 +48,7 @@ hosted::SimConfig config_of(Case const& made) {
     config.faults = made.faults;
     config.faults_where_marked = true;
     config.stall_ns = stall_ns;
+    config.has_oracles = true;
     switch (made.schedule.kind) {
     case Schedule::Kind::random:
         break;

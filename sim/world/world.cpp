@@ -150,6 +150,7 @@ void World::step(Node& node, i64 horizon_ns) {
         node.next_ns = node.engine->next_ns();
         break;
     case Stop::Kind::stalled:
+    case Stop::Kind::objected:
     case Stop::Kind::exited:
     case Stop::Kind::crashed:
     case Stop::Kind::interrupted:

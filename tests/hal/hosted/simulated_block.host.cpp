@@ -225,32 +225,50 @@ TEST(SimulatedBlock, APowerCutAtAnyMomentKeepsWhatWasFlushed) {
     EXPECT_GT(cut_between, 10u);
 }
 
-TEST(SimulatedBlock, PausesChangeNothing) {
-    auto const whole = run(make_disk(), {"block test 100"});
-    Seen out;
+/// What happens in a run that pauses every `every_ns`; 0: that does not.
+std::vector<SimMoment> moments_with_pauses(i64 every_ns, u64 seed) {
+    struct Watcher final : SimObserver {
+        void on_moment(SimMoment const& moment) override { moments.push_back(moment); }
+        void on_grant(Grant const&) override {}
+        std::vector<SimMoment> moments;
+    } watcher;
+    Trial out;
     Keeper console(out);
     MachineConfig config;
     config.cpus = 2;
     config.command_line = "console=pipe command=\"block test 100\"";
     config.devices.push_back(make_disk());
-    auto board = Board::create(std::move(config), console);
-    ASSERT_TRUE(board.has_value());
-    auto made = SimEngine::create(**board, {.seed = 1});
-    ASSERT_TRUE(made.has_value());
-    SimEngine& engine = **made;
-    auto machine = Machine::create(std::move(*board), std::move(*made));
-    ASSERT_TRUE(machine.has_value());
+    SimEngine* engine = nullptr;
+    auto machine = create_simulated(std::move(config), console, {.seed = seed}, &engine);
+    EXPECT_TRUE(machine.has_value());
+    engine->observe(&watcher);
     u32 pauses = 0;
-    for (i64 at_ns = 1000; out.stop.kind != Stop::Kind::exited; at_ns += 11'000) {
-        engine.limit({.time_ns = at_ns});
-        out.stop = (*machine)->run();
-        ASSERT_TRUE(out.stop.kind == Stop::Kind::paused || out.stop.kind == Stop::Kind::exited);
-        EXPECT_GE(engine.next_ns(), out.stop.kind == Stop::Kind::paused ? at_ns : 0);
+    Stop stop{Stop::Kind::paused};
+    for (i64 at_ns = 1000; stop.kind == Stop::Kind::paused; at_ns += every_ns) {
+        engine->limit({.time_ns = every_ns == 0 ? EventQueue::never : at_ns});
+        stop = (*machine)->run();
+        EXPECT_GE(engine->next_ns(), stop.kind == Stop::Kind::paused ? at_ns : 0);
         ++pauses;
     }
-    EXPECT_GT(pauses, 100u);
-    EXPECT_EQ(engine.counts().hash, whole.counts.hash);
-    EXPECT_EQ(out.text, whole.text);
+    EXPECT_EQ(stop.kind, Stop::Kind::exited) << out.text;
+    EXPECT_TRUE(every_ns == 0 || pauses > 100);
+    return watcher.moments;
+}
+
+TEST(SimulatedBlock, PausesChangeNothing) {
+    for (u64 seed = 1; seed <= 10; ++seed) {
+        std::vector<SimMoment> const whole = moments_with_pauses(0, seed);
+        std::vector<SimMoment> const cut =
+            moments_with_pauses(11'000 - static_cast<i64>(seed), seed);
+        for (usize i = 0; i < std::min(whole.size(), cut.size()); ++i) {
+            ASSERT_EQ(whole[i].hash, cut[i].hash)
+                << "seed " << seed << ": moment " << i << ": from " << whole[i].since_ns << " to "
+                << whole[i].at_ns << " on " << whole[i].slot << " by " << whole[i].value
+                << "; with pauses from " << cut[i].since_ns << " to " << cut[i].at_ns << " on "
+                << cut[i].slot << " by " << cut[i].value;
+        }
+        EXPECT_EQ(whole.size(), cut.size());
+    }
 }
 
 /// Gives a kernel what is typed, line by line, and then nothing for a while.

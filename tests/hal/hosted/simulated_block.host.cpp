@@ -244,7 +244,7 @@ TEST(SimulatedBlock, APowerCutAtAnyMomentKeepsWhatWasFlushed) {
 
 /// What happens in a run that pauses every `every_ns`; 0: that does not.
 std::vector<SimMoment> moments_with_pauses(i64 every_ns, u64 seed) {
-    struct Watcher final : SimObserver {
+    struct Moments final : SimObserver {
         void on_moment(SimMoment const& moment) override { moments.push_back(moment); }
         void on_grant(Grant const&) override {}
         std::vector<SimMoment> moments;

@@ -28,7 +28,6 @@ from tools.sim.findings import Effort, Finding
 from tools.sim.pool import Pool
 from tools.sim.progress import Progress, counted, duration
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, nearest
-from tools.sim.shrink import Bounds
 from tools.sim.tally import Tally
 
 TABLE = Path(__file__).resolve().parent / "bugs.toml"
@@ -142,12 +141,11 @@ class Hunt:
 class Hunter:
     """Searches for bugs one after the other with one pool of workers."""
 
-    def __init__(self, pool: Pool, stop: Stop, progress: Progress, repeats: int, shrink_runs: int) -> None:
+    def __init__(self, pool: Pool, stop: Stop, progress: Progress, effort: Effort) -> None:
         self._pool = pool
         self._stop = stop
         self._progress = progress
-        self._repeats = repeats
-        self._shrink_runs = shrink_runs
+        self._effort = effort
 
     def search(self, case: Case, label: str, limits: Limits) -> Campaign:
         """Runs a case under the seeds from 1 on until a limit."""
@@ -161,7 +159,7 @@ class Hunter:
         search = self.search(bug.case, label, Limits(seconds * (1 - SHRINK_PART), 1))
         spent = search.wall_s
         left = max(seconds - spent, seconds * SHRINK_PART)
-        effort = Effort(Bounds(self._shrink_runs, left), self._repeats)
+        effort = replace(self._effort, bounds=replace(self._effort.bounds, seconds=left))
         found = findings.examine(self._pool, search.tally, effort, self._progress, self._stop)
         if not found:
             return Hunt(bug, search.tally.cases, spent)
@@ -261,14 +259,14 @@ def _parser(prog: str, description: str) -> Parser:
     made.add_argument("--table", metavar="FILE", type=Path, default=TABLE, help="another table than bugs.toml")
     made.add_argument("--repeats", metavar="N", help=f"how often to run a reproduction ({arguments.REPEATS})")
     made.add_argument("--shrink-runs", metavar="N", help=f"at most so many runs ({arguments.SHRINK_RUNS})")
+    made.set_defaults(shrink_time=None)
     arguments.add_program(made)
     return made
 
 
-def _hunter(options: argparse.Namespace, pool: Pool, stop: Stop) -> Hunter:
-    runs = options.shrink_runs
-    shrink_runs = arguments.SHRINK_RUNS if runs is None else ranges.number(runs, "--shrink-runs", 1)
-    return Hunter(pool, stop, Progress(), arguments.repeats(options), shrink_runs)
+def _hunter(options: argparse.Namespace, known: Catalogue, pool: Pool, stop: Stop) -> Hunter:
+    effort = Effort(arguments.bounds(options), arguments.repeats(options), costs=known.costs)
+    return Hunter(pool, stop, Progress(), effort)
 
 
 def run(words: list[str], program_of: Program) -> int:
@@ -296,14 +294,14 @@ def run(words: list[str], program_of: Program) -> int:
     end = time.monotonic() + seconds
     hunts: list[Hunt] = []
     with Stop() as stop, Pool(program, arguments.jobs(options), arguments.case_seconds(options)) as pool:
-        hunter = _hunter(options, pool, stop)
+        hunter = _hunter(options, known, pool, stop)
         controls = run_controls(hunter, wanted, control_seconds, stop)
         for index, bug in enumerate(wanted):
             if stop.asked:
                 break
             share = max(end - time.monotonic(), 0.1) / (len(wanted) - index)
             hunts.append(hunter.hunt(bug, share, f"bug {index + 1} of {len(wanted)}, {bug.name}"))
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "build": known.build,
@@ -337,11 +335,12 @@ def run_canary(words: list[str], program_of: Program) -> int:
     options = _parser("canary", "Run one seeded bug, which must be caught.").parse_args(words)
     seconds = CANARY_SECONDS if options.time is None else ranges.seconds(options.time, "--time")
     program = program_of(options)
-    table = read_table(options.table, catalogue.describe(program))
+    known = catalogue.describe(program)
+    table = read_table(options.table, known)
     if table.canary is None:
         raise Refused(f"{options.table} names no canary")
     with Stop() as stop, Pool(program, arguments.jobs(options), arguments.case_seconds(options)) as pool:
-        hunt = _hunter(options, pool, stop).hunt(table.canary, seconds, f"canary, {table.canary.name}")
+        hunt = _hunter(options, known, pool, stop).hunt(table.canary, seconds, f"canary, {table.canary.name}")
     what = f"the canary {hunt.bug.name} ({hunt.bug.about})"
     after = f"{counted(hunt.cases, 'case')} and {duration(hunt.seconds)}"
     if hunt.finding is None:

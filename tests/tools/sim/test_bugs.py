@@ -136,10 +136,10 @@ class OwnTable(unittest.TestCase):
         """The table of the tree is of the right shape, whatever simulator it is for."""
         content = tomllib.loads(bugs.TABLE.read_text())
         tables = content.get("bug", {})
-        workload = catalogue.Workload("any", "any", 64, 64, 64)
+        workloads = {one["workload"] for one in tables.values()}
         known = catalogue.Catalogue(
             "any",
-            {one["workload"]: workload for one in tables.values()},
+            {name: catalogue.Workload(name, "any", 64, 64, 64) for name in workloads},
             {rule: "ns" for one in tables.values() for rule in rule_names(one)},
             tuple(tables),
             ("xeon", "flat", "slow-memory"),

@@ -179,7 +179,7 @@ Result<TestCounts> test_block(Kernel& kernel, RingBlock& block, u64 count) {
 }
 
 constexpr std::string_view block_usage =
-    "block info | read SECTOR | write SECTOR TEXT | flush | test [SECTORS]";
+    "block info | read SECTOR | write SECTOR TEXT | flush | test [SECTORS] | close";
 
 } // namespace
 
@@ -202,6 +202,10 @@ u8 use_block(CommandContext& context) {
             "{} sectors of {} bytes, {} in one request", geometry.sectors, geometry.sector_bytes,
             geometry.sectors_max);
         show_queue(context, block.queue());
+        return status::success;
+    }
+    if (what == "close") {
+        close_devices(context.kernel);
         return status::success;
     }
     if (what == "flush") {

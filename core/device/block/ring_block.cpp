@@ -24,10 +24,20 @@ RingBlock::open(DriverEnvironment const& environment, pci::Function const& funct
     if (geometry.sectors == 0 || geometry.sectors_max == 0 || geometry.sector_bytes < 512 ||
         !is_power_of_two(geometry.sector_bytes) ||
         geometry.sectors > ~u64{0} / geometry.sector_bytes) {
+        queue->close();
         return Error::corrupted;
     }
-    RingBlock* const room = TRY(memory::allocate_room<RingBlock>(environment.heap, 1));
-    return new (room) RingBlock(*queue, geometry);
+    auto const room = memory::allocate_room<RingBlock>(environment.heap, 1);
+    if (!room) {
+        queue->close();
+        return room.error();
+    }
+    return new (room.value()) RingBlock(environment.heap, *queue, geometry);
+}
+
+void RingBlock::close() {
+    m_queue.close();
+    memory::free_room(m_heap, this); // nothing in it needs a destructor
 }
 
 Result<void>

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
 
 namespace twofold::device {
@@ -63,15 +64,62 @@ Result<RingQueue*> RingQueue::open(
         TRY(environment.space.unmap_device(registers));
         return Error::not_supported;
     }
+    auto const queue = make(environment, registers);
+    if (!queue) {
+        TRY(environment.space.unmap_device(registers));
+        return queue.error();
+    }
+    if (auto const begun = queue.value()->begin(function, name); !begun) {
+        queue.value()->close();
+        return begun.error();
+    }
+    return queue.value();
+}
+
+/// A queue that has nothing yet but its memory.
+Result<RingQueue*> RingQueue::make(DriverEnvironment const& environment, VirtAddr registers) {
     PhysAddr const rings = TRY(environment.frames.allocate(
         {.pages = ring_pages, .content = memory::FrameContent::zeroed}));
-    // A device that is there stays: what it has taken is not given back where the rest fails.
-    RingQueue* const room = TRY(memory::allocate_room<RingQueue>(environment.heap, 1));
-    RingQueue* const queue = new (room) RingQueue(environment, registers, rings);
-    TRY(queue->make_slots());
-    TRY(queue->bind(function, name));
-    sync::SpinLockGuard const guard(queue->m_lock, sync::save_interrupts);
-    return queue->start() ? Result<RingQueue*>(queue) : Error::io_failed;
+    auto const room = memory::allocate_room<RingQueue>(environment.heap, 1);
+    if (!room) {
+        TRY(environment.frames.free_pages(rings, ring_pages));
+        return room.error();
+    }
+    return new (room.value()) RingQueue(environment, registers, rings);
+}
+
+Result<void> RingQueue::begin(pci::Function const& function, std::string_view name) {
+    TRY(make_slots());
+    TRY(bind(function, name));
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    return start() ? Result<void>() : Error::io_failed;
+}
+
+void RingQueue::close() {
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        CHECK(m_waiting.empty());
+        hal::Io::write_32(m_registers + ring_register::control, 0);
+        m_is_dead = true; // no timer or interrupt that is on its way restarts it
+        for (Slot& slot : m_slots) {
+            slot.state = State::free;
+        }
+    }
+    for (Slot& slot : m_slots) {
+        processor::TimerQueue::cancel_and_wait(slot.timer);
+    }
+    if (m_vector) {
+        m_environment.interrupts.unbind(*m_vector).value(); // it is bound
+    }
+    DriverEnvironment const environment = m_environment;
+    std::destroy(m_slots.begin(), m_slots.end());
+    if (!m_slots.empty()) {
+        memory::free_room(environment.heap, m_slots.data());
+    }
+    environment.space.unmap_device(m_registers).value(); // each was taken by `open`
+    environment.frames.free_pages(m_rings, ring_pages).value();
+    this->~RingQueue();
+    memory::free_room(environment.heap, this);
 }
 
 Result<void> RingQueue::make_slots() {
@@ -172,7 +220,7 @@ void RingQueue::take_timer(void* slot) {
             self.state = State::overdue;
         }
     }
-    processor::request_work(processor::this_cpu(), queue.m_vector);
+    processor::request_work(processor::this_cpu(), *queue.m_vector);
 }
 
 void RingQueue::work(void* self) {

@@ -64,6 +64,15 @@ std::shared_ptr<BlockDevice> make_disk(BlockConfig const& config = {.sectors = 2
     return std::make_shared<BlockDevice>(config);
 }
 
+/// How many times the text says it.
+usize count_of(std::string_view text, std::string_view what) {
+    usize count = 0;
+    for (usize at = text.find(what); at != text.npos; at = text.find(what, at + 1)) {
+        ++count;
+    }
+    return count;
+}
+
 FaultRule rule(DeviceFault fault, std::vector<u64> at, u64 amount = 0) {
     FaultRule made = FaultKinds(device_fault_kinds()).rule(fault_id(fault));
     made.at = std::move(at);
@@ -83,6 +92,23 @@ TEST(SimulatedBlock, OutlastsTheMachine) {
         EXPECT_TRUE(second.says(fmt::format("2000 sectors of {} bytes", sector_bytes)));
         EXPECT_EQ(disk->counts().power_cuts, 2u);
     }
+}
+
+TEST(SimulatedBlock, IsOpenedAgainWithoutALoss) {
+    // More often than there are vectors that a driver could take each time.
+    std::string command = "block write 3 kept; block flush; block close; mem; ";
+    for (u32 i = 0; i < 20; ++i) {
+        command += "block read 3; block close; ";
+    }
+    Seen const seen = run(make_disk(), {command + "mem"});
+    EXPECT_EQ(seen.stop.status, 0) << seen.text;
+    EXPECT_EQ(count_of(seen.text, "sector 3: 'kept'"), 20u);
+    usize const last = seen.text.rfind("sector 3");
+    ASSERT_NE(last, std::string::npos);
+    std::string_view const text = seen.text;
+    std::string_view const before = text.substr(0, text.find("sector 3"));
+    std::string_view const after = text.substr(text.find('\n', last) + 1);
+    EXPECT_TRUE(before.ends_with(after)) << "the same memory is in use:\n" << seen.text;
 }
 
 TEST(SimulatedBlock, RefusesWhatMakesNoSense) {
@@ -187,15 +213,6 @@ TEST(SimulatedBlock, LostCompletionsEndEachRequestOnce) {
     }
 }
 
-/// How many times the text says it.
-usize count_of(std::string_view text, std::string_view what) {
-    usize count = 0;
-    for (usize at = text.find(what); at != text.npos; at = text.find(what, at + 1)) {
-        ++count;
-    }
-    return count;
-}
-
 TEST(SimulatedBlock, APowerCutAtAnyMomentKeepsWhatWasFlushed) {
     std::string command;
     constexpr u32 epochs = 6;
@@ -227,7 +244,7 @@ TEST(SimulatedBlock, APowerCutAtAnyMomentKeepsWhatWasFlushed) {
 
 /// What happens in a run that pauses every `every_ns`; 0: that does not.
 std::vector<SimMoment> moments_with_pauses(i64 every_ns, u64 seed) {
-    struct Watcher final : SimObserver {
+    struct Moments final : SimObserver {
         void on_moment(SimMoment const& moment) override { moments.push_back(moment); }
         void on_grant(Grant const&) override {}
         std::vector<SimMoment> moments;

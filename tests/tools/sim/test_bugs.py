@@ -4,10 +4,14 @@ import json
 import shlex
 import tomllib
 import unittest
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 from tests.tools.sim.fixture import SimTest
 from tools.sim import bugs, catalogue
+from tools.sim.campaign import Stop
+from tools.sim.findings import Finding
 
 EASY = '[bug.easy_bug]\nworkload = "kernel"\nabout = "easy to find"\n'
 RARE = '[bug.rare_bug]\nworkload = "kernel"\noptions = "--cpus 2 --threads 2"\nabout = "seldom seen"\n'
@@ -104,6 +108,25 @@ class Bugs(SimTest):
         status, output, _ = self.bugs(EASY + RARE, "--list")
         self.assertEqual((0, 2), (status, output.count("\n")))
         self.assertRegex(output, r"(?m)^  2  rare_bug +kernel +seldom seen$")
+
+
+class Time(SimTest):
+    def test_what_was_not_found_gets_the_time_that_is_left(self):
+        cases = [bugs.Bug(number, name, name, self.case("kernel", 0)) for number, name in enumerate("abcd", 1)]
+        finding = mock.Mock(spec=Finding)
+        asked: list[tuple[str, int, float]] = []
+
+        def hunt(before: bugs.Hunt, seconds: float, _: str) -> bugs.Hunt:
+            asked.append((before.bug.name, before.next_seed, round(seconds, 6)))
+            if before.bug.name in "bd" and before.next_seed == 1:
+                return replace(before, cases=5, next_seed=6)
+            return replace(before, cases=before.cases + 2, finding=finding)
+
+        with mock.patch.object(bugs.time, "monotonic", return_value=100.0):
+            hunts = bugs.run_hunts(mock.Mock(hunt=hunt), cases, 200.0, Stop())
+        first = [("a", 1, 10.0), ("b", 1, 13.333333), ("c", 1, 20.0), ("d", 1, 40.0)]
+        self.assertEqual([*first, ("b", 6, 50.0), ("d", 6, 100.0)], asked)
+        self.assertEqual([2, 7, 2, 7], [hunt.cases for hunt in hunts])
 
 
 class Canary(SimTest):

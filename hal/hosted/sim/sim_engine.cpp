@@ -3,7 +3,6 @@
 
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/machine.hpp"
-#include "hal/hosted/report.hpp"
 #include "hal/hosted/signal_context.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 
@@ -444,45 +443,6 @@ Stop SimEngine::finish() {
         write_crash_report();
     }
     return m_end->stop;
-}
-
-/// Where the processors stand: the one on which the run has ended first.
-void SimEngine::write_crash_report() {
-    auto const add = [this](Processor const& each) {
-        SignalTarget const& signals = each.signals();
-        if (signals.report_size != 0) {
-            m_crash_report += fmt::format("processor {}: ", signals.cpu.id);
-            m_crash_report.append(signals.report, signals.report_size);
-        }
-    };
-    add(processor(m_end->slot));
-    for (auto const& each : m_board.processors()) {
-        if (each->slot() != m_end->slot) {
-            add(*each);
-        }
-    }
-}
-
-std::string SimEngine::where_all_stand() const {
-    std::string text;
-    Output const out{
-        &text, [](void* to, std::string_view more) { *static_cast<std::string*>(to) += more; }};
-    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
-        GuestCpu const& cpu = processor(slot).cpu();
-        State const state = m.slots[slot].state;
-        if (state == State::off || state == State::halted) {
-            continue;
-        }
-        text += fmt::format(
-            "processor {} {} at {} ns, interrupts {}:\n", cpu.id,
-            state == State::sleeping ? "sleeps" : "can run", m.slots[slot].now_ns,
-            cpu.interrupts_enabled ? "enabled" : "disabled");
-        WordReader const read{&m_board.mmu(), cpu.root};
-        if (auto const point = suspended_point(read, cpu.kernel_stack)) {
-            write_backtrace(out, m_board.config().image, read, *point);
-        }
-    }
-    return text;
 }
 
 void SimEngine::wait(int input_descriptor) {

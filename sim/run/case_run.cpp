@@ -143,7 +143,8 @@ Outcome run_case(Case const& made, Exploration* exploration) {
         run.run();
         Outcome outcome = run.outcome();
         auto const* const taken = dynamic_cast<BoundedSchedule const*>(run.engine().explored());
-        path = BoundedSchedule::next_path(taken->path());
+        explored.last = taken->path();
+        path = BoundedSchedule::next_path(explored.last);
         explored.all = !path;
         if (outcome.failure || !path || explored.schedules == explored_schedules_max) {
             return outcome;

@@ -52,6 +52,16 @@ struct SimLimit {
     i64 time_ns = EventQueue::never;
 };
 
+/// A processor that runs or sleeps, between two turns.
+struct Standing {
+    u32 id = 0;
+    bool sleeps = false;
+    bool interrupts_enabled = false;
+    i64 now_ns = 0;       ///< its own time
+    u64 kernel_stack = 0; ///< at which isa::SwitchFrame lies
+    PhysAddr root{};      ///< of its page tables
+};
+
 class SimEngine final : public Engine {
 public:
     /// The error is one line.
@@ -100,6 +110,10 @@ public:
     /// Where each processor stands that runs or sleeps: its time and its kernel's calls. Between
     /// two turns.
     std::string where_all_stand() const;
+    std::vector<Standing> standings() const;
+    /// Makes the stacks of all that stand somewhere readable by the host, as if they had been
+    /// touched: for a debugger. Between two turns.
+    void map_stacks();
     /// The schedule of what is marked, as it stands; null where it is random.
     Schedule const* explored() const { return m.explored.get(); }
     /// Another one, until the machine starts over.

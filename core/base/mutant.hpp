@@ -79,8 +79,13 @@ enum class Mutant : u16 {
     forkjoin_last_twice,      ///< the last of a deque may be taken by its owner and a thief
     forkjoin_overflow_lost,   ///< what does not fit into a deque is not run
     forkjoin_rest_unchecked,  ///< a worker rests without looking once more
+    device_flush_skipped,     ///< a flush of a disk is over before it has begun
+    device_through_cached,    ///< what is to be written through the disk's cache stays there
+    device_status_ignored,    ///< a request that has failed is taken to be done
+    device_token_unchecked,   ///< a completion that came twice ends another request
+    device_time_unlimited,    ///< a request that is never done is waited for for ever
 };
-inline constexpr Mutant last_mutant = Mutant::forkjoin_rest_unchecked;
+inline constexpr Mutant last_mutant = Mutant::device_time_unlimited;
 
 } // namespace twofold
 

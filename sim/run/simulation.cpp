@@ -52,14 +52,6 @@ bool Simulation::run() {
     }
 }
 
-void Simulation::start_over() {
-    m_machine->reset();
-    m_output.clear();
-    m_journal = {};
-    m_failure.reset();
-    m_power_cuts = 0;
-}
-
 void Simulation::end(Stop stop) {
     switch (stop.kind) {
     case Stop::Kind::exited:

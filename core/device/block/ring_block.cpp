@@ -51,10 +51,16 @@ RingBlock::submit(Request& request, BlockTransfer const& transfer, BlockDone don
                       transfer.count > m_geometry.sectors - transfer.sector)) {
         return Error::out_of_range;
     }
+    if (is_flush && mutant(Mutant::device_flush_skipped)) {
+        done(argument, {});
+        return {};
+    }
     request.operation = is_flush                                     ? flush_operation
                         : transfer.operation == BlockOperation::read ? read_operation
                                                                      : write_operation;
-    request.flags = transfer.operation == BlockOperation::write_through ? through_flag : 0;
+    bool const is_through = transfer.operation == BlockOperation::write_through &&
+                            !mutant(Mutant::device_through_cached);
+    request.flags = is_through ? through_flag : 0;
     request.target = transfer.sector;
     request.count = transfer.count;
     request.buffer = transfer.buffer;

@@ -133,7 +133,10 @@ private:
         return {hal::Memory::linear(*m_places[thread].page), m_device->geometry().sector_bytes};
     }
     Result<void> transfer(u32 thread, BlockOperation operation, u64 sector) {
-        return device::perform(*m_device, {operation, sector, 1, *m_places[thread].page});
+        auto const outcome =
+            device::perform(*m_device, {operation, sector, 1, *m_places[thread].page});
+        m_run.go_on(); // the device may have been waited for until its time was over
+        return outcome;
     }
     /// An error of the disk, which a workload bears.
     static bool is_borne(Result<void> const& outcome) {
@@ -229,6 +232,7 @@ private:
 
     void flush(Step& step) {
         Result<void> const outcome = device::flush(*m_device);
+        m_run.go_on();
         if (is_borne(outcome)) {
             return;
         }
@@ -268,6 +272,7 @@ constinit Workload const block_workload = workload_of<BlockWorkload>(
      .about = "sectors of a disk that are written, flushed and read, and outlast its power",
      .operations = 48,
      .cpus = 2,
-     .threads = 2});
+     .threads = 2,
+     .patience = device::RingBlock::time_out + Nanos{1'000'000'000}});
 
 } // namespace twofold::workloads

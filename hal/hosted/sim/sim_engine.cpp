@@ -407,7 +407,7 @@ void SimEngine::answer_note(u32 slot, GuestCpu const& cpu) {
     if (note == probe::Note::operation) {
         m.operations.push_back(cpu.arguments[1]);
         note_moment(SimMoment::Kind::operation, slot, cpu.arguments[1], m.now_ns, m.now_ns);
-    } else {
+    } else if (note != probe::Note::progress) {
         m.is_marked = note == probe::Note::begin;
         m.last = slot;
         m.last_spun = false;

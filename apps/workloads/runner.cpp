@@ -6,7 +6,7 @@ namespace twofold::workloads {
 namespace {
 
 /// In virtual time nothing takes long but what never ends.
-constexpr Nanos patience{probe::is_simulated ? i64{400'000'000} : i64{60'000'000'000}};
+constexpr Nanos patience{probe::is_simulated ? i64{120'000'000} : i64{60'000'000'000}};
 
 using Gate = task::Event<task::KernelThreads>;
 using Ended = task::Semaphore<task::KernelThreads>;

@@ -5,8 +5,6 @@ namespace twofold::workloads {
 
 namespace {
 
-/// In virtual time nothing takes long but what never ends.
-
 using Gate = task::Event<task::KernelThreads>;
 using Ended = task::Semaphore<task::KernelThreads>;
 

@@ -150,6 +150,10 @@ Stop SimEngine::run() {
         }
         if (!m.open_turn) {
             std::optional<Grant> const grant = choose();
+            if (!grant && is_to_stop()) {
+                end_run(0, {Stop::Kind::interrupted}); // while all slept
+                break;
+            }
             if (!grant && !is_at_limit()) {
                 return {Stop::Kind::waiting_for_input};
             }
@@ -466,8 +470,13 @@ void SimEngine::wait(int input_descriptor) {
 }
 
 bool SimEngine::can_wake() {
-    return std::ranges::any_of(m_board.processors(), [this](auto const& each) {
-        return m.slots[each->slot()].state == State::ready || each->signals().stop_requested;
+    return first_ready().has_value() || is_to_stop();
+}
+
+/// Whether somebody has asked for the end of the run.
+bool SimEngine::is_to_stop() const {
+    return std::ranges::any_of(m_board.processors(), [](auto const& each) {
+        return each->signals().stop_requested.load();
     });
 }
 

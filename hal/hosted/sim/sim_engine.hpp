@@ -127,6 +127,7 @@ private:
     Processor& processor(u32 slot) const { return *m_board.processors()[slot]; }
     i64 wanted_ns(u32 slot) const { return processor(slot).cpu().deadline.wanted_ns; }
     bool is_at_limit() const;
+    bool is_to_stop() const;
     std::optional<u32> first_ready() const;
     std::optional<u32> first_deadline() const;
     Schedule& schedule();

@@ -3,9 +3,9 @@
 #     ./twofold test [--quick | --full] [--filter REGEX]
 #
 # Builds with g++ (debug with ASan and UBSan; release) and runs all suites; builds the kernel with clang and
-# without assertions and runs it on every machine; compiles core/ for AArch64; runs some suites with an
-# interrupt at every edge of the control flow, the kernel's under ThreadSanitizer, the fuzz targets for 10 s
-# each, twin and tidy. A failing stage does not stop the others. Logs, and the JUnit report, are in
+# without assertions and runs it on every machine; compiles core/ for AArch64; has campaigns find the seeded bugs;
+# runs some suites with an interrupt at every edge of the control flow, the kernel's under ThreadSanitizer, the
+# fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others. Logs, and the JUnit report, are in
 # build/test/. The last line is `N passed, N failed`; status 1 if any failed.
 #
 #   --quick         the hosted machine alone: g++ debug and release
@@ -132,6 +132,9 @@ verb_test() {
         build_stage aarch64 || failed=1
         stage 'configure clang' cmake --preset clang || failed=1 # how tidy reads each source
         beside stage tidy "$root/twofold" tidy
+        # Seeded bugs that campaigns have to find: the test of the simulator.
+        build_stage bugs twofold-simulator test_sim_run test_simulated_kernels &&
+            ctest_stage bugs "${options[@]}" -R '^(sim\.(bugs|canary)|host\.sim(_run)?\.)' || failed=1
         build_stage edges && ctest_stage edges "${options[@]}" || failed=1
         # With eight processors there is more to race than with one, which the preset runs, too.
         build_stage threads twofold-test-host && ctest_stage threads "${options[@]}" -R cpus8 || failed=1

@@ -5,8 +5,8 @@
 # Builds with g++ (debug with ASan and UBSan; release) and runs all suites; builds the kernel with clang and
 # without assertions and runs it on every machine; compiles core/ for AArch64; has campaigns find the seeded bugs;
 # runs some suites with an interrupt at every edge of the control flow, the kernel's under ThreadSanitizer, the
-# fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others. Logs, and the JUnit report, are in
-# build/test/. The last line is `N passed, N failed`; status 1 if any failed.
+# fuzz targets for 10 s each, twin and tidy. A failing stage does not stop the others. Logs, and the JUnit
+# report, are in build/test/. The last line is `N passed, N failed`; status 1 if any failed.
 #
 #   --quick         the hosted machine alone: g++ debug and release
 #   --full          also everything with clang, assertions and all host programs included, the programs of the

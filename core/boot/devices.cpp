@@ -4,6 +4,8 @@
 #include "core/boot/kernel.hpp"
 #include "core/boot/pci.hpp"
 
+#include <utility>
+
 namespace twofold::boot {
 
 namespace {
@@ -35,8 +37,9 @@ Result<Driver*> open_first(Kernel& kernel) {
     return Error::not_found;
 }
 
-constexpr Command table[] = {
-    {"block", "[WHAT]", "uses the block device: info, read, write, flush, test", 3, use_block},
+constexpr Command device_table[] = {
+    {"block", "[WHAT]", "uses the block device: info, read, write, flush, test, close", 3,
+     use_block},
     {"message", "[WHAT]", "sends and receives frames: info, send, receive, ping, echo", 4,
      use_messages},
     {"beat", "COUNT US", "wakes up COUNT times, each US microseconds, and uses devices", 4, beat},
@@ -60,6 +63,20 @@ Result<device::MessagePort*> message_port(Kernel& kernel) {
     return devices->message;
 }
 
+void close_devices(Kernel& kernel) {
+    Devices* const devices = std::exchange(kernel.devices, nullptr);
+    if (devices == nullptr) {
+        return;
+    }
+    if (devices->block != nullptr) {
+        devices->block->close();
+    }
+    if (devices->message != nullptr) {
+        devices->message->close();
+    }
+    memory::free_room(*kernel.heap, devices);
+}
+
 void show_queue(CommandContext& context, device::RingQueue& queue) {
     device::RingCounts const counts = queue.counts();
     context.out.line(
@@ -68,7 +85,7 @@ void show_queue(CommandContext& context, device::RingQueue& queue) {
 }
 
 std::span<Command const> device_commands() {
-    return table;
+    return device_table;
 }
 
 } // namespace twofold::boot

@@ -2,6 +2,7 @@
 #include "sim/run/case_run.hpp"
 
 #include "apps/launch/status.hpp"
+#include "hal/hosted/sim/devices/block_device.hpp"
 #include "sim/mutants/mutants.hpp"
 #include "sim/run/catalogue.hpp"
 
@@ -20,6 +21,7 @@ using hosted::BoundedSchedule;
 constexpr i64 stall_ns = 5'000'000'000;
 /// An operation's share of the work, roughly.
 constexpr u64 operation_ns = 2'000;
+constexpr u64 disk_sectors = 2'048;
 constexpr u64 memory_bytes = u64{64} << 20;
 /// What makes the draws of a schedule other ones than those of all else.
 constexpr u64 schedule_salt = 0x7363'6865'6475'6c65;
@@ -32,6 +34,8 @@ u64 work_ns_of(Case const& made) {
 
 hosted::MachineConfig machine_of(Case const& made) {
     hosted::MachineConfig config;
+    config.devices.push_back(std::make_shared<hosted::BlockDevice>(
+        hosted::BlockConfig{.sectors = disk_sectors, .seed = made.seed}));
     config.memory_bytes = memory_bytes;
     config.cpus = made.cpus;
     std::string const keep = made.keep ? " keep=" + made.keep->text() : std::string();
@@ -48,6 +52,7 @@ hosted::SimConfig config_of(Case const& made) {
     config.faults = made.faults;
     config.faults_where_marked = true;
     config.stall_ns = stall_ns;
+    config.has_oracles = true;
     switch (made.schedule.kind) {
     case Schedule::Kind::random:
         break;
@@ -135,21 +140,19 @@ Outcome run_case(Case const& made, Exploration* exploration) {
         return run.outcome();
     }
     auto path = std::optional<BoundedSchedule::Path>(std::in_place);
-    CaseRun run(made);
     while (true) {
+        CaseRun run(made); // with a disk that nothing was written to
         BoundedSchedule const schedule(made.schedule.bound, std::move(*path));
         run.engine().explore(schedule);
         run.run();
         Outcome outcome = run.outcome();
         auto const* const taken = dynamic_cast<BoundedSchedule const*>(run.engine().explored());
-        explored.last = taken->path();
-        path = BoundedSchedule::next_path(explored.last);
+        path = BoundedSchedule::next_path(taken->path());
         explored.all = !path;
         if (outcome.failure || !path || explored.schedules == explored_schedules_max) {
             return outcome;
         }
         ++explored.schedules;
-        run.simulation().start_over();
     }
 }
 

@@ -52,14 +52,6 @@ bool Simulation::run() {
     }
 }
 
-void Simulation::start_over() {
-    m_machine->reset();
-    m_output.clear();
-    m_journal = {};
-    m_failure.reset();
-    m_power_cuts = 0;
-}
-
 void Simulation::end(Stop stop) {
     switch (stop.kind) {
     case Stop::Kind::exited:
@@ -73,6 +65,9 @@ void Simulation::end(Stop stop) {
             FailureKind::stall, fmt::format(
                                     "no operation was completed for a long time; {} were before",
                                     m_engine->operations().size()));
+        break;
+    case Stop::Kind::objected:
+        fail(FailureKind::oracle, m_engine->complaint());
         break;
     default:
         fail(FailureKind::crash, std::string(first_line(m_machine->crash_report())));
@@ -100,7 +95,7 @@ void Simulation::fail(FailureKind kind, std::string text) {
         report += *m_journal.panic + "\n";
     }
     report += m_machine->crash_report();
-    if (kind == FailureKind::deadlock || kind == FailureKind::stall) {
+    if (kind != FailureKind::panic && kind != FailureKind::status) {
         report += m_engine->where_all_stand();
     }
     usize const from = m_output.size() - std::min(m_output.size(), tail_bytes);

@@ -24,8 +24,6 @@ public:
     /// Goes on to the end of the run (true), or to the engine's limit (false). Power that a fault
     /// cuts comes back by itself.
     bool run();
-    /// Power on again, as if nothing had been.
-    void start_over();
     /// Why the run failed; none: it has passed, or has not ended.
     std::optional<CaseFailure> const& failure() const { return m_failure; }
 

@@ -27,9 +27,12 @@ struct StoppedMachine {
 
 } // namespace
 
-/// A place for a breakpoint.
-extern "C" [[gnu::noinline]] void sim_stopped(void const* machine) {
-    asm("" : : "r"(machine) : "memory"); // so that calls of it stay
+/// A place for a breakpoint. What it writes nobody reads but a debugger.
+extern "C" {
+void const* sim_stopped_machine;
+[[gnu::noinline]] void sim_stopped(void const* machine) {
+    sim_stopped_machine = machine;
+}
 }
 
 void stop_for_debugger(CaseRun& run) {

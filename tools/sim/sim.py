@@ -24,7 +24,7 @@ if str(ROOT) not in sys.path:
 
 from tools.sim import arguments, bugs, case, catalogue, findings, merge, page, state, terminal  # noqa: E402
 from tools.sim.arguments import STANDARD_OUTPUT, Parser  # noqa: E402
-from tools.sim.campaign import Campaign, Limits, Stop  # noqa: E402
+from tools.sim.campaign import Campaign, Stop  # noqa: E402
 from tools.sim.pool import Pool  # noqa: E402
 from tools.sim.progress import Progress  # noqa: E402
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, Unavailable, nearest  # noqa: E402
@@ -129,7 +129,8 @@ def run_campaign(options: argparse.Namespace, words: list[str]) -> int:
     known = catalogue.describe(program)
     template, seeds = arguments.case(options, known), arguments.seeds(options)
     shard = arguments.shard(options, dict(os.environ))
-    effort = findings.Effort(arguments.bounds(options), arguments.repeats(options), not options.no_shrink)
+    shrinks = not options.no_shrink
+    effort = findings.Effort(arguments.bounds(options), arguments.repeats(options), shrinks, known.costs)
     command = shlex.join(["./twofold", "sim", *words])
     asked = findings.Asked(known.build, command, template, seeds, shard, options.simulator or "")
     limits = arguments.limits(options)

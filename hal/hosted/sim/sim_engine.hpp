@@ -38,6 +38,9 @@ struct SimConfig {
     bool faults_where_marked = false;
     /// A workload that completes no operation for so long is said to be stalled.
     i64 stall_ns = 60'000'000'000;
+    /// Ends the run where a processor goes by a translation that it should have flushed, or takes
+    /// no interrupt for very long.
+    bool has_oracles = false;
 };
 
 /// How far a run may go before it pauses.
@@ -100,6 +103,8 @@ public:
     i64 next_ns() const;
     /// Null: nobody. Must live until it is replaced.
     void observe(SimObserver* observer) { m_observer = observer; }
+    /// What an oracle has found; empty: nothing.
+    std::string const& complaint() const { return m_complaint; }
     /// Why the schedule is not the one that was asked for; empty: it is.
     std::string_view objection() const;
     /// Where each processor stands that runs or sleeps: its time and its kernel's calls. Between
@@ -122,6 +127,7 @@ private:
     Processor& processor(u32 slot) const { return *m_board.processors()[slot]; }
     i64 wanted_ns(u32 slot) const { return processor(slot).cpu().deadline.wanted_ns; }
     bool is_at_limit() const;
+    bool is_to_stop() const;
     std::optional<u32> first_ready() const;
     std::optional<u32> first_deadline() const;
     Schedule& schedule();
@@ -140,6 +146,8 @@ private:
     void take_turn(Processor& running);
     void end_turn(SimRun::OpenTurn const& turn);
     i64 end_of_turn(Grant const& grant) const;
+    i64 end_of(SimRun::OpenTurn const& turn) const;
+    std::string ask_oracles(u32 slot);
     void answer(u32 slot);
     void answer_note(u32 slot, GuestCpu const& cpu);
     void notify(u32 slot, GuestCpu const& cpu);
@@ -163,6 +171,7 @@ private:
     Processor* m_running = nullptr;
     std::optional<RunEnd> m_end;
     std::string m_crash_report;
+    std::string m_complaint;
 };
 
 /// A machine that is simulated. `console` must outlive it; where the configuration has no entropy

@@ -1,4 +1,5 @@
-// Where the processors of a simulated machine stand, for people and debuggers. See sim_engine.hpp.
+// What is said about a simulated machine: what its oracles find, and where its processors stand,
+// for people and debuggers. See sim_engine.hpp.
 #include "hal/hosted/machine.hpp"
 #include "hal/hosted/report.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
@@ -11,8 +12,34 @@ namespace {
 
 /// Of a stack, from where its context was saved: more than 100 calls.
 constexpr u64 shown_stack_pages = 16;
+/// No kernel keeps interrupts disabled for so long.
+constexpr i64 untaken_ns_max = 100'000'000;
 
 } // namespace
+
+/// What is wrong behind a turn; empty: nothing.
+std::string SimEngine::ask_oracles(u32 slot) {
+    if (m_board.mmu().has_found_stale()) {
+        return fmt::format(
+            "processor {} goes by a translation whose flush another has not made",
+            processor(slot).cpu().id);
+    }
+    SimRun::Slot& state = m.slots[slot];
+    auto const pending = processor(slot).cpu().interrupts.next();
+    if (!pending) {
+        state.pending_since_ns = -1;
+        return {};
+    }
+    if (state.pending_since_ns < 0) {
+        state.pending_since_ns = state.now_ns;
+    }
+    if (state.now_ns - state.pending_since_ns < untaken_ns_max) {
+        return {};
+    }
+    return fmt::format(
+        "processor {} has taken no interrupt for {} ms, and {} is pending",
+        processor(slot).cpu().id, untaken_ns_max / 1'000'000, pending->value);
+}
 
 /// Where the processors stand: the one on which the run has ended first.
 void SimEngine::write_crash_report() {

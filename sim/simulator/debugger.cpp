@@ -27,10 +27,9 @@ struct StoppedMachine {
 
 } // namespace
 
-/// A place for a breakpoint. What it writes nobody reads but a debugger.
 extern "C" {
-void const* sim_stopped_machine;
-[[gnu::noinline]] void sim_stopped(void const* machine) {
+void const* sim_stopped_machine; // what sim_stopped writes nobody reads but a debugger
+void sim_stopped(void const* machine) {
     sim_stopped_machine = machine;
 }
 }

@@ -9,4 +9,7 @@ namespace twofold::sim {
 /// then. What happens in the run does not change.
 void stop_for_debugger(CaseRun& run);
 
+/// A place for a breakpoint; `machine` is for the debugger alone.
+extern "C" [[gnu::noinline]] void sim_stopped(void const* machine);
+
 } // namespace twofold::sim

@@ -25,7 +25,10 @@ TEST(CaseRun, TheSameCaseIsTheSameRun) {
         Outcome const second = run_case(case_of(members + "5"));
         EXPECT_EQ(first.hash, second.hash) << workload.name;
         EXPECT_EQ(first.events, second.events) << workload.name;
-        EXPECT_NE(first.hash, run_case(case_of(members + "6")).hash) << workload.name;
+        // On one processor, edges that take no time may leave two seeds the same events.
+        if (workload.cpus > 1) {
+            EXPECT_NE(first.hash, run_case(case_of(members + "6")).hash) << workload.name;
+        }
     }
 }
 

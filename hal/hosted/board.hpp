@@ -75,6 +75,8 @@ public:
     void restore_processors(std::span<GuestCpu const> cpus);
 
     MachineConfig const& config() const { return m_config; }
+    /// From the next power_on on.
+    void set_command_line(std::string text) { m_config.command_line = std::move(text); }
     PhysicalMemory& physical_memory() const { return *m_memory; }
     std::span<std::byte> memory() const { return {m_memory->span().base, m_memory->size()}; }
     Mmu& mmu() const { return *m_mmu; }

@@ -52,10 +52,22 @@ bool Simulation::run() {
     }
 }
 
+void Simulation::start_over(std::string command_line, hosted::SimConfig config) {
+    m_engine->observe(nullptr);
+    m_engine->configure(std::move(config));
+    m_machine->reset(std::move(command_line));
+    forget();
+}
+
 void Simulation::start_over() {
     m_machine->reset();
+    forget();
+}
+
+void Simulation::forget() {
     m_output.clear();
     m_journal = {};
+    m_decoder = {};
     m_failure.reset();
     m_power_cuts = 0;
 }

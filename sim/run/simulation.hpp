@@ -26,6 +26,8 @@ public:
     bool run();
     /// Power on again, as if nothing had been.
     void start_over();
+    /// The same, as another run of a kernel that is told something else.
+    void start_over(std::string command_line, hosted::SimConfig config);
     /// Why the run failed; none: it has passed, or has not ended.
     std::optional<CaseFailure> const& failure() const { return m_failure; }
 
@@ -53,6 +55,7 @@ public:
 private:
     Simulation() = default;
 
+    void forget();
     void end(hosted::Stop stop);
     void judge_exit(u8 status);
     void fail(FailureKind kind, std::string text);

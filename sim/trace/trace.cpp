@@ -54,6 +54,12 @@ std::string moment_name(SimMoment::Kind kind, u64 value) {
     UNREACHABLE();
 }
 
+void TraceKeeper::on_moment(SimMoment const& moment) {
+    m_kept.push_back(
+        {moment.at_ns, moment.since_ns, moment.value,
+         moment.slot << 8 | static_cast<u32>(moment.kind)});
+}
+
 void TraceKeeper::write(std::filesystem::path const& path, std::string const& title) const {
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     perfetto::TrackWriter out(file, 1);

@@ -13,11 +13,7 @@ namespace twofold::sim {
 /// Keeps what happens: 32 bytes and a few nanoseconds a moment. It is written when all is over.
 class TraceKeeper final : public hosted::SimObserver {
 public:
-    void on_moment(hosted::SimMoment const& moment) override {
-        m_kept.push_back(
-            {moment.at_ns, moment.since_ns, moment.value,
-             moment.slot << 8 | static_cast<u32>(moment.kind)});
-    }
+    void on_moment(hosted::SimMoment const& moment) override;
     void on_grant(hosted::Grant const&) override {}
 
     usize size() const { return m_kept.size(); }

@@ -178,8 +178,6 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
         case Stop::Kind::waiting_for_input:
             wait_for_kernel(machine, console, run.timeout_s.has_value());
             break;
-        case Stop::Kind::paused:
-            break; // nobody asks for that here
         case Stop::Kind::reset:
             return static_cast<int>(Status::success); // a run ends where its machine starts anew
         case Stop::Kind::exited:
@@ -192,6 +190,7 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
             spdlog::info("power has gone, and comes back");
             machine.reset();
             break;
+        case Stop::Kind::objected: // no oracle is asked
         case Stop::Kind::crashed:
             spdlog::error("{}; {}", console.journal().progress(), machine.crash_report());
             return static_cast<int>(Status::crash);

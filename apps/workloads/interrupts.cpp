@@ -18,9 +18,10 @@ public:
     static Result<void> begin(Check&) { return {}; }
 
     void perform(Step& step) {
-        Device devices[devices_max];
-        usize const count = 1 + step.random.below(devices_max);
-        for (Device& device : std::span(devices).first(count)) {
+        auto const devices =
+            std::span(m_devices[step.thread]).first(1 + step.random.below(devices_max));
+        for (Device& device : devices) {
+            device.clear();
             auto const bound = m_interrupts.bind_any(device.binding());
             if (!bound) {
                 step.equal("no vector is free", Error::no_space, bound);
@@ -31,8 +32,8 @@ public:
                 "it is bound again", Error::already_exists,
                 m_interrupts.bind(device.vector, device.binding()));
         }
-        raise(step, std::span(devices).first(count));
-        for (Device& device : std::span(devices).first(count)) {
+        raise(step, devices);
+        for (Device& device : devices) {
             if (device.vector != hal::Vector{}) {
                 unbind(step, device);
             }
@@ -46,10 +47,15 @@ private:
 
     struct Device {
         hal::Vector vector{};
-        Atomic<u32> raised{0};
         Atomic<u32> firsts{0};
         Atomic<u32> seconds{0};
         Atomic<u32> inside{0};
+
+        void clear() {
+            vector = {};
+            firsts.store(0, relaxed);
+            seconds.store(0, relaxed);
+        }
 
         static Handling first_half(void* self, hal::Interruption const&) {
             auto& own = *static_cast<Device*>(self);
@@ -116,6 +122,7 @@ private:
 
     Run& m_run;
     processor::Interrupts& m_interrupts;
+    Device m_devices[threads_max][devices_max]; ///< of each thread
 };
 
 } // namespace

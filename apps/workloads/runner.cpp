@@ -5,9 +5,6 @@ namespace twofold::workloads {
 
 namespace {
 
-/// With an operation. In virtual time nothing takes long but what never ends.
-constexpr Nanos patience{probe::is_simulated ? i64{2'000'000'000} : i64{60'000'000'000}};
-
 using Gate = task::Event<task::KernelThreads>;
 using Ended = task::Semaphore<task::KernelThreads>;
 
@@ -65,11 +62,12 @@ void perform_all(void* performer) {
     shared.ended.release().value();
 }
 
-/// Threads that wait at the gate, each on a processor of its own as far as there are so many.
+/// Threads that wait at the gate, each on a processor of its own as far as there are so many; the
+/// first processor, where the runner waits, comes last.
 Result<void> spawn_all(Shared& shared) {
     task::Threads& threads = shared.run.task_threads();
     sched::CpuMask const known = threads.dispatcher().known();
-    CpuId cpu{sched::CpuMask::cpus_max - 1};
+    CpuId cpu{0};
     for (u32 i = 0; i < shared.run.threads; ++i) {
         do {
             cpu = {(cpu.value + 1) % sched::CpuMask::cpus_max};
@@ -90,18 +88,29 @@ Result<void> spawn_all(Shared& shared) {
     return {};
 }
 
+/// Changes as long as anybody goes on.
+u64 progress_of(Shared const& shared) {
+    return u64{shared.done.load(relaxed)} + shared.run.progress();
+}
+
+/// Waits for the end of one more thread. False: nobody goes on any more.
+bool await_end(Shared& shared) {
+    u64 seen = 0;
+    do {
+        seen = progress_of(shared);
+        if (shared.ended.acquire_until(hal::Clock::now() + shared.workload.patience)) {
+            return true;
+        }
+    } while (progress_of(shared) != seen);
+    return false;
+}
+
 /// Lets the threads go and waits for their ends. False: they do not end.
 bool perform(Shared& shared) {
     probe::note(probe::Note::begin, shared.operations);
     shared.gate.set();
     for (usize i = 0; i < shared.performers.size(); ++i) {
-        u32 done = 0;
-        bool has_ended = false;
-        do {
-            done = shared.done.load(relaxed);
-            has_ended = shared.ended.acquire_until(hal::Clock::now() + patience);
-        } while (!has_ended && shared.done.load(relaxed) != done);
-        if (!has_ended) {
+        if (!await_end(shared)) {
             probe::note(probe::Note::end, shared.done.load(relaxed));
             shared.run.fail(
                 "{} of {} operations were done, and then none any more", shared.done.load(relaxed),

@@ -67,6 +67,9 @@ private:
 constinit Workload const ticks_workload = workload_of<TicksWorkload>(
     {.name = "ticks",
      .about = "a thread and a deadline each millisecond, and nothing else: an operation a second",
-     .operations = 8});
+     .operations = 8,
+     .cpus = 1,
+     .threads = 1,
+     .patience{3'000'000'000}});
 
 } // namespace twofold::workloads

@@ -42,7 +42,7 @@ private:
     static constexpr usize row_max = 12;
     static constexpr usize shared_timers = 2;
     static constexpr Nanos long_enough{
-        probe::is_simulated ? i64{200'000'000} : i64{20'000'000'000}};
+        probe::is_simulated ? i64{100'000'000} : i64{20'000'000'000}};
 
     /// Deadlines that one thread starts together.
     struct Row {

@@ -88,10 +88,10 @@ public:
         sched::CpuMask const known = m_threads.dispatcher().known();
         FixedVector<CpuId, sched::CpuMask::cpus_max> cpus;
         known.for_each([&](CpuId cpu) { return cpus.push_back(cpu).has_value(); });
-        for (u32 i = 0; i < m_run.threads; ++i) { // on the processor i % cpus
+        for (u32 i = 0; i < m_run.threads; ++i) { // on the processor (i + 1) % cpus
             m_places[i].emplace(*this);
             for (u32 helper = 0; helper < 2; ++helper) {
-                CpuId const cpu = cpus[(i + 1 + helper) % cpus.size()];
+                CpuId const cpu = cpus[(i + 2 + helper) % cpus.size()];
                 TRY(m_places[i]->helpers[helper].begin(m_threads, cpu));
             }
         }
@@ -133,7 +133,7 @@ public:
 private:
     using KernelThreads = task::KernelThreads;
     static constexpr Nanos long_enough{
-        probe::is_simulated ? i64{300'000'000} : i64{20'000'000'000}};
+        probe::is_simulated ? i64{100'000'000} : i64{20'000'000'000}};
     static constexpr u32 rounds = 4;
     static constexpr u32 writer = 1u << 16; ///< in m_inside
 

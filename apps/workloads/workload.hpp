@@ -44,12 +44,20 @@ public:
                                              : std::string_view();
     }
 
+    /// It is still at it, though no operation is over. Any context.
+    void go_on() {
+        m_progress.fetch_add(1, relaxed);
+        probe::note(probe::Note::progress, 0);
+    }
+    u32 progress() const { return m_progress.load(relaxed); }
+
     memory::KernelHeap& heap() const { return *kernel.heap; }
     task::Threads& task_threads() const { return *kernel.threads; }
 
 private:
     Atomic<u32> m_failures{0};
     Atomic<u32> m_has_text{0};
+    Atomic<u32> m_progress{0};
     usize m_size = 0;
     char m_text[text_max]{};
 };
@@ -118,8 +126,9 @@ struct Workload {
     std::string_view name;
     std::string_view about;
     u32 operations;
-    u32 cpus;    ///< that it is made for; it runs on any number
-    u32 threads; ///< that it is made for
+    u32 cpus;       ///< that it is made for; it runs on any number
+    u32 threads;    ///< that it is made for
+    Nanos patience; ///< it goes on within that time, or not at all
     Result<void*> (*create)(Run& run);
     Result<void> (*begin)(void* self, Check& check);
     void (*perform)(void* self, Step& step);
@@ -143,6 +152,8 @@ struct WorkloadFacts {
     u32 operations = 64;
     u32 cpus = 2;
     u32 threads = 2;
+    /// In virtual time, where it is simulated; elsewhere it has a minute.
+    Nanos patience{400'000'000};
 };
 
 template<WorkloadClass W>
@@ -153,6 +164,7 @@ constexpr Workload workload_of(WorkloadFacts const& facts) {
         .operations = facts.operations,
         .cpus = facts.cpus,
         .threads = facts.threads,
+        .patience = probe::is_simulated ? facts.patience : Nanos{60'000'000'000},
         .create = [](Run& run) -> Result<void*> {
             W* const room = TRY(memory::allocate_room<W>(run.heap(), 1));
             return new (room) W(run);

@@ -25,7 +25,7 @@ enum class Mutant : u16 {
     schedule_preempts,        ///< who wakes never goes before who runs
     inversion_lending,        ///< who holds a mutex is lent nothing
     pci_decoding_off,         ///< base addresses are sized while the function decodes them
-    boot_requires,            ///< the start-up graph forgets one requirement
+    boot_requires,            ///< the start-up graph forgets the second requirement of a step
     trace_slot_early,         ///< a record can be read before all of its words are written
     trace_slot_unchecked,     ///< a reader does not look whether the record is still the same
     trace_drop_uncounted,     ///< a record that is dropped is not counted
@@ -34,7 +34,7 @@ enum class Mutant : u16 {
     frames_drained_twice,     ///< a drained frame stays in its magazine, too
     frames_count_torn,        ///< misuses are counted by a read and a write
     spaces_flush_missing,     ///< changed translations are not flushed on the own processor
-    spaces_shootdown_missing, ///< nor on the others
+    spaces_shootdown_missing, ///< changed translations are not flushed on other processors
     spaces_clone_unshared,    ///< a clone has no share in the pages that it reads
     spaces_clone_writable,    ///< the original may go on writing to pages that a clone reads
     spaces_fresh_lost,        ///< a page that was made in vain for a fault is not given back
@@ -79,8 +79,13 @@ enum class Mutant : u16 {
     forkjoin_last_twice,      ///< the last of a deque may be taken by its owner and a thief
     forkjoin_overflow_lost,   ///< what does not fit into a deque is not run
     forkjoin_rest_unchecked,  ///< a worker rests without looking once more
+    device_flush_skipped,     ///< a flush of a disk is over before it has begun
+    device_through_cached,    ///< what is to be written through the disk's cache stays there
+    device_status_ignored,    ///< a request that has failed is taken to be done
+    device_token_unchecked,   ///< a completion that came twice ends another request
+    device_time_unlimited,    ///< a request that is never done is waited for for ever
 };
-inline constexpr Mutant last_mutant = Mutant::forkjoin_rest_unchecked;
+inline constexpr Mutant last_mutant = Mutant::device_time_unlimited;
 
 } // namespace twofold
 

@@ -42,6 +42,7 @@ enum class Note : u8 {
     begin,     ///< what is to be explored begins: schedules are chosen, faults happen
     operation, ///< an operation is over; the value is its number
     end,       ///< what was to be explored is over
+    progress,  ///< it is still at it
 };
 
 } // namespace probe

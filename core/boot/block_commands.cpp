@@ -151,6 +151,9 @@ void test_sectors(Kernel& kernel, RingBlock& block, Flight& flight, u64 count, T
     });
     counts.failed += device::flush(block) ? 0 : 1;
     in_flights([&](u64 first, u32 width) {
+        for (u32 i = 0; i < width; ++i) {
+            std::ranges::fill(buffer(i), std::byte{}); // what was written lies there
+        }
         fly(flight, block, BlockOperation::read, first, width);
         Page const expected(kernel);
         for (u32 i = 0; expected && i < width; ++i) {
@@ -176,7 +179,7 @@ Result<TestCounts> test_block(Kernel& kernel, RingBlock& block, u64 count) {
 }
 
 constexpr std::string_view block_usage =
-    "block info | read SECTOR | write SECTOR TEXT | flush | test [SECTORS]";
+    "block info | read SECTOR | write SECTOR TEXT | flush | test [SECTORS] | close";
 
 } // namespace
 
@@ -199,6 +202,10 @@ u8 use_block(CommandContext& context) {
             "{} sectors of {} bytes, {} in one request", geometry.sectors, geometry.sector_bytes,
             geometry.sectors_max);
         show_queue(context, block.queue());
+        return status::success;
+    }
+    if (what == "close") {
+        close_devices(context.kernel);
         return status::success;
     }
     if (what == "flush") {

@@ -4,6 +4,8 @@
 #include "core/boot/kernel.hpp"
 #include "core/boot/pci.hpp"
 
+#include <utility>
+
 namespace twofold::boot {
 
 namespace {
@@ -36,7 +38,7 @@ Result<Driver*> open_first(Kernel& kernel) {
 }
 
 constexpr Command device_table[] = {
-    {"block", "[WHAT]", "uses the block device: info, read, write, flush, test", 3, use_block},
+    {"block", "[WHAT]", "uses the block device: info, read, write, flush, test, close", 3, use_block},
     {"message", "[WHAT]", "sends and receives frames: info, send, receive, ping, echo", 4,
      use_messages},
     {"beat", "COUNT US", "wakes up COUNT times, each US microseconds, and uses devices", 4, beat},
@@ -58,6 +60,20 @@ Result<device::MessagePort*> message_port(Kernel& kernel) {
         devices->message = TRY(open_first<device::MessagePort>(kernel));
     }
     return devices->message;
+}
+
+void close_devices(Kernel& kernel) {
+    Devices* const devices = std::exchange(kernel.devices, nullptr);
+    if (devices == nullptr) {
+        return;
+    }
+    if (devices->block != nullptr) {
+        devices->block->close();
+    }
+    if (devices->message != nullptr) {
+        devices->message->close();
+    }
+    memory::free_room(*kernel.heap, devices);
 }
 
 void show_queue(CommandContext& context, device::RingQueue& queue) {

@@ -18,6 +18,9 @@ struct Devices {
 Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
 
+/// Closes what was opened; the next use opens it again. No device is used. Context thread.
+void close_devices(Kernel& kernel);
+
 /// Writes a line of what has happened on a device's queue.
 void show_queue(CommandContext& context, device::RingQueue& queue);
 

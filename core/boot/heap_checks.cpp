@@ -1,5 +1,6 @@
 // The debugging layer of the kernel's heap: who holds blocks, what becomes of damage, and both on
 // purpose. See heap.hpp; the twin for builds without is heap_no_checks.cpp.
+#include "core/boot/devices.hpp"
 #include "core/boot/heap.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/panic.hpp"
@@ -158,6 +159,7 @@ u64 blocks_in_use(Kernel const& kernel) {
 }
 
 void report_leaks(Kernel& kernel) {
+    close_devices(kernel);
     forget_pci(kernel);
     if (blocks_in_use(kernel) == 0) {
         return;

@@ -9,7 +9,7 @@ namespace {
 template<class Visit>
 void for_each_requirement(Step const& step, Visit&& visit) {
     for (usize i = 0; i < Step::requirements_max && !step.requirements[i].empty(); ++i) {
-        bool const forgotten = i == 0 && mutant(Mutant::boot_requires);
+        bool const forgotten = i == 1 && mutant(Mutant::boot_requires);
         if (!forgotten) {
             visit(step.requirements[i]);
         }

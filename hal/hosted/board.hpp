@@ -76,7 +76,10 @@ public:
 
     MachineConfig const& config() const { return m_config; }
     /// From the next power_on on.
-    void set_command_line(std::string text) { m_config.command_line = std::move(text); }
+    void reconfigure(std::string command_line, std::vector<std::shared_ptr<PciDevice>> devices) {
+        m_config.command_line = std::move(command_line);
+        m_config.devices = std::move(devices);
+    }
     PhysicalMemory& physical_memory() const { return *m_memory; }
     std::span<std::byte> memory() const { return {m_memory->span().base, m_memory->size()}; }
     Mmu& mmu() const { return *m_mmu; }

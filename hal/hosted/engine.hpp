@@ -21,6 +21,7 @@ struct Stop {
         crashed,           ///< no fault could be delivered to it any more: Machine::crash_report
         interrupted,       ///< request_stop: Machine::crash_report tells where
         stalled,           ///< simulated: its workload completes nothing any more
+        objected,          ///< simulated: an oracle of the engine has found something wrong
         power_cut, ///< simulated: a fault; Machine::reset is what happens when it comes back
         paused,    ///< simulated, where its engine has a limit; run again when it has another
     } kind;

@@ -70,8 +70,8 @@ void Machine::reset() {
     CHECK(started.has_value()); // it fitted the first time
 }
 
-void Machine::reset(std::string command_line) {
-    m_board->set_command_line(std::move(command_line));
+void Machine::reset(std::string command_line, std::vector<std::shared_ptr<PciDevice>> devices) {
+    m_board->reconfigure(std::move(command_line), std::move(devices));
     reset();
 }
 

@@ -107,6 +107,9 @@ public:
     /// allow more: changed without a flush; and what the oracle has found since the last call. For
     /// kernels that change no table meanwhile. O(capacity * levels).
     u64 count_stale(PhysAddr root);
+    /// Whether the oracle has found something since then. Of a machine none of whose processors
+    /// runs.
+    bool has_found_stale() const { return m_oracle.failures() != 0; }
     /// Changes whenever a translation is dropped. Signal-safe.
     u64 generation() const { return m_generation.load(std::memory_order_relaxed); }
 

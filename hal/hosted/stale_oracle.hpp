@@ -127,6 +127,8 @@ public:
         m_failures = 0;
         return failures;
     }
+    /// The same, which the next call of take_failures tells, too.
+    u64 failures() const { return m_failures; }
     u64 forgiven() const { return m_forgiven; }
     usize debts() const { return m_count; }
     void forget() { *this = StaleOracle(); }

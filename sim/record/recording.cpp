@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <zstd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -18,9 +20,8 @@ using launch::Status;
 
 constexpr std::string_view magic = "TWOFOLDR";
 constexpr u32 version = 1;
-constexpr u32 header_type = 1, hashes_type = 2, copy_type = 3, end_type = 4;
+constexpr u32 header_type = 1, hashes_type = 2, copy_type = 3, end_type = 4, schedule_type = 5;
 constexpr usize hashes_a_chunk = 4096;
-constexpr u32 chunk_bytes_max = u32{1} << 30;
 constexpr int compression_level = 1; // copies are many, and soon thrown away
 
 struct ChunkHead {
@@ -29,7 +30,9 @@ struct ChunkHead {
     u32 checksum;
 };
 
-u32 checksum_of(std::string_view bytes) {
+u32 checksum_of(ChunkHead const& head, std::string_view payload) {
+    std::string bytes(reinterpret_cast<char const*>(&head), offsetof(ChunkHead, checksum));
+    bytes += payload;
     return crc32(std::as_bytes(std::span(bytes)));
 }
 
@@ -42,6 +45,8 @@ void put_text(std::string& to, std::string_view text) {
     put(to, static_cast<u32>(text.size()));
     to += text;
 }
+
+} // namespace
 
 /// Takes values from a payload; what is missing reads as 0 and is remembered.
 class Payload {
@@ -73,10 +78,11 @@ private:
     bool m_is_short = false;
 };
 
-} // namespace
-
 RecordingWriter::RecordingWriter(
-    std::filesystem::path path, std::string const& build, std::string const& run)
+    std::filesystem::path path,
+    std::string const& build,
+    std::string const& run,
+    std::string const& schedule)
     : m_path(std::move(path)), m_file(m_path, std::ios::binary | std::ios::trunc) {
     m_file << magic;
     std::string header;
@@ -85,6 +91,9 @@ RecordingWriter::RecordingWriter(
     put_text(header, build);
     put_text(header, run);
     write_chunk(header_type, header);
+    if (!schedule.empty()) {
+        write_chunk(schedule_type, schedule);
+    }
 }
 
 void RecordingWriter::add_hash(u64 hash) {
@@ -129,7 +138,8 @@ void RecordingWriter::finish(RecordingEnd const& end) {
 }
 
 void RecordingWriter::write_chunk(u32 type, std::string const& payload) {
-    ChunkHead const head{type, static_cast<u32>(payload.size()), checksum_of(payload)};
+    ChunkHead head{type, static_cast<u32>(payload.size()), 0};
+    head.checksum = checksum_of(head, payload);
     m_file.write(reinterpret_cast<char const*>(&head), sizeof(head));
     m_file.write(payload.data(), static_cast<std::streamsize>(payload.size()));
     if (!m_file.flush()) {
@@ -153,7 +163,9 @@ Recording Recording::read(
     if (!file.read(begin.data(), static_cast<std::streamsize>(begin.size())) || begin != magic) {
         recording.refuse("it is no recording of a simulation");
     }
-    while (!recording.m_end && recording.take_chunk(file, build)) {
+    std::error_code ignored;
+    u64 const file_bytes = std::filesystem::file_size(path, ignored);
+    while (recording.take_chunk(file, file_bytes, build)) {
     }
     if (!recording.m_has_header) {
         recording.refuse("it is truncated before it says what was run");
@@ -172,20 +184,29 @@ void Recording::refuse(std::string const& why) const {
 }
 
 /// False: the file ends before the chunk does.
-bool Recording::take_chunk(std::ifstream& file, std::string const& build) {
+bool Recording::take_chunk(std::ifstream& file, u64 file_bytes, std::string const& build) {
     ChunkHead head{};
     if (!file.read(reinterpret_cast<char*>(&head), sizeof(head))) {
+        if (m_end && file.gcount() != 0) {
+            refuse("it is damaged: more follows its end");
+        }
         return false;
     }
-    if (head.type < header_type || head.type > end_type || head.size > chunk_bytes_max) {
-        refuse("it is damaged: a chunk is of no known kind");
-    }
     u64 const offset = static_cast<u64>(file.tellg());
+    if (m_end) {
+        refuse("it is damaged: more follows its end");
+    }
+    if (head.type < header_type || head.type > schedule_type) {
+        refuse(fmt::format("it is damaged: the chunk at {} is of no known kind", offset));
+    }
+    if (head.size > file_bytes - std::min(offset, file_bytes)) {
+        return false;
+    }
     std::string bytes(head.size, '\0');
     if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
         return false;
     }
-    if (checksum_of(bytes) != head.checksum) {
+    if (checksum_of(head, bytes) != head.checksum) {
         refuse(fmt::format("it is damaged: the checksum of the chunk at {} is wrong", offset));
     }
     if ((head.type == header_type) == m_has_header) {
@@ -193,23 +214,9 @@ bool Recording::take_chunk(std::ifstream& file, std::string const& build) {
     }
     Payload payload(bytes);
     switch (head.type) {
-    case header_type: {
-        m_has_header = true;
-        u32 const its_version = payload.take<u32>();
-        u32 const distance = payload.take<u32>();
-        std::string const its_build = payload.take_text();
-        m_run = payload.take_text();
-        if (its_version != version || distance != recording_distance) {
-            refuse(fmt::format("it is of version {}, this program reads {}", its_version, version));
-        }
-        if (!payload.is_short() && its_build != build) {
-            refuse(fmt::format(
-                "it is of build {}, this program is build {}: a run is repeated by the program "
-                "that made it",
-                its_build, build));
-        }
+    case header_type:
+        take_header(payload, build);
         break;
-    }
     case hashes_type: {
         if (payload.take<u64>() != m_hashes.size()) {
             refuse("it is damaged: hashes are missing");
@@ -228,15 +235,42 @@ bool Recording::take_chunk(std::ifstream& file, std::string const& build) {
         }
         break;
     }
+    case schedule_type:
+        m_schedule = bytes;
+        break;
     default:
-        m_end = RecordingEnd{
-            payload.take<u64>(), payload.take<u64>(), payload.take<i64>(), payload.take_text()};
+        take_end(payload);
         break;
     }
     if (payload.is_short()) {
         refuse("it is damaged: a chunk is too short");
     }
     return true;
+}
+
+void Recording::take_header(Payload& payload, std::string const& build) {
+    m_has_header = true;
+    u32 const its_version = payload.take<u32>();
+    u32 const distance = payload.take<u32>();
+    std::string const its_build = payload.take_text();
+    m_run = payload.take_text();
+    if (its_version != version || distance != recording_distance) {
+        refuse(fmt::format("it is of version {}, this program reads {}", its_version, version));
+    }
+    if (!payload.is_short() && its_build != build) {
+        refuse(fmt::format(
+            "it is of build {}, this program is build {}: a run is repeated by the program that "
+            "made it",
+            its_build, build));
+    }
+}
+
+void Recording::take_end(Payload& payload) {
+    m_end = RecordingEnd{
+        payload.take<u64>(), payload.take<u64>(), payload.take<i64>(), payload.take_text()};
+    if (!payload.is_short() && m_end->moments / recording_distance != m_hashes.size() - 1) {
+        refuse("it is damaged: its end is of a run of another length");
+    }
 }
 
 std::optional<Recording::Copy> Recording::copy_before(u64 moment) const {

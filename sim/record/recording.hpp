@@ -4,12 +4,13 @@
 // A file of chunks, appended while the run goes on:
 //
 //     8 bytes      "TWOFOLDR"
-//     then chunks  u32 type, u32 size, u32 CRC-32 of the payload, payload; little-endian
+//     then chunks  u32 type, u32 size, u32 CRC-32 of both and the payload, payload; little-endian
 //
 //     1 header     u32 version, u32 distance, build (u32 size, bytes), case (u32 size, JSON)
 //     2 hashes     u64 number of the first, u64 each: after number * distance moments
 //     3 copy       u64 moment, u64 size, zstd: hosted::snapshot_bytes and what was printed
 //     4 end        u64 moments, u64 hash, i64 virtual time in ns, outcome (u32 size, bytes)
+//     5 schedule   behind the header, where the run follows one: a text (schedule_file.hpp)
 //
 // A recording without an end is truncated: its run was cut short, or the file was.
 #pragma once
@@ -25,6 +26,8 @@
 
 namespace twofold::sim {
 
+class Payload;
+
 /// Moments between two hashes of a recording.
 inline constexpr u32 recording_distance = 1024;
 
@@ -38,8 +41,13 @@ struct RecordingEnd {
 /// Writes a recording. Errors of the file are a launch::Failure (74).
 class RecordingWriter {
 public:
-    /// `build` names the program, `run` is the case.
-    RecordingWriter(std::filesystem::path path, std::string const& build, std::string const& run);
+    /// `build` names the program, `run` is the case, `schedule` what the run follows, empty: the
+    /// case's own.
+    RecordingWriter(
+        std::filesystem::path path,
+        std::string const& build,
+        std::string const& run,
+        std::string const& schedule = {});
 
     /// The hash after another recording_distance moments.
     void add_hash(u64 hash);
@@ -67,6 +75,8 @@ public:
         std::filesystem::path const& path, std::string const& build, bool may_be_truncated = false);
 
     std::string const& run() const { return m_run; }
+    /// The saved schedule that the run follows; empty: the case's own.
+    std::string const& schedule() const { return m_schedule; }
     /// By number, from 1 on: hash 0 stands for the begin.
     std::vector<u64> const& hashes() const { return m_hashes; }
     std::optional<RecordingEnd> const& end() const { return m_end; }
@@ -85,11 +95,14 @@ private:
         u64 size;
     };
 
-    bool take_chunk(std::ifstream& file, std::string const& build);
+    bool take_chunk(std::ifstream& file, u64 file_bytes, std::string const& build);
+    void take_header(Payload& payload, std::string const& build);
+    void take_end(Payload& payload);
     [[noreturn]] void refuse(std::string const& why) const;
 
     std::filesystem::path m_path;
     std::string m_run;
+    std::string m_schedule;
     std::vector<u64> m_hashes{0};
     std::map<u64, Place> m_copies; ///< by moment
     std::optional<RecordingEnd> m_end;

@@ -2,6 +2,7 @@
 #include "sim/run/case_run.hpp"
 
 #include "apps/launch/status.hpp"
+#include "hal/hosted/sim/devices/block_device.hpp"
 #include "sim/mutants/mutants.hpp"
 #include "sim/run/catalogue.hpp"
 
@@ -20,6 +21,7 @@ using hosted::BoundedSchedule;
 constexpr i64 stall_ns = 5'000'000'000;
 /// An operation's share of the work, roughly.
 constexpr u64 operation_ns = 2'000;
+constexpr u64 disk_sectors = 2'048;
 constexpr u64 memory_bytes = u64{64} << 20;
 /// What makes the draws of a schedule other ones than those of all else.
 constexpr u64 schedule_salt = 0x7363'6865'6475'6c65;
@@ -28,6 +30,11 @@ constexpr u64 schedule_salt = 0x7363'6865'6475'6c65;
 u64 work_ns_of(Case const& made) {
     u64 const operations = made.keep ? made.keep->count() : made.operations;
     return operation_ns * std::max(operations, u64{1});
+}
+
+std::vector<std::shared_ptr<hosted::PciDevice>> devices_of(Case const& made) {
+    return {std::make_shared<hosted::BlockDevice>(
+        hosted::BlockConfig{.sectors = disk_sectors, .seed = made.seed})};
 }
 
 std::string command_line_of(Case const& made) {
@@ -44,6 +51,7 @@ hosted::MachineConfig machine_of(Case const& made, Place const& place) {
     config.cpus = made.cpus;
     config.window = place.window;
     config.command_line = command_line_of(made);
+    config.devices = devices_of(made);
     return config;
 }
 
@@ -54,6 +62,7 @@ hosted::SimConfig config_of(Case const& made) {
     config.faults = made.faults;
     config.faults_where_marked = true;
     config.stall_ns = stall_ns;
+    config.has_oracles = true;
     switch (made.schedule.kind) {
     case Schedule::Kind::random:
         break;
@@ -111,7 +120,7 @@ CaseRun::CaseRun(Case made, std::shared_ptr<hosted::Schedule const> saved, Machi
     config.saved = std::move(saved);
     m_simulation = machines == nullptr ? nullptr : machines->take(m_case.cpus);
     if (m_simulation != nullptr) {
-        m_simulation->start_over(command_line_of(m_case), std::move(config));
+        m_simulation->start_over(command_line_of(m_case), devices_of(m_case), std::move(config));
     } else {
         Place const place = machines == nullptr ? Place{} : machines->place();
         auto simulation = Simulation::create(machine_of(m_case, place), config);
@@ -167,8 +176,8 @@ Outcome run_case(Case const& made, Exploration* exploration, Machines* machines)
         return run.outcome();
     }
     auto path = std::optional<BoundedSchedule::Path>(std::in_place);
-    CaseRun run(made, nullptr, machines);
     while (true) {
+        CaseRun run(made, nullptr, machines); // with a disk that nothing was written to
         BoundedSchedule const schedule(made.schedule.bound, std::move(*path));
         run.engine().explore(schedule);
         run.run();
@@ -180,7 +189,6 @@ Outcome run_case(Case const& made, Exploration* exploration, Machines* machines)
             return outcome;
         }
         ++explored.schedules;
-        run.simulation().start_over();
     }
 }
 

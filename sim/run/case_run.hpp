@@ -47,8 +47,8 @@ public:
         Case made,
         std::shared_ptr<hosted::Schedule const> saved = nullptr,
         Machines* machines = nullptr);
-    CaseRun(CaseRun const&) = delete;
-    CaseRun& operator=(CaseRun const&) = delete;
+    CaseRun(CaseRun&&) = default;
+    CaseRun& operator=(CaseRun&&) = delete;
     ~CaseRun();
 
     Simulation& simulation() { return *m_simulation; }
@@ -67,11 +67,12 @@ private:
 };
 
 /// Runs a case to its end: once; or, where its schedule is exhaustive, one schedule after the other
-/// until one fails, none is left, or so many were tried. `schedules` is set to their number, and
-/// `all` to whether none is left.
+/// until one fails, none is left, or so many were tried. `schedules` is set to their number, `all`
+/// to whether none is left.
 struct Exploration {
     u64 schedules = 1;
     bool all = true;
+    hosted::BoundedSchedule::Path last; ///< what the outcome is of
 };
 Outcome
 run_case(Case const& made, Exploration* exploration = nullptr, Machines* machines = nullptr);

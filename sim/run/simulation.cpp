@@ -52,19 +52,13 @@ bool Simulation::run() {
     }
 }
 
-void Simulation::start_over(std::string command_line, hosted::SimConfig config) {
+void Simulation::start_over(
+    std::string command_line,
+    std::vector<std::shared_ptr<hosted::PciDevice>> devices,
+    hosted::SimConfig config) {
     m_engine->observe(nullptr);
     m_engine->configure(std::move(config));
-    m_machine->reset(std::move(command_line));
-    forget();
-}
-
-void Simulation::start_over() {
-    m_machine->reset();
-    forget();
-}
-
-void Simulation::forget() {
+    m_machine->reset(std::move(command_line), std::move(devices));
     m_output.clear();
     m_journal = {};
     m_decoder = {};
@@ -85,6 +79,9 @@ void Simulation::end(Stop stop) {
             FailureKind::stall, fmt::format(
                                     "no operation was completed for a long time; {} were before",
                                     m_engine->operations().size()));
+        break;
+    case Stop::Kind::objected:
+        fail(FailureKind::oracle, m_engine->complaint());
         break;
     default:
         fail(FailureKind::crash, std::string(first_line(m_machine->crash_report())));
@@ -112,7 +109,7 @@ void Simulation::fail(FailureKind kind, std::string text) {
         report += *m_journal.panic + "\n";
     }
     report += m_machine->crash_report();
-    if (kind == FailureKind::deadlock || kind == FailureKind::stall) {
+    if (kind != FailureKind::panic && kind != FailureKind::status) {
         report += m_engine->where_all_stand();
     }
     usize const from = m_output.size() - std::min(m_output.size(), tail_bytes);

@@ -24,10 +24,12 @@ public:
     /// Goes on to the end of the run (true), or to the engine's limit (false). Power that a fault
     /// cuts comes back by itself.
     bool run();
-    /// Power on again, as if nothing had been.
-    void start_over();
-    /// The same, as another run of a kernel that is told something else.
-    void start_over(std::string command_line, hosted::SimConfig config);
+    /// Power on again, as another run of a kernel that is told something else, on `devices` that
+    /// are new.
+    void start_over(
+        std::string command_line,
+        std::vector<std::shared_ptr<hosted::PciDevice>> devices,
+        hosted::SimConfig config);
     /// Why the run failed; none: it has passed, or has not ended.
     std::optional<CaseFailure> const& failure() const { return m_failure; }
 
@@ -55,7 +57,6 @@ public:
 private:
     Simulation() = default;
 
-    void forget();
     void end(hosted::Stop stop);
     void judge_exit(u8 status);
     void fail(FailureKind kind, std::string text);

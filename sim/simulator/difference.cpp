@@ -20,7 +20,7 @@ constexpr usize shown_before = 3;
 
 /// The moments (first, first + recording_distance] of a recorded run.
 std::vector<SimMoment> moments_behind(Recording const& recording, u64 first) {
-    CaseRun run(recorded_case(recording));
+    CaseRun run = recorded_run(recording);
     jump_before(run, recording, first);
     MomentKeeper keeper(first + 1, first + recording_distance);
     run.engine().observe(&keeper);

@@ -20,6 +20,8 @@ struct Words {
     std::vector<std::string> faults;
     std::optional<std::filesystem::path> plan;
     bool swarm = false;
+
+    bool operator==(Words const&) const = default;
 };
 
 void add_case_options(Arguments& arguments, Case& made, Words& words) {
@@ -119,7 +121,8 @@ void add_run_options(Arguments& arguments, RunOptions& options) {
              return refusal;
          }});
     arguments.add_flag(
-        "--debugger", options.stops_in_debugger, "with --until-event: raise SIGTRAP there");
+        "--debugger", options.stops_in_debugger,
+        "with --until-event: pass sim_stopped there, for a breakpoint, and go on");
     arguments.add(
         {.name = "--trace",
          .value_name = "FILE",
@@ -134,7 +137,8 @@ void add_run_options(Arguments& arguments, RunOptions& options) {
         {.name = "--follow-schedule",
          .value_name = "FILE",
          .help = "let processors run as a file says that was saved",
-         .take = store_in(options.follow_schedule)});
+         .take = store_in(options.follow_schedule),
+         .excludes = "--replay"});
     arguments.add_flag("--json", options.is_json, "say what came of it as JSON");
     arguments.add_flag("--output", options.shows_output, "show what the kernel prints");
 }
@@ -144,6 +148,29 @@ hosted::FaultPlan plan_of(Words const& words, hosted::FaultKinds const& kinds) {
     flags.rules = parse_rules(words.faults, kinds);
     flags.swarm = words.swarm;
     return words.plan ? merge_plans(read_plan(*words.plan, kinds), flags, kinds) : flags;
+}
+
+[[noreturn]] void refuse(std::string const& why) {
+    throw launch::Failure(launch::Status::usage, why);
+}
+
+/// What does not go together, and the parser does not know.
+void check_together(RunOptions const& options, Words const& words) {
+    if (options.replay && (words != Words() || options.made != Case())) {
+        refuse("--replay says itself what is run: leave the workload and its options out");
+    }
+    if (!options.replay && words.workload.empty()) {
+        refuse("which workload? --describe lists them");
+    }
+    if (options.stops_in_debugger && !options.until_event) {
+        refuse("--debugger: give --until-event, too");
+    }
+    bool const is_cut = options.until_event && !options.stops_in_debugger;
+    if (is_cut && (options.record || options.save_schedule)) {
+        refuse(fmt::format(
+            "{} is of a whole run: leave --until-event out",
+            options.record ? "--record" : "--save-schedule"));
+    }
 }
 
 } // namespace
@@ -156,11 +183,8 @@ std::optional<int> parse_run_options(int count, char const* const* arguments, Ru
     if (auto const status = known.parse(count, arguments)) {
         return status;
     }
+    check_together(options, words);
     if (options.replay) {
-        if (!words.workload.empty()) {
-            throw launch::Failure(
-                launch::Status::usage, "--replay says itself what is run: leave the workload out");
-        }
         return std::nullopt;
     }
     Catalogue const& catalogue = own_catalogue();
@@ -168,9 +192,7 @@ std::optional<int> parse_run_options(int count, char const* const* arguments, Ru
     if (!words.keep.empty()) {
         options.made.keep = Ranges::parse(words.keep);
         if (!options.made.keep) {
-            throw launch::Failure(
-                launch::Status::usage,
-                fmt::format("--keep '{}' is no set of operations, as 0-5,9", words.keep));
+            refuse(fmt::format("--keep '{}' is no set of operations, as 0-5,9", words.keep));
         }
     }
     options.made.schedule = parse_schedule(words.schedule);

@@ -18,10 +18,13 @@ struct RunOptions {
     std::optional<std::filesystem::path> save_schedule;
     std::optional<std::filesystem::path> follow_schedule;
     std::optional<u64> until_event;
-    u64 copy_every = 500'000; ///< moments between two copies of a recording
-    bool stops_in_debugger = false;
+    u64 copy_every = 500'000;       ///< moments between two copies of a recording
+    bool stops_in_debugger = false; ///< and goes on from there
     bool is_json = false;
     bool shows_output = false;
+
+    /// Whether more is wanted than to know what comes of the case.
+    bool attends() const { return record || trace || save_schedule || until_event || shows_output; }
 };
 
 /// Parses what follows `run`. Returns the status to end with at once, if there is one. Throws

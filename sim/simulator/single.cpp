@@ -4,13 +4,15 @@
 #include "sim/record/schedule_file.hpp"
 #include "sim/record/watchers.hpp"
 #include "sim/run/catalogue.hpp"
+#include "sim/simulator/debugger.hpp"
 #include "sim/simulator/options.hpp"
 #include "sim/simulator/travel.hpp"
 #include "sim/trace/trace.hpp"
 
 #include <fmt/format.h>
 
-#include <csignal>
+#include <algorithm>
+#include <cstdio>
 
 namespace twofold::sim {
 
@@ -27,10 +29,12 @@ struct Attachments {
     Watchers watchers;
 };
 
-void attach(Attachments& to, RunOptions const& options) {
+/// `schedule` is the text of the one that the run follows; empty: the case's own.
+void attach(Attachments& to, RunOptions const& options, std::string const& schedule) {
     Catalogue const& catalogue = own_catalogue();
     if (options.record) {
-        to.writer.emplace(*options.record, catalogue.build, to_json(options.made, catalogue));
+        to.writer.emplace(
+            *options.record, catalogue.build, to_json(options.made, catalogue), schedule);
         to.watchers.add(to.recorder.emplace(*to.writer));
     }
     if (to.recording) {
@@ -48,33 +52,48 @@ std::string outcome_text(Outcome const& outcome) {
     return outcome.failure ? outcome.failure->text : "passed";
 }
 
-/// To the end of the run (true) or to the event at which it is to stop.
-bool run_all(CaseRun& run, Attachments& with, RunOptions const& options, u64 from) {
-    u64 const last = options.until_event.value_or(moments_max);
-    u64 at = from;
-    while (true) {
-        at = std::min(at + options.copy_every, last);
+/// To the end of the run (true) or to an event.
+bool run_to(CaseRun& run, Attachments& with, u64 copy_every, u64 event) {
+    u64 at = run.engine().counts().moments;
+    while (at < event) {
+        at = std::min(at + copy_every, event);
         if (run_until(run, at)) {
             return true;
         }
-        if (at == last) {
-            return !options.until_event; // a run without an end has failed
-        }
-        if (with.writer) {
+        if (with.writer && at != event) {
             with.writer->add_copy(run.engine().counts().moments, copy_bytes(run));
         }
     }
+    return false;
 }
 
+/// The points that could fail, and of the others how many there are.
 void say_faults(Outcome const& outcome) {
+    constexpr std::string_view points = "points.";
+    auto const could_fail = [&outcome, points](PointCounts const& point) {
+        return std::ranges::any_of(outcome.faults, [&point, points](FaultOutcome const& fault) {
+            return fault.name == fmt::format("{}{}", points, point.name);
+        });
+    };
     for (FaultOutcome const& fault : outcome.faults) {
-        fmt::print(
-            "  fault {}: {} of {} occurrences\n", fault.name, fault.counts.fired,
-            fault.counts.asked);
+        if (!fault.name.starts_with(points)) {
+            fmt::print(
+                "  fault {}: {} of {} occurrences\n", fault.name, fault.counts.fired,
+                fault.counts.asked);
+        }
     }
+    usize others = 0;
     for (PointCounts const& point : outcome.points) {
-        fmt::print(
-            "  point {}: reached {} times, failed {}\n", point.name, point.reached, point.fired);
+        if (could_fail(point)) {
+            fmt::print(
+                "  point {}: reached {} times, failed {}\n", point.name, point.reached,
+                point.fired);
+        } else {
+            ++others;
+        }
+    }
+    if (others != 0) {
+        fmt::print("  points that could not fail: {} were reached\n", others);
     }
 }
 
@@ -90,15 +109,11 @@ void say(Outcome const& outcome, Case const& made) {
     say_faults(outcome);
 }
 
-int say_where(CaseRun& run, RunOptions const& options) {
+void say_where(CaseRun& run) {
     fmt::print(
         "stopped behind event {}, at {} ns, hash {:016x}\n{}", run.engine().counts().moments,
         run.engine().time_ns(), run.engine().counts().hash, run.engine().where_all_stand());
-    if (options.stops_in_debugger) {
-        std::fflush(stdout);
-        raise(SIGTRAP); // the debugger has the machine as it is here; continuing ends the run
-    }
-    return 0;
+    std::fflush(stdout); // before a debugger
 }
 
 /// What the recording says otherwise; empty: nothing.
@@ -118,6 +133,17 @@ std::string difference(Attachments const& with, Outcome const& outcome) {
     return {};
 }
 
+void say_all(Outcome const& outcome, RunOptions const& options) {
+    if (options.is_json) {
+        fmt::print("{}\n", to_json(outcome));
+        return;
+    }
+    say(outcome, options.made);
+    if (options.until_event && outcome.events < *options.until_event) {
+        fmt::print("  it ended before event {}\n", *options.until_event);
+    }
+}
+
 int finish(CaseRun& run, Attachments& with, RunOptions const& options) {
     Outcome outcome = run.outcome();
     if (with.writer) {
@@ -126,7 +152,7 @@ int finish(CaseRun& run, Attachments& with, RunOptions const& options) {
              outcome_text(outcome)});
     }
     if (options.save_schedule) {
-        bool const has_one_time = options.made.schedule.kind != Schedule::Kind::random;
+        bool const has_one_time = run.engine().explored() != nullptr;
         write_schedule(*options.save_schedule, with.grants.grants(), has_one_time);
     }
     if (with.recording) {
@@ -137,12 +163,41 @@ int finish(CaseRun& run, Attachments& with, RunOptions const& options) {
     if (options.shows_output) {
         fmt::print("{}", run.simulation().output());
     }
-    if (options.is_json) {
-        fmt::print("{}\n", to_json(outcome));
-    } else {
-        say(outcome, run.what());
-    }
+    say_all(outcome, options);
     return outcome.failure ? 1 : 0;
+}
+
+/// The schedule that an exploration ended with, as text.
+std::string explored_schedule(Case const& made, Exploration const& exploration) {
+    CaseRun run(made);
+    run.engine().explore(hosted::BoundedSchedule(made.schedule.bound, exploration.last));
+    GrantKeeper keeper;
+    run.engine().observe(&keeper);
+    run.run();
+    return schedule_text(keeper.grants(), true);
+}
+
+/// One run, with all that is attached to it.
+int run_attended(CaseRun run, Attachments& with, RunOptions const& options) {
+    if (with.recording && options.until_event && !options.trace && !options.save_schedule) {
+        jump_before(run, *with.recording, *options.until_event);
+    }
+    run.engine().observe(with.watchers.get());
+    bool has_ended =
+        run_to(run, with, options.copy_every, options.until_event.value_or(moments_max));
+    bool const is_stopped = !has_ended && options.until_event;
+    if (is_stopped) {
+        say_where(run);
+    }
+    if (is_stopped && options.stops_in_debugger) {
+        stop_for_debugger(run);
+        has_ended = run_to(run, with, options.copy_every, moments_max);
+    }
+    if (options.trace) {
+        with.trace.write(
+            *options.trace, fmt::format("{} seed {}", run.what().workload, run.what().seed));
+    }
+    return is_stopped && !options.stops_in_debugger ? 0 : finish(run, with, options);
 }
 
 } // namespace
@@ -155,39 +210,36 @@ int run_single(int count, char const* const* arguments) {
     Attachments with;
     if (options.replay) {
         with.recording = Recording::read(*options.replay, own_catalogue().build);
-        options.made = recorded_case(*with.recording);
+        CaseRun run = recorded_run(*with.recording);
+        options.made = run.what();
+        attach(with, options, {});
+        return run_attended(std::move(run), with, options);
     }
-    attach(with, options);
-    std::shared_ptr<hosted::Schedule const> saved;
+    std::string schedule;
+    std::string name = "the schedule that was found";
     if (options.follow_schedule) {
-        saved = read_schedule(*options.follow_schedule);
-    }
-    bool const explores = options.made.schedule.kind == Schedule::Kind::exhaustive && !saved;
-    if (explores && !options.replay && !options.record && !options.until_event) {
+        name = options.follow_schedule->string();
+        schedule = read_schedule(*options.follow_schedule);
+    } else if (options.made.schedule.kind == Schedule::Kind::exhaustive) {
         Exploration exploration;
         Outcome const outcome = run_case(options.made, &exploration);
-        if (options.is_json) {
-            fmt::print("{}\n", to_json(outcome));
-        } else {
-            say(outcome, options.made);
+        if (!options.is_json) {
             fmt::print(
-                "  {} schedules{}\n", exploration.schedules,
+                "{} schedules{}\n", exploration.schedules,
                 exploration.all ? ", all there are" : "");
         }
-        return outcome.failure ? 1 : 0;
+        if (!options.attends()) {
+            say_all(outcome, options);
+            return outcome.failure ? 1 : 0;
+        }
+        schedule = explored_schedule(options.made, exploration);
     }
-    CaseRun run(options.made, saved);
-    u64 from = 0;
-    if (with.recording && options.until_event && !options.trace && !options.save_schedule) {
-        from = jump_before(run, *with.recording, *options.until_event);
+    std::shared_ptr<hosted::Schedule const> saved;
+    if (!schedule.empty()) {
+        saved = parse_schedule_text(name, schedule);
     }
-    run.engine().observe(with.watchers.get());
-    bool const has_ended = run_all(run, with, options, from);
-    if (options.trace) {
-        with.trace.write(
-            *options.trace, fmt::format("{} seed {}", run.what().workload, run.what().seed));
-    }
-    return has_ended ? finish(run, with, options) : say_where(run, options);
+    attach(with, options, schedule);
+    return run_attended(CaseRun(options.made, saved), with, options);
 }
 
 } // namespace twofold::sim

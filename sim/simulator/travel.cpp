@@ -4,6 +4,7 @@
 #include "apps/launch/status.hpp"
 #include "hal/hosted/sim/snapshot_bytes.hpp"
 #include "hal/hosted/state_archive.hpp"
+#include "sim/record/schedule_file.hpp"
 #include "sim/run/catalogue.hpp"
 #include "sim/trace/trace.hpp"
 
@@ -48,13 +49,17 @@ u64 jump_before(CaseRun& run, Recording const& recording, u64 moment) {
     return found->moment;
 }
 
-Case recorded_case(Recording const& recording) {
+CaseRun recorded_run(Recording const& recording) {
     auto const made = parse_case(recording.run(), own_catalogue());
     if (!made) {
         throw launch::Failure(
             launch::Status::usage, "the recording's case: " + made.error().reason);
     }
-    return *made;
+    std::shared_ptr<hosted::Schedule const> saved;
+    if (!recording.schedule().empty()) {
+        saved = parse_schedule_text("the recording's schedule", recording.schedule());
+    }
+    return CaseRun(*made, std::move(saved));
 }
 
 std::string moment_text(hosted::SimMoment const& moment) {

@@ -16,8 +16,8 @@ std::vector<std::byte> copy_bytes(CaseRun& run);
 /// `moment`, and answers the moment of that; 0: it is at its begin. Throws launch::Failure.
 u64 jump_before(CaseRun& run, Recording const& recording, u64 moment);
 
-/// The case of a recording.
-Case recorded_case(Recording const& recording);
+/// A run, which has not begun, of what a recording is of. Throws launch::Failure.
+CaseRun recorded_run(Recording const& recording);
 
 /// "event 12 at 345 ns: processor 1: turn: idle".
 std::string moment_text(hosted::SimMoment const& moment);

@@ -1,7 +1,7 @@
 // See links.hpp.
 #include "sim/world/links.hpp"
 
-#include "core/base/random.hpp"
+#include "core/base/base.hpp"
 
 #include <algorithm>
 

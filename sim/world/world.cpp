@@ -1,7 +1,7 @@
 // See world.hpp.
 #include "sim/world/world.hpp"
 
-#include "core/base/random.hpp"
+#include "core/base/base.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 
 #include <algorithm>
@@ -150,6 +150,7 @@ void World::step(Node& node, i64 horizon_ns) {
         node.next_ns = node.engine->next_ns();
         break;
     case Stop::Kind::stalled:
+    case Stop::Kind::objected:
     case Stop::Kind::exited:
     case Stop::Kind::crashed:
     case Stop::Kind::interrupted:

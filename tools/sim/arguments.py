@@ -35,6 +35,11 @@ other uses:
   ./twofold sim bugs [NAME|NUMBER...]      find every seeded bug
   ./twofold sim canary                     one seeded bug that must be caught
   ./twofold sim diff A B                   the first event at which two recordings differ
+one case, and with it:
+  --record FILE, --replay FILE             keep a run; repeat and compare it
+  --until-event N [--gdb]                  stop at an event, say where the processors stand; in gdb
+  --trace FILE                             for https://ui.perfetto.dev
+  --save-schedule FILE, --follow-schedule FILE, --output
 Status: 0 no failure; 1 a failure; 2 usage; 69 no simulator; 130 interrupted without a failure."""
 
 

@@ -28,7 +28,6 @@ from tools.sim.findings import Effort, Finding
 from tools.sim.pool import Pool
 from tools.sim.progress import Progress, counted, duration
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, nearest
-from tools.sim.shrink import Bounds
 from tools.sim.tally import Tally
 
 TABLE = Path(__file__).resolve().parent / "bugs.toml"
@@ -39,6 +38,8 @@ FOUND_LEAST = 0.95
 # The part of the time in which nothing is flipped.
 CONTROL_PART = 0.1
 CONTROL_CASES_LEAST = 20
+# The part of the time in which all bugs are searched for once; the rest is for those that were not found.
+FIRST_PASS_PART = 0.4
 # The part of a bug's share that is left for shrinking and reproducing.
 SHRINK_PART = 0.4
 CANARY_SECONDS = 60.0
@@ -114,13 +115,17 @@ def chosen(table: Table, wanted: Sequence[str]) -> tuple[Bug, ...]:
 @dataclass(frozen=True)
 class Hunt:
     """How the search for one bug went: after how many cases and seconds it ended, and with what. A finding is
-    of the bug, a false alarm fails with nothing flipped."""
+    of the bug, a false alarm fails with nothing flipped. `next_seed` is the first that was not run."""
 
     bug: Bug
-    cases: int
-    seconds: float
+    cases: int = 0
+    seconds: float = 0.0
     finding: Finding | None = None
     false_alarm: Finding | None = None
+    next_seed: int = 1
+
+    def is_over(self) -> bool:
+        return self.finding is not None or self.false_alarm is not None
 
     def json(self, simulator: str) -> dict[str, Any]:
         finding = self.finding.json(simulator) if self.finding else None
@@ -142,31 +147,32 @@ class Hunt:
 class Hunter:
     """Searches for bugs one after the other with one pool of workers."""
 
-    def __init__(self, pool: Pool, stop: Stop, progress: Progress, repeats: int, shrink_runs: int) -> None:
+    def __init__(self, pool: Pool, stop: Stop, progress: Progress, effort: Effort) -> None:
         self._pool = pool
         self._stop = stop
         self._progress = progress
-        self._repeats = repeats
-        self._shrink_runs = shrink_runs
+        self._effort = effort
 
-    def search(self, case: Case, label: str, limits: Limits) -> Campaign:
-        """Runs a case under the seeds from 1 on until a limit."""
+    def search(self, case: Case, label: str, limits: Limits, first: int = 1) -> Campaign:
+        """Runs a case under the seeds from `first` on until a limit."""
         self._progress.label = label
-        search = Campaign(self._pool, case, (1, ranges.SEED_LAST), limits, self._progress, self._stop)
+        search = Campaign(self._pool, case, (first, ranges.SEED_LAST), limits, self._progress, self._stop)
         search.run()
         return search
 
-    def hunt(self, bug: Bug, seconds: float, label: str) -> Hunt:
-        """Searches for a bug until it is found or the time is over, then shrinks and reproduces it."""
-        search = self.search(bug.case, label, Limits(seconds * (1 - SHRINK_PART), 1))
-        spent = search.wall_s
-        left = max(seconds - spent, seconds * SHRINK_PART)
-        effort = Effort(Bounds(self._shrink_runs, left), self._repeats)
+    def hunt(self, before: Hunt, seconds: float, label: str) -> Hunt:
+        """Goes on with a search until it finds something or the time is over, then shrinks and reproduces it."""
+        bug = before.bug
+        search = self.search(bug.case, label, Limits(seconds * (1 - SHRINK_PART), 1), before.next_seed)
+        left = max(seconds - search.wall_s, seconds * SHRINK_PART)
+        cases, spent = before.cases + search.tally.cases, before.seconds + search.wall_s
+        effort = replace(self._effort, bounds=replace(self._effort.bounds, seconds=left))
         found = findings.examine(self._pool, search.tally, effort, self._progress, self._stop)
         if not found:
-            return Hunt(bug, search.tally.cases, spent)
+            missing = search.tally.done.missing(before.next_seed, ranges.SEED_LAST)
+            return Hunt(bug, cases, spent, next_seed=missing[0][0])
         false_alarm = self._unflipped(found[0].case())
-        return Hunt(bug, search.tally.cases, spent, None if false_alarm else found[0], false_alarm)
+        return Hunt(bug, cases, spent, None if false_alarm else found[0], false_alarm)
 
     def _unflipped(self, flipped: Case) -> Finding | None:
         """The failure of the same case with nothing flipped, if it fails then."""
@@ -204,6 +210,22 @@ def run_controls(hunter: Hunter, bugs: Sequence[Bug], seconds: float, stop: Stop
         search = hunter.search(case, label, Limits(seconds / len(plain), 1, CONTROL_CASES_LEAST))
         done.append(Control(case, search.tally.cases, tuple(Finding(one) for one in search.tally.sorted_groups())))
     return done
+
+
+def run_hunts(hunter: Hunter, bugs: Sequence[Bug], end: float, stop: Stop) -> list[Hunt]:
+    """Searches for each bug for an equal share of the first pass, then again for those that were not found: most
+    are found at once, so a few have much time. Ends at the moment `end`."""
+    hunts = {bug.name: Hunt(bug) for bug in bugs}
+    now = time.monotonic()
+    for pass_end in (now + (end - now) * FIRST_PASS_PART, end):
+        open_hunts = [hunt for hunt in hunts.values() if not hunt.is_over()]
+        for index, hunt in enumerate(open_hunts):
+            if stop.asked:
+                break
+            share = max(pass_end - time.monotonic(), 0.1) / (len(open_hunts) - index)
+            label = f"bug {index + 1} of {len(open_hunts)}, {hunt.bug.name}"
+            hunts[hunt.bug.name] = hunter.hunt(hunt, share, label)
+    return list(hunts.values())
 
 
 def _reproduced(finding: Finding | None) -> str:
@@ -261,14 +283,14 @@ def _parser(prog: str, description: str) -> Parser:
     made.add_argument("--table", metavar="FILE", type=Path, default=TABLE, help="another table than bugs.toml")
     made.add_argument("--repeats", metavar="N", help=f"how often to run a reproduction ({arguments.REPEATS})")
     made.add_argument("--shrink-runs", metavar="N", help=f"at most so many runs ({arguments.SHRINK_RUNS})")
+    made.set_defaults(shrink_time=None)
     arguments.add_program(made)
     return made
 
 
-def _hunter(options: argparse.Namespace, pool: Pool, stop: Stop) -> Hunter:
-    runs = options.shrink_runs
-    shrink_runs = arguments.SHRINK_RUNS if runs is None else ranges.number(runs, "--shrink-runs", 1)
-    return Hunter(pool, stop, Progress(), arguments.repeats(options), shrink_runs)
+def _hunter(options: argparse.Namespace, known: Catalogue, pool: Pool, stop: Stop) -> Hunter:
+    effort = Effort(arguments.bounds(options), arguments.repeats(options), costs=known.costs)
+    return Hunter(pool, stop, Progress(), effort)
 
 
 def run(words: list[str], program_of: Program) -> int:
@@ -294,16 +316,11 @@ def run(words: list[str], program_of: Program) -> int:
     if not wanted:
         raise Refused(f"{options.table} has no bugs")
     end = time.monotonic() + seconds
-    hunts: list[Hunt] = []
     with Stop() as stop, Pool(program, arguments.jobs(options), arguments.case_seconds(options)) as pool:
-        hunter = _hunter(options, pool, stop)
+        hunter = _hunter(options, known, pool, stop)
         controls = run_controls(hunter, wanted, control_seconds, stop)
-        for index, bug in enumerate(wanted):
-            if stop.asked:
-                break
-            share = max(end - time.monotonic(), 0.1) / (len(wanted) - index)
-            hunts.append(hunter.hunt(bug, share, f"bug {index + 1} of {len(wanted)}, {bug.name}"))
-    document = {
+        hunts = run_hunts(hunter, wanted, end, stop)
+    document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "build": known.build,
@@ -314,7 +331,7 @@ def run(words: list[str], program_of: Program) -> int:
         "unassigned": list(table.unassigned),
     }
     _write(options.json, document)
-    if stop.asked and len(hunts) < len(wanted):
+    if stop.asked and not all(hunt.is_over() for hunt in hunts):
         return INTERRUPTED
     alarms = any(control.findings for control in controls) or any(hunt.false_alarm for hunt in hunts)
     return FAILED if alarms or document["totals"]["found"] < FOUND_LEAST * len(wanted) else PASSED
@@ -337,11 +354,12 @@ def run_canary(words: list[str], program_of: Program) -> int:
     options = _parser("canary", "Run one seeded bug, which must be caught.").parse_args(words)
     seconds = CANARY_SECONDS if options.time is None else ranges.seconds(options.time, "--time")
     program = program_of(options)
-    table = read_table(options.table, catalogue.describe(program))
+    known = catalogue.describe(program)
+    table = read_table(options.table, known)
     if table.canary is None:
         raise Refused(f"{options.table} names no canary")
     with Stop() as stop, Pool(program, arguments.jobs(options), arguments.case_seconds(options)) as pool:
-        hunt = _hunter(options, pool, stop).hunt(table.canary, seconds, f"canary, {table.canary.name}")
+        hunt = _hunter(options, known, pool, stop).hunt(Hunt(table.canary), seconds, f"canary, {table.canary.name}")
     what = f"the canary {hunt.bug.name} ({hunt.bug.about})"
     after = f"{counted(hunt.cases, 'case')} and {duration(hunt.seconds)}"
     if hunt.finding is None:

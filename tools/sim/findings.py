@@ -28,11 +28,13 @@ GROUPS_SHRUNK = 20
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done about each kind of failure. `repeats`: how often the reproduction is run."""
+    """How much is done about each kind of failure. `repeats`: how often the reproduction is run; `costs`: the
+    simulator's tables."""
 
     bounds: Bounds
     repeats: int
     shrinks: bool = True
+    costs: tuple[str, ...] = ()
 
 
 @dataclass
@@ -52,13 +54,11 @@ class Finding:
         return self.shrunk.outcome if self.shrunk else self.group.outcome
 
     def json(self, simulator: str) -> dict[str, Any]:
-        found = self.group.json() | {"shrunk": None, "reproduction": None}
-        if self.shrunk:
-            found["shrunk"] = self.shrunk.json()
-        found["reproduction"] = {"command": reproduction.command(self.case(), simulator)}
+        again: dict[str, Any] = {"command": reproduction.command(self.case(), simulator)}
         if self.reproduced:
-            found["reproduction"] |= self.reproduced.json()
-        return found
+            again |= self.reproduced.json()
+        shrunk = self.shrunk.json() if self.shrunk else None
+        return self.group.json() | {"shrunk": shrunk, "reproduction": again}
 
 
 def examine(
@@ -90,10 +90,13 @@ def examine(
 
 
 def _shrink(pool: Pool, group: Group, effort: Effort, progress: Progress, stop: Stop) -> Shrunk:
-    shrinker = Shrinker(pool, group.case, group.outcome, effort.bounds, stop)
-    shrinker.on_run = lambda: progress.due() and progress.show(
-        f"shrinking, {len(shrinker.case.kept())} operations left, {shrinker.runs} runs"
-    )
+    shrinker = Shrinker(pool, group.case, group.outcome, effort.bounds, stop, effort.costs)
+
+    def tell() -> None:
+        if progress.due():
+            progress.show(f"shrinking, {len(shrinker.case.kept())} operations left, {shrinker.runs} runs")
+
+    shrinker.on_run = tell
     return shrinker.shrink()
 
 
@@ -132,7 +135,6 @@ def document(
 ) -> dict[str, Any]:
     """The document of a campaign."""
     totals = tally.json()
-    part = asked.shard.part(*asked.seeds)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -143,7 +145,7 @@ def document(
             "asked": list(asked.seeds),
             "shard": [asked.shard.index, asked.shard.count],
             "done": totals["seeds"],
-            "missing": [list(span) for span in tally.done.missing(*part)],
+            "missing": asked.shard.missing(tally.done, *asked.seeds),
         },
         "ended": ended,
         "totals": {key: totals[key] for key in ("cases", "passed", "failed", "events", "virtual_ns")},

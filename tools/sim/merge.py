@@ -53,14 +53,14 @@ def gaps(contents: list[Content], total: Tally) -> list[str]:
     first, last = contents[0].header["seeds"]
     counts = {ranges.shard(content.header["shard"]).count for content in contents}
     if len(counts) > 1:
-        missing = [list(span) for span in total.done.missing(first, last)]
+        missing = ranges.Shard().missing(total.done, first, last)
         return [f"gap: nobody ran the seeds {terminal.spans_text(missing)}"] if missing else []
     said = []
     there = {content.header["shard"] for content in contents}
     count = counts.pop()
     for index in range(1, count + 1):
         part = ranges.Shard(index, count)
-        missing = [list(span) for span in total.done.missing(*part.part(first, last))]
+        missing = part.missing(total.done, first, last)
         if missing:
             why = "did not run" if str(part) in there else "is not there and did not run"
             said.append(f"gap: shard {part} {why} the seeds {terminal.spans_text(missing)}")

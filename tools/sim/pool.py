@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import selectors
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from tools.sim import case as cases
 from tools.sim.case import Case, Outcome
@@ -19,6 +19,7 @@ from tools.sim.worker import AHEAD_MOST, Pending, Worker, parsed
 WATCH_SECONDS = 0.1
 
 Answer = tuple[int, Case, Outcome]
+Answers = Generator[Answer | None, None, None]
 
 
 class Pool:
@@ -48,7 +49,7 @@ class Pool:
 
     def run(
         self, wanted: Iterable[Case | None], ahead: int = AHEAD_MOST, fresh: bool = False
-    ) -> Iterator[Answer | None]:
+    ) -> Answers:
         """Runs cases; yields (index in `wanted`, case, outcome) as they come, and None at least ten times a
         second. `wanted` is asked only when a worker can take one; a None from it means "not yet". A worker
         holds `ahead` cases at most. `fresh`: each case in a process of its own. Closing the iterator abandons
@@ -121,7 +122,7 @@ class Pool:
                 self._selector.unregister(worker.errors)
             return []
         lines, ended = worker.read()
-        answers = []
+        answers: list[Answer] = []
         for line in lines:
             outcome = self._outcome(worker, line)
             if outcome is None:

@@ -83,6 +83,11 @@ def seeds(text: str) -> tuple[int, int]:
     return first, last
 
 
+def is_open(last: int) -> bool:
+    """Whether seeds up to `last` are all that there are: then nobody expects that they are run."""
+    return last == SEED_LAST
+
+
 @dataclass(frozen=True)
 class Shard:
     """Part `index` (from 1) of `count` equal parts."""
@@ -96,6 +101,14 @@ class Shard:
         begin = first + length * (self.index - 1) // self.count
         end = first + length * self.index // self.count - 1
         return begin, end
+
+    def missing(self, done: Spans, first: int, last: int) -> list[list[int]]:
+        """What of this part is not in `done`; of seeds without end, only what is before others."""
+        begin, end = self.part(first, last)
+        gaps = done.missing(begin, end)
+        if is_open(last):
+            gaps = [gap for gap in gaps if gap[1] != end]
+        return [list(gap) for gap in gaps]
 
     def __str__(self) -> str:
         return f"{self.index}/{self.count}"

@@ -6,14 +6,14 @@ case and the outcomes alone and of several candidates that fail the first is tak
 depend on the number of workers. It ends at a bound on runs, and for a person's sake at one on time.
 
 A failure that needs a lucky interleaving may lose it whenever an operation goes. If many operations are left,
-other seeds are tried with a few operations from the start.
+they are left out under other schedules and costs, too, and then other seeds are tried with a few operations.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -22,13 +22,14 @@ from tools.sim import ranges, tally
 from tools.sim.campaign import Stop
 from tools.sim.case import Case, Outcome
 from tools.sim.fault_rules import Rule
-from tools.sim.pool import Answer, Pool
+from tools.sim.pool import Answers, Pool
 
 ROUNDS_MOST = 4
 # A case of at most so many operations is small; a larger one is looked for under other seeds, too.
 OPERATIONS_SMALL = 12
-FEWER_OPERATIONS = (1, 2, 3, 4, 6, 8, 12)
-OTHER_SEEDS = 32
+# How many operations such a case has, and how many seeds are tried.
+FEWER_OPERATIONS = ((2, 100), (4, 200), (8, 400), (12, 800))
+OTHER_SCHEDULES = ("random", "pct:2", "pct:3", "pct:5")
 # An occurrence of a fault that no case comes to.
 NEVER = 4_000_000_000
 # How many occurrences of a fault are tried alone.
@@ -82,12 +83,15 @@ class Shrunk:
 
 class Shrinker:
     """Shrinks one case; it stands at `case`, which fails with `signature`, and `outcome`. `on_run` is called
-    for each run."""
+    for each run. `costs` are the simulator's tables, for other interleavings."""
 
-    def __init__(self, pool: Pool, case: Case, outcome: Outcome, bounds: Bounds, stop: Stop) -> None:
+    def __init__(
+        self, pool: Pool, case: Case, outcome: Outcome, bounds: Bounds, stop: Stop, costs: Sequence[str] = ()
+    ) -> None:
         self._pool = pool
         self._bounds = bounds
         self._stop = stop
+        self._costs = costs
         self._end = time.monotonic() + bounds.seconds
         self._first = case
         self._outcomes: dict[Case, Outcome] = {}
@@ -106,6 +110,7 @@ class Shrinker:
             repeats = self._try([self.case]) is not None
             if repeats:
                 self._to_the_end()
+                self._smaller_by_other_schedules()
                 self._smaller_by_another_seed()
         except Spent:
             whole = False
@@ -143,13 +148,13 @@ class Shrinker:
         return False
 
     def _fewer_operations(self) -> None:
-        def build(kept: tuple[int, ...]) -> Case:
-            return dataclasses.replace(self.case, keep=kept)
-
         begun = _begun(self.case, self.outcome)
         if 0 < len(begun) < len(self.case.kept()):
-            self._try_at_any_time([build(begun)])
-        self._minimise(self.case.kept(), 1, build)
+            self._try_at_any_time([self._with_operations(begun)])
+        self._minimise(self.case.kept(), 1, lambda kept: [self._with_operations(kept)])
+
+    def _with_operations(self, kept: tuple[int, ...]) -> Case:
+        return dataclasses.replace(self.case, keep=kept)
 
     def _fewer_faults(self) -> None:
         """Makes rules exact, as a whole or one by one, and drops what need not fire."""
@@ -157,14 +162,14 @@ class Shrinker:
             return
         exact = _exact(self.case, cases.fired(self.outcome))
         if self._try([self._with_faults(exact)]) is None:
-            self._minimise(self.case.faults, 0, self._with_rules)
+            self._minimise(self.case.faults, 0, lambda rules: [self._with_rules(rules)])
             for rule in self.case.faults:
                 atoms = [atom for atom in exact if atom[0].name == rule.name]
                 others = tuple(one for one in self.case.faults if one != rule)
                 self._try([self._with_rules((*others, *_rules(atoms)))])
         atoms = [(rule, one) for rule in self.case.faults for one in rule.at]
         random = tuple(rule for rule in self.case.faults if not rule.at)
-        self._minimise(atoms, 0, lambda some: self._with_rules((*random, *_rules(some))))
+        self._minimise(atoms, 0, lambda some: [self._with_rules((*random, *_rules(some)))])
 
     def _with_rules(self, rules: tuple[Rule, ...]) -> Case:
         return dataclasses.replace(self.case, faults=rules)
@@ -178,12 +183,27 @@ class Shrinker:
             counts = range(first, getattr(self.case, name))
             self._try_at_any_time([dataclasses.replace(self.case, **{name: count}) for count in counts])
 
+    def _smaller_by_other_schedules(self) -> None:
+        """Leaves out operations with each way in which the case can be interleaved."""
+        if len(self.case.kept()) <= OPERATIONS_SMALL:
+            return
+        now = (self.case.schedule, self.case.costs)
+        all_ways = [(schedule, costs) for costs in (now[1], *self._costs) for schedule in (now[0], *OTHER_SCHEDULES)]
+        ways = list(dict.fromkeys(all_ways))
+
+        def build(kept: tuple[int, ...]) -> list[Case]:
+            case = self._with_operations(kept)
+            return [dataclasses.replace(case, schedule=schedule, costs=costs) for schedule, costs in ways]
+
+        self._minimise(self.case.kept(), 1, build)
+        self._rounds()
+
     def _smaller_by_another_seed(self) -> None:
         if len(self.case.kept()) <= OPERATIONS_SMALL or self._first.keep is not None:
             return
-        last = min(self._first.seed + OTHER_SEEDS, ranges.SEED_LAST)
-        for count in FEWER_OPERATIONS:
+        for count, seeds in FEWER_OPERATIONS:
             few = dataclasses.replace(self._first, operations=count)
+            last = min(self._first.seed + seeds, ranges.SEED_LAST)
             if self._try([few.with_seed(seed) for seed in range(self._first.seed, last + 1)]) is not None:
                 self._to_the_end()
                 return
@@ -232,7 +252,7 @@ class Shrinker:
         asked = self._outcomes[quiet].get("faults", {})
         return {name: asked.get(name, {}).get("asked", 0) for name in names}
 
-    def _fails(self, candidate: Case, running: Iterator[Answer | None]) -> bool:
+    def _fails(self, candidate: Case, running: Answers) -> bool:
         if candidate not in self._counted:
             if self.runs >= self._bounds.runs:
                 raise Spent
@@ -248,9 +268,11 @@ class Shrinker:
         outcome = self._outcomes[candidate]
         return cases.failed(outcome) and cases.signature(outcome) == self.signature
 
-    def _minimise(self, items: Sequence[Item], least: int, build: Callable[[tuple[Item, ...]], Case]) -> None:
-        """Leaves out of `items` what can be; at least `least` stay. build(items) is the case with these alone.
-        At the end no single item can be left out."""
+    def _minimise(
+        self, items: Sequence[Item], least: int, build: Callable[[tuple[Item, ...]], Sequence[Case]]
+    ) -> None:
+        """Leaves out of `items` what can be; at least `least` stay. build(items) are the cases with these alone,
+        the first of which is to be preferred. At the end no single item can be left out."""
         kept = tuple(items)
         size, begin = len(kept), 0
         while size >= 1:
@@ -258,11 +280,12 @@ class Shrinker:
             starts = [one for one in starts if one >= begin] + [one for one in starts if one < begin]
             parts = [(start, kept[:start] + kept[start + size :]) for start in starts]
             parts = [part for part in parts if len(part[1]) >= least]
-            hit = self._try_at_any_time([build(part) for _, part in parts])
+            ways = zip(*(build(part) for _, part in parts))
+            hit = self._try_at_any_time([case for way in ways for case in way])
             if hit is None:
                 size, begin = size // 2, 0
             else:
-                begin, kept = parts[hit]
+                begin, kept = parts[hit % len(parts)]
                 size = min(size, len(kept))
 
 

@@ -24,7 +24,7 @@ if str(ROOT) not in sys.path:
 
 from tools.sim import arguments, bugs, case, catalogue, findings, merge, page, state, terminal, twice  # noqa: E402
 from tools.sim.arguments import STANDARD_OUTPUT, Parser  # noqa: E402
-from tools.sim.campaign import Campaign, Limits, Stop  # noqa: E402
+from tools.sim.campaign import Campaign, Stop  # noqa: E402
 from tools.sim.pool import Pool  # noqa: E402
 from tools.sim.progress import Progress  # noqa: E402
 from tools.sim.refusal import FAILED, INTERRUPTED, PASSED, Refused, Unavailable, nearest  # noqa: E402
@@ -41,7 +41,9 @@ FOR_ONE_CASE = (
     "--save-schedule",
     "--follow-schedule",
     "--output",
+    "--gdb",
 )
+GDB = ("gdb", "-q", "-x", f"{ROOT}/tools/gdb/printers.py", "-x", f"{ROOT}/tools/gdb/simulated.py", "-ex", "run")
 
 
 def simulator(options: argparse.Namespace) -> str:
@@ -53,24 +55,32 @@ def simulator(options: argparse.Namespace) -> str:
 
 
 def hand_on(options: argparse.Namespace, words: list[str]) -> None:
-    """Becomes `twofold-simulator run` with the same words."""
+    """Becomes `twofold-simulator run` with the same words; --gdb: under a debugger, which stops at its event."""
     given = iter(words)
     passed = []
     for word in given:
         if word == "--simulator":
             next(given, None)
-        elif not word.startswith("--simulator="):
+        elif word != "--gdb" and not word.startswith("--simulator="):
             passed.append(word)
-    become(simulator(options), "run", *passed)
+    program = simulator(options)
+    if "--gdb" not in words:
+        become(program, "run", *passed)
+    if not any(word.partition("=")[0] == "--until-event" for word in passed):
+        raise Refused("--gdb: give --until-event N, where it is to stop")
+    if not os.access(program, os.X_OK):
+        raise Unavailable(f"the simulator {program} does not run")
+    become(*GDB, "--args", program, "run", *passed, "--debugger")
 
 
 def become(program: str, *words: str) -> None:
     """Ends this program by starting that one in its place."""
     sys.stdout.flush()
     try:
-        os.execv(program, [program, *words])
+        os.execvp(program, [program, *words])
     except OSError as error:
-        raise Unavailable(f"the simulator {program} does not run: {error.strerror}") from error
+        what = program if program == GDB[0] else f"the simulator {program}"
+        raise Unavailable(f"{what} does not run: {error.strerror}") from error
 
 
 def write_outputs(options: argparse.Namespace, document: dict[str, Any]) -> None:
@@ -119,7 +129,8 @@ def run_campaign(options: argparse.Namespace, words: list[str]) -> int:
     known = catalogue.describe(program)
     template, seeds = arguments.case(options, known), arguments.seeds(options)
     shard = arguments.shard(options, dict(os.environ))
-    effort = findings.Effort(arguments.bounds(options), arguments.repeats(options), not options.no_shrink)
+    shrinks = not options.no_shrink
+    effort = findings.Effort(arguments.bounds(options), arguments.repeats(options), shrinks, known.costs)
     command = shlex.join(["./twofold", "sim", *words])
     asked = findings.Asked(known.build, command, template, seeds, shard, options.simulator or "")
     limits = arguments.limits(options)

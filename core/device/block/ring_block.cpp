@@ -24,10 +24,20 @@ RingBlock::open(DriverEnvironment const& environment, pci::Function const& funct
     if (geometry.sectors == 0 || geometry.sectors_max == 0 || geometry.sector_bytes < 512 ||
         !is_power_of_two(geometry.sector_bytes) ||
         geometry.sectors > ~u64{0} / geometry.sector_bytes) {
+        queue->close();
         return Error::corrupted;
     }
-    RingBlock* const room = TRY(memory::allocate_room<RingBlock>(environment.heap, 1));
-    return new (room) RingBlock(*queue, geometry);
+    auto const room = memory::allocate_room<RingBlock>(environment.heap, 1);
+    if (!room) {
+        queue->close();
+        return room.error();
+    }
+    return new (room.value()) RingBlock(environment.heap, *queue, geometry);
+}
+
+void RingBlock::close() {
+    m_queue.close();
+    memory::free_room(m_heap, this); // nothing in it needs a destructor
 }
 
 Result<void>
@@ -41,10 +51,16 @@ RingBlock::submit(Request& request, BlockTransfer const& transfer, BlockDone don
                       transfer.count > m_geometry.sectors - transfer.sector)) {
         return Error::out_of_range;
     }
+    if (is_flush && mutant(Mutant::device_flush_skipped)) {
+        done(argument, {});
+        return {};
+    }
     request.operation = is_flush                                     ? flush_operation
                         : transfer.operation == BlockOperation::read ? read_operation
                                                                      : write_operation;
-    request.flags = transfer.operation == BlockOperation::write_through ? through_flag : 0;
+    bool const is_through = transfer.operation == BlockOperation::write_through &&
+                            !mutant(Mutant::device_through_cached);
+    request.flags = is_through ? through_flag : 0;
     request.target = transfer.sector;
     request.count = transfer.count;
     request.buffer = transfer.buffer;

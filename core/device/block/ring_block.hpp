@@ -20,12 +20,14 @@ public:
         void* m_argument = nullptr;
     };
 
-    /// In memory of the heap, for as long as the kernel lives. Errors: those of RingQueue::open;
+    /// In memory of the heap, until it is closed. Errors: those of RingQueue::open;
     /// corrupted (the device describes itself in a way that makes no sense).
     static Result<RingBlock*>
     open(DriverEnvironment const& environment, pci::Function const& function);
     RingBlock(RingBlock const&) = delete;
     RingBlock& operator=(RingBlock const&) = delete;
+    /// Stops the device, and ends the driver. No request is in flight. Context thread.
+    void close();
 
     /// Keeps the contract BlockDevice.
     BlockGeometry geometry() const { return m_geometry; }
@@ -35,9 +37,10 @@ public:
     RingQueue& queue() { return m_queue; }
 
 private:
-    RingBlock(RingQueue& queue, BlockGeometry const& geometry)
-        : m_queue(queue), m_geometry(geometry) {}
+    RingBlock(memory::KernelHeap& heap, RingQueue& queue, BlockGeometry const& geometry)
+        : m_heap(heap), m_queue(queue), m_geometry(geometry) {}
 
+    memory::KernelHeap& m_heap;
     RingQueue& m_queue;
     BlockGeometry m_geometry;
 };

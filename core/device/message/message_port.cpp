@@ -31,14 +31,44 @@ MessagePort::MessagePort(DriverEnvironment const& environment, RingQueue& queue)
 Result<MessagePort*>
 MessagePort::open(DriverEnvironment const& environment, pci::Function const& function) {
     RingQueue* const queue = TRY(RingQueue::open(environment, function, signature, "message"));
-    MessagePort* const room = TRY(memory::allocate_room<MessagePort>(environment.heap, 1));
-    MessagePort* const port = new (room) MessagePort(environment, *queue);
-    for (Buffer& buffer : port->m_buffers) {
-        buffer.owner = port;
-        buffer.buffer = TRY(environment.frames.allocate(memory::FrameRequest{}));
-        port->give(buffer);
+    auto const room = memory::allocate_room<MessagePort>(environment.heap, 1);
+    if (!room) {
+        queue->close();
+        return room.error();
+    }
+    MessagePort* const port = new (room.value()) MessagePort(environment, *queue);
+    if (auto const taken = port->take_buffers(); !taken) {
+        port->close();
+        return taken.error();
     }
     return port;
+}
+
+Result<void> MessagePort::take_buffers() {
+    for (Buffer& buffer : m_buffers) {
+        buffer.owner = this;
+        buffer.buffer = TRY(m_environment.frames.allocate(memory::FrameRequest{}));
+        give(buffer);
+    }
+    return {};
+}
+
+void MessagePort::close() {
+    m_queue.close();
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        while (!m_received.empty()) {
+            m_received.pop_front();
+        }
+    }
+    for (Buffer const& buffer : m_buffers) {
+        if (buffer.buffer != PhysAddr{}) {
+            m_environment.frames.free_pages(buffer.buffer, 1).value(); // taken by take_buffers
+        }
+    }
+    memory::KernelHeap& heap = m_environment.heap;
+    this->~MessagePort();
+    memory::free_room(heap, this);
 }
 
 /// The buffer waits for the next frame.

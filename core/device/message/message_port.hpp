@@ -23,11 +23,13 @@ public:
         Bytes size{};
     };
 
-    /// In memory of the heap, for as long as the kernel lives. Errors: those of RingQueue::open.
+    /// In memory of the heap, until it is closed. Errors: those of RingQueue::open.
     static Result<MessagePort*>
     open(DriverEnvironment const& environment, pci::Function const& function);
     MessagePort(MessagePort const&) = delete;
     MessagePort& operator=(MessagePort const&) = delete;
+    /// Stops the device, and ends the driver. Nobody sends or receives. Context thread.
+    void close();
 
     /// The own address. O(1).
     u32 address() const { return m_address; }
@@ -52,7 +54,9 @@ private:
     using Frames = task::Semaphore<task::KernelThreads>;
 
     MessagePort(DriverEnvironment const& environment, RingQueue& queue);
+    ~MessagePort() = default;
 
+    Result<void> take_buffers();
     void give(Buffer& buffer);
     void take(Buffer& buffer, Result<u64> outcome);
     Result<void> await_frame(Nanos deadline);

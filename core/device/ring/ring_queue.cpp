@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 #include <new>
 
 namespace twofold::device {
@@ -28,6 +29,9 @@ void let_master(pci::FunctionSpace const& space) {
 }
 
 Result<u64> outcome_of(RingCompletion const& completion) {
+    if (mutant(Mutant::device_status_ignored)) {
+        return completion.value;
+    }
     switch (completion.status) {
     case RingStatus::done:
         return completion.value;
@@ -63,15 +67,62 @@ Result<RingQueue*> RingQueue::open(
         TRY(environment.space.unmap_device(registers));
         return Error::not_supported;
     }
+    auto const queue = make(environment, registers);
+    if (!queue) {
+        TRY(environment.space.unmap_device(registers));
+        return queue.error();
+    }
+    if (auto const begun = queue.value()->begin(function, name); !begun) {
+        queue.value()->close();
+        return begun.error();
+    }
+    return queue.value();
+}
+
+/// A queue that has nothing yet but its memory.
+Result<RingQueue*> RingQueue::make(DriverEnvironment const& environment, VirtAddr registers) {
     PhysAddr const rings = TRY(environment.frames.allocate(
         {.pages = ring_pages, .content = memory::FrameContent::zeroed}));
-    // A device that is there stays: what it has taken is not given back where the rest fails.
-    RingQueue* const room = TRY(memory::allocate_room<RingQueue>(environment.heap, 1));
-    RingQueue* const queue = new (room) RingQueue(environment, registers, rings);
-    TRY(queue->make_slots());
-    TRY(queue->bind(function, name));
-    sync::SpinLockGuard const guard(queue->m_lock, sync::save_interrupts);
-    return queue->start() ? Result<RingQueue*>(queue) : Error::io_failed;
+    auto const room = memory::allocate_room<RingQueue>(environment.heap, 1);
+    if (!room) {
+        TRY(environment.frames.free_pages(rings, ring_pages));
+        return room.error();
+    }
+    return new (room.value()) RingQueue(environment, registers, rings);
+}
+
+Result<void> RingQueue::begin(pci::Function const& function, std::string_view name) {
+    TRY(make_slots());
+    TRY(bind(function, name));
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    return start() ? Result<void>() : Error::io_failed;
+}
+
+void RingQueue::close() {
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        CHECK(m_waiting.empty());
+        hal::Io::write_32(m_registers + ring_register::control, 0);
+        m_is_dead = true; // no timer or interrupt that is on its way restarts it
+        for (Slot& slot : m_slots) {
+            slot.state = State::free;
+        }
+    }
+    for (Slot& slot : m_slots) {
+        processor::TimerQueue::cancel_and_wait(slot.timer);
+    }
+    if (m_vector) {
+        m_environment.interrupts.unbind(*m_vector).value(); // it is bound
+    }
+    DriverEnvironment const environment = m_environment;
+    std::destroy(m_slots.begin(), m_slots.end());
+    if (!m_slots.empty()) {
+        memory::free_room(environment.heap, m_slots.data());
+    }
+    environment.space.unmap_device(m_registers).value(); // each was taken by `open`
+    environment.frames.free_pages(m_rings, ring_pages).value();
+    this->~RingQueue();
+    memory::free_room(environment.heap, this);
 }
 
 Result<void> RingQueue::make_slots() {
@@ -135,7 +186,7 @@ void RingQueue::submit(RingRequest& request) {
 void RingQueue::place(Slot& slot) {
     slot.state = m_is_dead ? State::overdue : State::in_flight;
     Nanos const time_out = m_is_dead ? Nanos{1} : slot.request->time_out;
-    if (time_out != Nanos{}) {
+    if (time_out != Nanos{} && !mutant(Mutant::device_time_unlimited)) {
         processor::start_timer(slot.timer, hal::Clock::now() + time_out).value();
     }
     if (!m_is_dead) {
@@ -172,7 +223,7 @@ void RingQueue::take_timer(void* slot) {
             self.state = State::overdue;
         }
     }
-    processor::request_work(processor::this_cpu(), queue.m_vector);
+    processor::request_work(processor::this_cpu(), *queue.m_vector);
 }
 
 void RingQueue::work(void* self) {
@@ -199,7 +250,8 @@ RingQueue::Slot* RingQueue::take_completion(Result<u64>& outcome) {
         ++m_taken;
         u32 const number = next.token & slot_mask;
         bool const is_known =
-            number < entries && m_slots[number].token == next.token &&
+            number < entries &&
+            (m_slots[number].token == next.token || mutant(Mutant::device_token_unchecked)) &&
             (m_slots[number].state == State::in_flight || m_slots[number].state == State::overdue);
         if (is_known) {
             found = &m_slots[number];

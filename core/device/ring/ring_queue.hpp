@@ -25,6 +25,10 @@
 #include "hal/clock.hpp"
 #include "hal/io.hpp"
 
+#include <optional>
+#include <span>
+#include <string_view>
+
 namespace twofold::device {
 
 /// What a driver is given to open its device with. All of it outlives the driver.
@@ -78,6 +82,10 @@ public:
     RingQueue(RingQueue const&) = delete;
     RingQueue& operator=(RingQueue const&) = delete;
 
+    /// Stops the device for good and ends the queue. What the device still has is withdrawn, and
+    /// its `done` not called; nothing waits, and no other context uses the queue. Context thread.
+    void close();
+
     /// Starts a request. Any context up to irq; no lock of rank `device` or above is held. What it
     /// comes to is said by `done`: io_failed (the device says so, or does not start any more),
     /// invalid_argument (so says the device), timed_out. O(1).
@@ -108,7 +116,10 @@ private:
     static_assert(is_power_of_two(entries));
 
     RingQueue(DriverEnvironment const& environment, VirtAddr registers, PhysAddr rings);
+    ~RingQueue() = default;
 
+    static Result<RingQueue*> make(DriverEnvironment const& environment, VirtAddr registers);
+    Result<void> begin(pci::Function const& function, std::string_view name);
     Result<void> make_slots();
     Result<void> bind(pci::Function const& function, std::string_view name);
     bool start() REQUIRES(m_lock);
@@ -127,8 +138,8 @@ private:
     DriverEnvironment m_environment;
     VirtAddr m_registers;
     PhysAddr m_rings; ///< a page of submissions, a page of completions
-    hal::Vector m_vector;
-    std::span<Slot> m_slots;
+    std::optional<hal::Vector> m_vector;
+    std::span<Slot> m_slots; ///< none, as long as it is not open
 
     sync::SpinLock m_lock{sync::LockRank::device};
     IntrusiveList<RingRequest, RingRequestsTag> m_waiting GUARDED_BY(m_lock);

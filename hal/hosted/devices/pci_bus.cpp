@@ -139,12 +139,12 @@ void PciBus::plug(PciIdentity const& identity) {
     m_plugged.push_back({.bytes = identity.register_bytes});
 }
 
-void PciBus::place(u32 number, PhysAddr registers) {
-    CHECK(is_aligned(registers.value, m_plugged[number].bytes));
+void PciBus::place(u32 number, PhysAddr where) {
+    CHECK(is_aligned(where.value, m_plugged[number].bytes));
     constexpr u32 decode_memory = 2;
-    m_plugged[number].registers = registers;
+    m_plugged[number].registers = where;
     PciFunction& function = m_functions[first_plugged + number];
-    function.write(bar_0, 4, static_cast<u32>(registers.value));
+    function.write(bar_0, 4, static_cast<u32>(where.value));
     function.write(command, 2, decode_memory);
 }
 

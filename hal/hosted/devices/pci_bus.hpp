@@ -82,19 +82,20 @@ class PciBus {
 public:
     PciBus();
 
-    /// One more device, at most pci_devices_max. Its registers lie nowhere yet.
+    /// One more device, at most pci_devices_max; they are numbered from 0. Its registers lie
+    /// nowhere yet.
     void plug(PciIdentity const& identity);
     u32 devices() const { return static_cast<u32>(m_plugged.size()); }
     /// Size and place of a device's registers, which the firmware chooses.
     u64 register_bytes(u32 number) const { return m_plugged[number].bytes; }
     PhysAddr registers(u32 number) const { return m_plugged[number].registers; }
-    void place(u32 device, PhysAddr registers);
+    void place(u32 number, PhysAddr where);
     /// O(devices).
     std::optional<PciRegister> register_at(PhysAddr address) const;
     /// Whether the device may reach memory, and what it writes where to raise its interrupt;
     /// nothing: the kernel does not want it. O(1).
-    bool is_master(u32 device) const;
-    std::optional<hal::Message> message(u32 device) const;
+    bool is_master(u32 number) const;
+    std::optional<hal::Message> message(u32 number) const;
 
     /// What the firmware does before the kernel runs: bus numbers, base addresses, decoding.
     void configure(PciDeviceMemory const& memory);

@@ -209,7 +209,7 @@ prepare(PhysicalMemory const& memory, MachineConfig const& config, GuestCpu& cpu
     FrameSource frames(memory.span(), high_memory, config.memory_fill == std::byte{});
     try {
         prepare_all(frames, config, cpu, pci);
-        memory.note_reach(0, config.devices.empty() ? frames.next() : memory.size());
+        memory.note_reach(0, frames.next());
     } catch (OutOfFrames const& error) {
         return std::unexpected(error.what());
     }

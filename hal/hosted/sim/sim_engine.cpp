@@ -3,7 +3,6 @@
 
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/machine.hpp"
-#include "hal/hosted/report.hpp"
 #include "hal/hosted/signal_context.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 
@@ -85,6 +84,7 @@ void SimEngine::power_on() {
     m_end.reset();
     m_running = nullptr;
     m_crash_report.clear();
+    m_complaint.clear();
     if (m.is_cut) {
         // Power has come back: the run goes on, and with it all that chance decides.
         m.is_cut = false;
@@ -138,6 +138,7 @@ void SimEngine::assign_state(EngineState const& state) {
     m_end.reset();
     m_running = nullptr;
     m_crash_report.clear();
+    m_complaint.clear();
     for (u32 slot = 1; slot < m.slots.size(); ++slot) {
         if (m.slots[slot].state == State::halted) {
             m_board.mmu().remove_processor(slot);
@@ -158,10 +159,12 @@ Stop SimEngine::run() {
         }
         if (!m.open_turn) {
             std::optional<Grant> const grant = choose();
-            if (!grant) {
+            if (!grant && !is_at_limit()) {
                 return {Stop::Kind::waiting_for_input};
             }
-            begin_turn(*grant);
+            if (grant) {
+                begin_turn(*grant);
+            }
         }
         if (m.open_turn) {
             Processor& next = processor(m.open_turn->slot);
@@ -174,10 +177,11 @@ Stop SimEngine::run() {
 }
 
 bool SimEngine::is_at_limit() const {
+    if (m.open_turn) {
+        return m.open_turn->is_alone && m.slots[m.open_turn->slot].now_ns >= m_limit.time_ns;
+    }
     i64 const limit_ns = m_limit.time_ns;
-    i64 const first_ns = limit_ns == EventQueue::never ? limit_ns
-                         : m.open_turn                 ? m.slots[m.open_turn->slot].now_ns
-                                                       : next_ns();
+    i64 const first_ns = limit_ns == EventQueue::never ? limit_ns : next_ns();
     bool const is_late = first_ns >= limit_ns && first_ns != EventQueue::never;
     return is_late || m.counts.moments >= m_limit.moments;
 }
@@ -222,8 +226,8 @@ std::optional<Grant> SimEngine::choose() {
     while (happen_before(frontier(), now)) {
         now = look();
     }
-    if (now.ready == Overview::nobody) {
-        return std::nullopt;
+    if (now.ready == Overview::nobody || now.ready_ns >= m_limit.time_ns) {
+        return std::nullopt; // what has happened has brought it to the limit
     }
     m_others_ns = std::min(now.deadline_ns, now.event_ns);
     m_ready.clear();
@@ -280,24 +284,28 @@ void SimEngine::take_turn(Processor& running) {
     SimRun::OpenTurn const turn = *m.open_turn;
     SimRun::Slot& slot = m.slots[turn.slot];
     GuestCpu& cpu = running.cpu();
-    // The end may have come nearer: by what has come from outside, or by a deadline of its own.
-    i64 const nearer_ns = std::min(m.events.first_ns(), wanted_ns(turn.slot));
-    i64 const until_ns = std::min(turn.until_ns, std::max(nearer_ns, slot.now_ns));
     // A long turn is cut where the limit comes; a short one, which others wait for, is not.
     i64 const limit_ns = turn.is_alone ? m_limit.time_ns : EventQueue::never;
-    cpu.time.until_ns = std::min(until_ns, std::max(limit_ns, slot.now_ns));
+    i64 const until_ns = std::min(end_of(turn), limit_ns);
+    cpu.time.until_ns = std::max(until_ns, slot.now_ns);
     cpu.time.left_ns = cpu.time.until_ns - slot.now_ns;
     m_running = &running;
     running.enter_kernel();
     slot.now_ns = cpu.time.now_ns();
     m.now_ns = std::max(m.now_ns, slot.now_ns);
-    i64 const end_ns = std::min(until_ns, wanted_ns(turn.slot)); // it may have armed one
-    bool const is_cut = cpu.request == Request::yield && cpu.arguments[0] == 0 &&
-                        slot.now_ns >= limit_ns && slot.now_ns < end_ns;
-    if (!is_cut || running.signals().stop_requested) {
+    // Where it comes back too early, it had armed a deadline and then a later one: it goes on.
+    bool const goes_on =
+        cpu.request == Request::yield && cpu.arguments[0] == 0 && slot.now_ns < end_of(turn);
+    if (!goes_on || running.signals().stop_requested) {
         m.open_turn.reset();
         end_turn(turn);
     }
+}
+
+/// When a turn is over, as it stands: the end may come nearer by what comes from outside, or by a
+/// deadline of the processor's own.
+i64 SimEngine::end_of(SimRun::OpenTurn const& turn) const {
+    return std::min({turn.until_ns, m.events.first_ns(), wanted_ns(turn.slot)});
 }
 
 /// What a processor has come back with, and what becomes of it.
@@ -323,6 +331,12 @@ void SimEngine::end_turn(SimRun::OpenTurn const& turn) {
     if (fault(fault_id(EngineFault::power_cut), turn.slot) && !m_end) {
         m.is_cut = true;
         end_run(turn.slot, {Stop::Kind::power_cut});
+    }
+    if (m_config.has_oracles && !m_end) {
+        m_complaint = ask_oracles(turn.slot);
+        if (!m_complaint.empty()) {
+            end_run(turn.slot, {Stop::Kind::objected});
+        }
     }
     if (m.is_marked && m.now_ns - m.progress_ns > m_config.stall_ns && !m_end) {
         end_run(turn.slot, {Stop::Kind::stalled});
@@ -382,7 +396,7 @@ void SimEngine::answer_note(u32 slot, GuestCpu const& cpu) {
     if (note == probe::Note::operation) {
         m.operations.push_back(cpu.arguments[1]);
         note_moment(SimMoment::Kind::operation, slot, cpu.arguments[1], m.now_ns, m.now_ns);
-    } else {
+    } else if (note != probe::Note::progress) {
         m.is_marked = note == probe::Note::begin;
         m.last = slot;
         m.last_spun = false;
@@ -433,45 +447,6 @@ Stop SimEngine::finish() {
         write_crash_report();
     }
     return m_end->stop;
-}
-
-/// Where the processors stand: the one on which the run has ended first.
-void SimEngine::write_crash_report() {
-    auto const add = [this](Processor const& each) {
-        SignalTarget const& signals = each.signals();
-        if (signals.report_size != 0) {
-            m_crash_report += fmt::format("processor {}: ", signals.cpu.id);
-            m_crash_report.append(signals.report, signals.report_size);
-        }
-    };
-    add(processor(m_end->slot));
-    for (auto const& each : m_board.processors()) {
-        if (each->slot() != m_end->slot) {
-            add(*each);
-        }
-    }
-}
-
-std::string SimEngine::where_all_stand() const {
-    std::string text;
-    Output const out{
-        &text, [](void* to, std::string_view more) { *static_cast<std::string*>(to) += more; }};
-    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
-        GuestCpu const& cpu = processor(slot).cpu();
-        State const state = m.slots[slot].state;
-        if (state == State::off || state == State::halted) {
-            continue;
-        }
-        text += fmt::format(
-            "processor {} {} at {} ns, interrupts {}:\n", cpu.id,
-            state == State::sleeping ? "sleeps" : "can run", m.slots[slot].now_ns,
-            cpu.interrupts_enabled ? "enabled" : "disabled");
-        WordReader const read{&m_board.mmu(), cpu.root};
-        if (auto const point = suspended_point(read, cpu.kernel_stack)) {
-            write_backtrace(out, m_board.config().image, read, *point);
-        }
-    }
-    return text;
 }
 
 void SimEngine::wait(int input_descriptor) {

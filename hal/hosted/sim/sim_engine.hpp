@@ -38,6 +38,9 @@ struct SimConfig {
     bool faults_where_marked = false;
     /// A workload that completes no operation for so long is said to be stalled.
     i64 stall_ns = 60'000'000'000;
+    /// Ends the run where a processor goes by a translation that it should have flushed, or takes
+    /// no interrupt for very long.
+    bool has_oracles = false;
 };
 
 /// How far a run may go before it pauses.
@@ -47,6 +50,16 @@ struct SimLimit {
     /// operation at most; a longer turn is cut, and goes on as if it had not been. So what happens
     /// does not depend on pauses.
     i64 time_ns = EventQueue::never;
+};
+
+/// A processor that runs or sleeps, between two turns.
+struct Standing {
+    u32 id = 0;
+    bool sleeps = false;
+    bool interrupts_enabled = false;
+    i64 now_ns = 0;       ///< its own time
+    u64 kernel_stack = 0; ///< at which isa::SwitchFrame lies
+    PhysAddr root{};      ///< of its page tables
 };
 
 class SimEngine final : public Engine {
@@ -92,11 +105,17 @@ public:
     void observe(SimObserver* observer) { m_observer = observer; }
     /// Another run, from the next power-on on.
     void configure(SimConfig config);
+    /// What an oracle has found; empty: nothing.
+    std::string const& complaint() const { return m_complaint; }
     /// Why the schedule is not the one that was asked for; empty: it is.
     std::string_view objection() const;
     /// Where each processor stands that runs or sleeps: its time and its kernel's calls. Between
     /// two turns.
     std::string where_all_stand() const;
+    std::vector<Standing> standings() const;
+    /// Makes the stacks of all that stand somewhere readable by the host, as if they had been
+    /// touched: for a debugger. Between two turns.
+    void map_stacks();
     /// The schedule of what is marked, as it stands; null where it is random.
     Schedule const* explored() const { return m.explored.get(); }
     /// Another one, until the machine starts over.
@@ -146,6 +165,8 @@ private:
     void take_turn(Processor& running);
     void end_turn(SimRun::OpenTurn const& turn);
     i64 end_of_turn(Grant const& grant) const;
+    i64 end_of(SimRun::OpenTurn const& turn) const;
+    std::string ask_oracles(u32 slot);
     void answer(u32 slot);
     void answer_note(u32 slot, GuestCpu const& cpu);
     void notify(u32 slot, GuestCpu const& cpu);
@@ -171,6 +192,7 @@ private:
     Processor* m_running = nullptr;
     std::optional<RunEnd> m_end;
     std::string m_crash_report;
+    std::string m_complaint;
 };
 
 /// A machine that is simulated. `console` must outlive it; where the configuration has no entropy

@@ -49,7 +49,8 @@ struct SimRun : EngineState {
         State state = State::off;
         bool has_stalled = false;
         i64 now_ns = 0;
-        i64 put_off_to_ns = -1; ///< a deadline that a fault has put off
+        i64 put_off_to_ns = -1;    ///< a deadline that a fault has put off
+        i64 pending_since_ns = -1; ///< an interrupt that it could take, were they enabled
     };
 
     /// A turn that a limit has cut: it goes on as if it had not.

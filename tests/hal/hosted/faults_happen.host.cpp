@@ -128,4 +128,26 @@ TEST(EngineFaults, ACopyGoesOnWithTheSameFaults) {
     EXPECT_EQ(trial.engine().counts().hash, hash);
 }
 
+TEST(EngineOracles, SayThatAProcessorTakesNoInterrupt) {
+    // A processor that is held up for longer than any kernel keeps its interrupts disabled.
+    FaultRule slow = rule("cpu.slow", 1);
+    slow.amount_low = slow.amount_high = 10'000'000;
+    SimConfig config = config_with(slow);
+    config.has_oracles = true;
+    SimulatedTrial trial({.cpus = 4, .command = hosted::test::busy_command}, config);
+    EXPECT_EQ(trial.run().kind, Stop::Kind::objected);
+    EXPECT_NE(
+        trial.engine().complaint().find("has taken no interrupt for 100 ms"), std::string::npos)
+        << trial.engine().complaint();
+}
+
+TEST(EngineOracles, HaveNothingToSayOfARightKernel) {
+    for (u64 seed = 0; seed < 20; ++seed) {
+        SimConfig config{.seed = seed};
+        config.has_oracles = true;
+        SimulatedTrial trial({.cpus = 4, .command = hosted::test::busy_command}, config);
+        EXPECT_EQ(trial.run().kind, Stop::Kind::exited) << trial.engine().complaint();
+    }
+}
+
 } // namespace

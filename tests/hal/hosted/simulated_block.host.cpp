@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <memory>
 #include <set>
 
@@ -63,6 +64,15 @@ std::shared_ptr<BlockDevice> make_disk(BlockConfig const& config = {.sectors = 2
     return std::make_shared<BlockDevice>(config);
 }
 
+/// How many times the text says it.
+usize count_of(std::string_view text, std::string_view what) {
+    usize count = 0;
+    for (usize at = text.find(what); at != text.npos; at = text.find(what, at + 1)) {
+        ++count;
+    }
+    return count;
+}
+
 FaultRule rule(DeviceFault fault, std::vector<u64> at, u64 amount = 0) {
     FaultRule made = FaultKinds(device_fault_kinds()).rule(fault_id(fault));
     made.at = std::move(at);
@@ -82,6 +92,23 @@ TEST(SimulatedBlock, OutlastsTheMachine) {
         EXPECT_TRUE(second.says(fmt::format("2000 sectors of {} bytes", sector_bytes)));
         EXPECT_EQ(disk->counts().power_cuts, 2u);
     }
+}
+
+TEST(SimulatedBlock, IsOpenedAgainWithoutALoss) {
+    // More often than there are vectors that a driver could take each time.
+    std::string command = "block write 3 kept; block flush; block close; mem; ";
+    for (u32 i = 0; i < 20; ++i) {
+        command += "block read 3; block close; ";
+    }
+    Seen const seen = run(make_disk(), {command + "mem"});
+    EXPECT_EQ(seen.stop.status, 0) << seen.text;
+    EXPECT_EQ(count_of(seen.text, "sector 3: 'kept'"), 20u);
+    usize const last = seen.text.rfind("sector 3");
+    ASSERT_NE(last, std::string::npos);
+    std::string_view const text = seen.text;
+    std::string_view const before = text.substr(0, text.find("sector 3"));
+    std::string_view const after = text.substr(text.find('\n', last) + 1);
+    EXPECT_TRUE(before.ends_with(after)) << "the same memory is in use:\n" << seen.text;
 }
 
 TEST(SimulatedBlock, RefusesWhatMakesNoSense) {
@@ -186,15 +213,6 @@ TEST(SimulatedBlock, LostCompletionsEndEachRequestOnce) {
     }
 }
 
-/// How many times the text says it.
-usize count_of(std::string_view text, std::string_view what) {
-    usize count = 0;
-    for (usize at = text.find(what); at != text.npos; at = text.find(what, at + 1)) {
-        ++count;
-    }
-    return count;
-}
-
 TEST(SimulatedBlock, APowerCutAtAnyMomentKeepsWhatWasFlushed) {
     std::string command;
     constexpr u32 epochs = 6;
@@ -224,32 +242,150 @@ TEST(SimulatedBlock, APowerCutAtAnyMomentKeepsWhatWasFlushed) {
     EXPECT_GT(cut_between, 10u);
 }
 
-TEST(SimulatedBlock, PausesChangeNothing) {
-    auto const whole = run(make_disk(), {"block test 100"});
-    Seen out;
+/// What happens in a run that pauses every `every_ns`; 0: that does not.
+std::vector<SimMoment> moments_with_pauses(i64 every_ns, u64 seed) {
+    struct Moments final : SimObserver {
+        void on_moment(SimMoment const& moment) override { moments.push_back(moment); }
+        void on_grant(Grant const&) override {}
+        std::vector<SimMoment> moments;
+    } watcher;
+    Trial out;
     Keeper console(out);
     MachineConfig config;
     config.cpus = 2;
     config.command_line = "console=pipe command=\"block test 100\"";
     config.devices.push_back(make_disk());
-    auto board = Board::create(std::move(config), console);
-    ASSERT_TRUE(board.has_value());
-    auto made = SimEngine::create(**board, {.seed = 1});
-    ASSERT_TRUE(made.has_value());
-    SimEngine& engine = **made;
-    auto machine = Machine::create(std::move(*board), std::move(*made));
-    ASSERT_TRUE(machine.has_value());
+    SimEngine* engine = nullptr;
+    auto machine = create_simulated(std::move(config), console, {.seed = seed}, &engine);
+    EXPECT_TRUE(machine.has_value());
+    engine->observe(&watcher);
     u32 pauses = 0;
-    for (i64 at_ns = 1000; out.stop.kind != Stop::Kind::exited; at_ns += 11'000) {
-        engine.limit({.time_ns = at_ns});
-        out.stop = (*machine)->run();
-        ASSERT_TRUE(out.stop.kind == Stop::Kind::paused || out.stop.kind == Stop::Kind::exited);
-        EXPECT_GE(engine.next_ns(), out.stop.kind == Stop::Kind::paused ? at_ns : 0);
+    Stop stop{Stop::Kind::paused};
+    for (i64 at_ns = 1000; stop.kind == Stop::Kind::paused; at_ns += every_ns) {
+        engine->limit({.time_ns = every_ns == 0 ? EventQueue::never : at_ns});
+        stop = (*machine)->run();
+        EXPECT_GE(engine->next_ns(), stop.kind == Stop::Kind::paused ? at_ns : 0);
         ++pauses;
     }
-    EXPECT_GT(pauses, 100u);
-    EXPECT_EQ(engine.counts().hash, whole.counts.hash);
-    EXPECT_EQ(out.text, whole.text);
+    EXPECT_EQ(stop.kind, Stop::Kind::exited) << out.text;
+    EXPECT_TRUE(every_ns == 0 || pauses > 100);
+    return watcher.moments;
+}
+
+TEST(SimulatedBlock, PausesChangeNothing) {
+    for (u64 seed = 1; seed <= 10; ++seed) {
+        std::vector<SimMoment> const whole = moments_with_pauses(0, seed);
+        std::vector<SimMoment> const cut =
+            moments_with_pauses(11'000 - static_cast<i64>(seed), seed);
+        for (usize i = 0; i < std::min(whole.size(), cut.size()); ++i) {
+            ASSERT_EQ(whole[i].hash, cut[i].hash)
+                << "seed " << seed << ": moment " << i << ": from " << whole[i].since_ns << " to "
+                << whole[i].at_ns << " on " << whole[i].slot << " by " << whole[i].value
+                << "; with pauses from " << cut[i].since_ns << " to " << cut[i].at_ns << " on "
+                << cut[i].slot << " by " << cut[i].value;
+        }
+        EXPECT_EQ(whole.size(), cut.size());
+    }
+}
+
+/// Gives a kernel what is typed, line by line, and then nothing for a while.
+class Typed final : public ConsoleEndpoint {
+public:
+    void write(std::string_view piece) override { text += piece; }
+    hal::ConsoleInput read() override {
+        if (input.empty()) {
+            return {hal::InputStatus::none, '\0'};
+        }
+        char const next = input.front();
+        input.erase(0, 1);
+        return {hal::InputStatus::byte, next};
+    }
+    void write_result(std::span<std::byte const>) override {}
+
+    std::string input;
+    std::string text;
+};
+
+TEST(SimulatedBlock, ASnapshotHoldsTheDisk) {
+    Typed console;
+    auto const disk = make_disk();
+    MachineConfig config;
+    config.command_line = "console=pipe";
+    config.devices.push_back(disk);
+    auto machine = create_simulated(std::move(config), console, {.seed = 4});
+    ASSERT_TRUE(machine.has_value());
+    auto const type = [&](std::string_view line) {
+        console.input = line;
+        console.text.clear();
+        EXPECT_EQ((*machine)->run().kind, Stop::Kind::waiting_for_input) << console.text;
+        return console.text;
+    };
+    type("block write 3 first\n");
+    auto const copy = (*machine)->snapshot();
+    ASSERT_TRUE(copy.has_value()) << copy.error();
+    EXPECT_EQ(copy->devices.size(), 1u);
+    type("block write 3 second; block flush\n");
+    EXPECT_EQ(disk->cached_writes(), 0u);
+    ASSERT_TRUE((*machine)->restore(*copy).has_value());
+    EXPECT_EQ(disk->cached_writes(), 1u);
+    EXPECT_NE(type("block read 3\n").find("'first'"), std::string::npos) << console.text;
+    Snapshot other = *copy;
+    other.devices.clear();
+    EXPECT_EQ(
+        (*machine)->restore(other).error(),
+        "the snapshot is of a machine with 0 devices, this one has 1");
+}
+
+/// Looks like a block device, never completes anything, and does not start again.
+class Dead final : public PciDevice {
+public:
+    PciIdentity identity() const override {
+        return {.device = block::device_id, .class_and_revision = block::class_and_revision};
+    }
+    void power_on(std::span<std::byte> registers) override {
+        put(registers, ring::signature, block::signature);
+        put(registers, ring::version, ring::version_now);
+        put(registers, block::sectors, u64{100});
+        put(registers, block::sector_bytes, 512u);
+        put(registers, block::sectors_max, 16u);
+    }
+    void written(DeviceBus& bus, u64 offset) override {
+        if (offset == ring::control) {
+            u32 wanted;
+            std::memcpy(&wanted, bus.registers().data() + offset, sizeof(wanted));
+            starts += wanted;
+            bool const runs = wanted == ring::control_run && starts == 1;
+            put(bus.registers(), ring::state, runs ? ring::state_running : ring::state_stopped);
+        }
+    }
+    void due(DeviceBus&, u64) override {}
+    std::vector<std::byte> save() const override { return {}; }
+    void load(std::span<std::byte const>) override {}
+
+    u32 starts = 0;
+
+private:
+    template<class T>
+    static void put(std::span<std::byte> registers, u64 offset, T value) {
+        std::memcpy(registers.data() + offset, &value, sizeof(value));
+    }
+};
+
+TEST(SimulatedBlock, ADeadDeviceLeavesNobodyWaiting) {
+    Trial out;
+    Keeper console(out);
+    auto const dead = std::make_shared<Dead>();
+    MachineConfig config;
+    config.cpus = 2;
+    config.command_line = "console=pipe command=\"block read 3; block test 40; block info\"";
+    config.devices.push_back(dead);
+    auto machine = create_simulated(std::move(config), console, {.seed = 4});
+    ASSERT_TRUE(machine.has_value());
+    EXPECT_EQ((*machine)->run().kind, Stop::Kind::exited) << out.text;
+    EXPECT_NE(out.text.find("failed: io_failed"), std::string::npos) << out.text;
+    EXPECT_NE(out.text.find("81 requests failed, 40 sectors are wrong"), std::string::npos)
+        << out.text;
+    EXPECT_GE(dead->starts, 3u) << "each time it is asked again";
 }
 
 } // namespace

@@ -125,6 +125,13 @@ def wide(case):
     return None
 
 
+def raced(case):
+    """fails with all operations, and with operation 4 alone if the schedule is pct:3"""
+    if case.get("keep") is None or case["schedule"] == "pct:3" and 4 in kept(case):
+        return "oracle", "two were inside"
+    return None
+
+
 def brittle(case):
     """fails for each third seed unless an operation is left out, with two at least"""
     if case["seed"] % 3 == 0 and case.get("keep") is None and case["operations"] >= 2:
@@ -188,7 +195,7 @@ def belated(case):
 
 
 WORKLOADS = (
-    quiet, single, pair, kinds, faulty, timed, led, noisy, wide, brittle, crashes, spins, waits, babbles, once,
+    quiet, single, pair, kinds, faulty, timed, led, noisy, wide, raced, brittle, crashes, spins, waits, babbles, once,
     kernel, alarming, belated,
 )
 DESCRIPTION = {

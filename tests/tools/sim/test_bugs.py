@@ -4,10 +4,14 @@ import json
 import shlex
 import tomllib
 import unittest
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 from tests.tools.sim.fixture import SimTest
 from tools.sim import bugs, catalogue
+from tools.sim.campaign import Stop
+from tools.sim.findings import Finding
 
 EASY = '[bug.easy_bug]\nworkload = "kernel"\nabout = "easy to find"\n'
 RARE = '[bug.rare_bug]\nworkload = "kernel"\noptions = "--cpus 2 --threads 2"\nabout = "seldom seen"\n'
@@ -106,6 +110,25 @@ class Bugs(SimTest):
         self.assertRegex(output, r"(?m)^  2  rare_bug +kernel +seldom seen$")
 
 
+class Time(SimTest):
+    def test_what_was_not_found_gets_the_time_that_is_left(self):
+        cases = [bugs.Bug(number, name, name, self.case("kernel", 0)) for number, name in enumerate("abcd", 1)]
+        finding = mock.Mock(spec=Finding)
+        asked: list[tuple[str, int, float]] = []
+
+        def hunt(before: bugs.Hunt, seconds: float, _: str) -> bugs.Hunt:
+            asked.append((before.bug.name, before.next_seed, round(seconds, 6)))
+            if before.bug.name in "bd" and before.next_seed == 1:
+                return replace(before, cases=5, next_seed=6)
+            return replace(before, cases=before.cases + 2, finding=finding)
+
+        with mock.patch.object(bugs.time, "monotonic", return_value=100.0):
+            hunts = bugs.run_hunts(mock.Mock(hunt=hunt), cases, 200.0, Stop())
+        first = [("a", 1, 10.0), ("b", 1, 13.333333), ("c", 1, 20.0), ("d", 1, 40.0)]
+        self.assertEqual([*first, ("b", 6, 50.0), ("d", 6, 100.0)], asked)
+        self.assertEqual([2, 7, 2, 7], [hunt.cases for hunt in hunts])
+
+
 class Canary(SimTest):
     def canary(self, text: str, time: str) -> tuple[int, str, str]:
         Path(self.path("bugs.toml")).write_text(text)
@@ -136,10 +159,10 @@ class OwnTable(unittest.TestCase):
         """The table of the tree is of the right shape, whatever simulator it is for."""
         content = tomllib.loads(bugs.TABLE.read_text())
         tables = content.get("bug", {})
-        workload = catalogue.Workload("any", "any", 64, 64, 64)
+        workloads = {one["workload"] for one in tables.values()}
         known = catalogue.Catalogue(
             "any",
-            {one["workload"]: workload for one in tables.values()},
+            {name: catalogue.Workload(name, "any", 64, 64, 64) for name in workloads},
             {rule: "ns" for one in tables.values() for rule in rule_names(one)},
             tuple(tables),
             ("xeon", "flat", "slow-memory"),

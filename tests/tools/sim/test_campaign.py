@@ -161,6 +161,20 @@ class Signals(SimTest):
             self.assert_gone(workers)
             Path(self.path("state")).unlink()
 
+    def test_ctrl_c_while_shrinking_reports_the_first_case(self):
+        gates = [Path(self.path(f"seed-{seed}")) for seed in (3, 5)]
+        for gate in gates:
+            os.mkfifo(gate)
+        process = self.start("single", "--seeds", "1..5", "--jobs", "1")
+        for gate in gates:
+            gate.open("wb").close()  # the search comes to it, and goes on
+        with gates[0].open("wb"):  # shrinking begins with the same case
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=20)
+        self.assertEqual(1, process.returncode)
+        self.assertIn("./twofold sim single --seed 3 --operations 64 --cpus 4 ", output)
+        self.assertIn("5 cases in ", output)
+
     def test_a_signal_to_all_is_no_crash_of_a_case(self):
         """Slurm sends the signal that ends a task to each of its processes."""
         process, gate = self.at_seed(20)

@@ -7,6 +7,7 @@ import unittest
 from pathlib import Path
 
 from tests.tools.sim.fixture import SIMULATOR, SimTest, same
+from tools.sim.ranges import SEED_LAST, Shard, Spans
 
 ARRAY = Path(__file__).resolve().parents[3] / "tools/sim/slurm-array.sh"
 
@@ -50,6 +51,15 @@ class Shards(SimTest):
         self.sim(*self.WORDS, "--shard", "2/2", "--state", paths[1], "--stop-after", "2")
         _, _, errors = self.sim("merge", *paths)
         self.assertEqual("twofold: sim: gap: shard 2/2 did not run the seeds 57..95\n", errors)
+
+    def test_seeds_without_end_have_gaps_inside_only(self):
+        state = self.path("state")
+        words = ("kinds", "--seeds", "5..", "--no-shrink", "--repeats", "0", "--state", state)
+        document = self.document(*words, "--stop-after", "2")
+        self.assertEqual(([[5, 13]], []), (document["seeds"]["done"], document["seeds"]["missing"]))
+        self.assertEqual("", self.sim("merge", state)[2])
+        self.assertEqual([[8, 9]], Shard().missing(Spans([(5, 7), (10, 12)]), 5, SEED_LAST))
+        self.assertEqual([[8, 9], [13, 20]], Shard().missing(Spans([(5, 7), (10, 12)]), 5, 20))
 
     def test_overlaps_are_refused(self):
         one, other = self.run_part(1, 2), self.run_part(2, 3)

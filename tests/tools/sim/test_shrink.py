@@ -89,6 +89,10 @@ class Shrinking(SimTest):
         shrunk = self.shrink(self.case("wide", 1, cpus=8, threads=7))
         self.assertEqual((2, 3, (9,)), (shrunk.case.cpus, shrunk.case.threads, shrunk.case.keep))
 
+    def test_another_schedule_when_operations_cannot_go(self):
+        shrunk = self.shrink(self.case("raced", 1))
+        self.assertEqual(((4,), "pct:3"), (shrunk.case.keep, shrunk.case.schedule))
+
     def test_another_seed_when_operations_cannot_go(self):
         shrunk = self.shrink(self.case("brittle", 4 * 3))
         self.assertEqual((2, None), (shrunk.case.operations, shrunk.case.keep))
@@ -122,7 +126,7 @@ class Shrinking(SimTest):
         pool = self.pool(1)
         for needed in ((0,), (63,), (0, 63), (7, 8, 9), (1, 2, 4, 8, 16, 32), tuple(range(0, 64, 5))):
             shrinker = Predicate(pool, self.case("quiet", 1), set(needed))
-            shrinker._minimise(range(64), 1, lambda kept: self.case("quiet", 1, keep=kept))
+            shrinker._minimise(range(64), 1, lambda kept: [self.case("quiet", 1, keep=kept)])
             self.assertEqual(needed, shrinker.case.keep)
 
 

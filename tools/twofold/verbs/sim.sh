@@ -2,7 +2,8 @@
 #
 #     ./twofold sim --list [--json]
 #     ./twofold sim WORKLOAD --seeds A..B [--jobs N] [--time 10m] [OPTIONS] [--json FILE] [--html FILE]
-#     ./twofold sim WORKLOAD --seed N [OPTIONS] [--record FILE | --replay FILE | --trace FILE ...]
+#     ./twofold sim WORKLOAD --seed N [OPTIONS] [--record FILE | --until-event N [--gdb] | --trace FILE ...]
+#     ./twofold sim --replay FILE [--until-event N [--gdb]]
 #     ./twofold sim WORKLOAD --seeds A..B --shard I/N --state FILE; ./twofold sim merge STATE...
 #     ./twofold sim bugs [NAME|NUMBER...] [--time 10m] [--json FILE]
 #     ./twofold sim canary

@@ -76,6 +76,11 @@ constexpr NamedMutant table[] = {
     {Mutant::forkjoin_last_twice, "forkjoin_last_twice", Notices::workload},
     {Mutant::forkjoin_overflow_lost, "forkjoin_overflow_lost", Notices::workload},
     {Mutant::forkjoin_rest_unchecked, "forkjoin_rest_unchecked", Notices::workload},
+    {Mutant::device_flush_skipped, "device_flush_skipped", Notices::workload},
+    {Mutant::device_through_cached, "device_through_cached", Notices::workload},
+    {Mutant::device_status_ignored, "device_status_ignored", Notices::workload},
+    {Mutant::device_token_unchecked, "device_token_unchecked", Notices::workload},
+    {Mutant::device_time_unlimited, "device_time_unlimited", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

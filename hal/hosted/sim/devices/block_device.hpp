@@ -15,10 +15,9 @@
 // that is left out changes no other draw.
 #pragma once
 
+#include "core/base/base.hpp"
 #include "hal/hosted/sim/devices/block_medium.hpp"
 #include "hal/hosted/sim/devices/ring_device.hpp"
-
-#include "core/base/random.hpp"
 
 #include <deque>
 

@@ -34,6 +34,7 @@ DISK = ["--disk", "4096"]
 DISK_FAULTS = ["block.reordered:probability=0.05", "block.late:probability=0.01:amount=100000"]
 HOUR = ["ticks", "--cpus", "1", "--threads", "1", "--operations", "3600", "--seed", str(SEED)]
 JUMPS = 6
+COPY_EVERY = 500_000  # events, as the simulator does unless told otherwise
 CASES = 400
 
 
@@ -117,8 +118,9 @@ def hour(simulator: pathlib.Path) -> dict[str, float]:
         record_s, said = timed([simulator, "run", *HOUR, "--record", recording, "--json"])
         last = json.loads(said.strip().splitlines()[-1])["events"]
         chance = random.Random(SEED)
-        chosen = [last - 1, *(chance.randrange(1, last) for _ in range(JUMPS))]
-        # The furthest from a copy: just before the next one, wherever copies lie.
+        # The furthest from a copy is what lies just before the next one.
+        before_copy = last // COPY_EVERY * COPY_EVERY - 1
+        chosen = [last - 1, before_copy, *(chance.randrange(1, last) for _ in range(JUMPS))]
         longest = max(
             timed([simulator, "run", "--replay", recording, "--until-event", event])[0] for event in chosen
         )

@@ -86,8 +86,9 @@ target_include_directories(machine_sim INTERFACE
 # Its symbols are made local; what is unique in a program cannot be.
 target_compile_options(machine_sim INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
 if(TWOFOLD_SIM_EDGES)
+    set(is_watched $<NOT:$<BOOL:$<TARGET_PROPERTY:TWOFOLD_UNWATCHED>>>)
     target_compile_options(machine_sim INTERFACE
-        "$<$<AND:$<COMPILE_LANGUAGE:CXX>,$<NOT:$<BOOL:$<TARGET_PROPERTY:TWOFOLD_UNWATCHED>>>>:-fsanitize-coverage=trace-pc-guard>")
+        "$<$<AND:$<COMPILE_LANGUAGE:CXX>,${is_watched}>:-fsanitize-coverage=trace-pc-guard>")
 endif()
 
 # metal: x86-64 itself. Position-independent; the stack protector's canary lies in the per-CPU block.

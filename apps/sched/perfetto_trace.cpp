@@ -43,7 +43,8 @@ PerfettoTrace::PerfettoTrace(
     m_out.add_track(m_base + cpus_track, title + ": processors", 0, rank);
     m_out.add_track(m_base + threads_track, title + ": threads", 0, rank + 1);
     for (u32 i = 0; i < m_running.size(); ++i) {
-        m_out.add_track(cpu_track(i), fmt::format("cpu {}", i), m_base + cpus_track, static_cast<int>(i));
+        m_out.add_track(
+            cpu_track(i), fmt::format("cpu {}", i), m_base + cpus_track, static_cast<int>(i));
     }
     for (u32 i = 0; i < m_names.size(); ++i) {
         m_out.add_track(thread_track(i), m_names[i], m_base + threads_track, static_cast<int>(i));
@@ -118,7 +119,9 @@ void PerfettoTrace::run(Happening const& happening) {
     m_out.begin(cpu_track(happening.cpu), m_names[running], happening.now.value);
     end_slice(running, happening.now);
     u64 const flow = std::exchange(m_threads[running].flow, 0);
-    m_out.begin(thread_track(running), fmt::format("runs on cpu {}", happening.cpu), happening.now.value, flow);
+    m_out.begin(
+        thread_track(running), fmt::format("runs on cpu {}", happening.cpu), happening.now.value,
+        flow);
     m_threads[running].slice = Slice::runs;
 }
 

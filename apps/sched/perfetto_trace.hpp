@@ -42,8 +42,8 @@ private:
     std::vector<std::string> m_names;
     std::vector<Thread> m_threads;
     std::vector<u32> m_running;
-    u64 m_base;     ///< of the numbers of tracks and arrows of this run
-    u64 m_flows;    ///< the number of the last arrow
+    u64 m_base;  ///< of the numbers of tracks and arrows of this run
+    u64 m_flows; ///< the number of the last arrow
     perfetto::TrackWriter m_out;
 };
 

@@ -21,7 +21,9 @@ public:
     }
 
     void perform(Step& step) {
-        if (step.chance(85)) {
+        if (step.chance(40)) {
+            disturb(step);
+        } else if (step.chance(85)) {
             Tree tree{.random = step.random, .depth = static_cast<u32>(step.random.below(6))};
             run([&tree](Worker& worker) { tree.grow(worker, tree.depth, tree.random); });
             step.equal("tasks that ran", tree.forked.load(relaxed), tree.ran.load(relaxed));
@@ -41,6 +43,22 @@ private:
     void run(Function const& function) {
         ForkJoin::Call call(function);
         m_pool.run(call);
+    }
+
+    /// Small pieces of work, about when workers are tired of looking for some.
+    void disturb(Step& step) {
+        for (int round = 0; round < 6; ++round) {
+            i64 const pause_ns = static_cast<i64>(step.random.between(2'000, 22'000));
+            step.run.task_threads().sleep_for({pause_ns});
+            Atomic<u32> runs{0};
+            run([&runs](Worker& worker) {
+                ForkJoin::Call other([&runs](Worker&) { runs.fetch_add(1, relaxed); });
+                worker.fork(other);
+                runs.fetch_add(1, relaxed);
+                worker.join(other);
+            });
+            step.equal("pieces of work that ran", 2, runs.load(relaxed));
+        }
     }
 
     /// A tree of tasks, each of which forks two and joins them.

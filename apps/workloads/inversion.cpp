@@ -27,11 +27,11 @@ public:
         u64 const what = step.random.below(100);
         if (what < 30) {
             task::MutexGuard const guard(m_inner);
-            hold(step, self, m_inner);
+            hold(step, self);
         } else if (what < 50) {
             task::MutexGuard const outer(m_outer);
             task::MutexGuard const inner(m_inner);
-            hold(step, self, m_inner);
+            hold(step, self);
         } else {
             hurry(step);
         }
@@ -48,6 +48,7 @@ public:
 
 private:
     using Mutex = task::Mutex<task::KernelThreads>;
+    static constexpr Nanos long_enough{probe::is_simulated ? i64{20'000'000} : i64{5'000'000'000}};
 
     static u32 of(task::Parameters const& parameters) {
         return parameters.is<sched::Fifo>() ? parameters.get<sched::Fifo>().priority : 0;
@@ -57,18 +58,22 @@ private:
     }
 
     /// A thread that waits for the mutex is not stronger than who holds it.
-    void hold(Step& step, task::Thread& self, Mutex& mutex) {
+    void hold(Step& step, task::Thread& self) {
         step.equal("others that hold it", 0, m_inside.fetch_add(1, relaxed));
         m_threads.sleep_for(Nanos{static_cast<i64>(step.random.below(8'000))});
         u32 const waits = m_waits.load(relaxed);
         u32 const before = m_waiting.load(relaxed);
-        bool const is_known = before != 0 && waits == m_waits.load(relaxed);
-        if (is_known && mutex.is_held()) {
-            m_threads.sleep_for({3'000}); // it may just be about to say so
-            u32 const now = priority_of(m_threads.locks(), self);
-            bool const is_as_strong = m_waiting.load(relaxed) != before ||
-                                      m_waits.load(relaxed) != waits || now >= before;
-            step.holds("who holds a mutex is as strong as who waits", is_as_strong);
+        Nanos const end = hal::Clock::now() + long_enough;
+        // Whoever says that it waits may just be about to.
+        while (priority_of(m_threads.locks(), self) < before) {
+            if (waits != m_waits.load(relaxed) || before != m_waiting.load(relaxed)) {
+                break; // it waits no longer, or somebody else does
+            }
+            if (!step.holds(
+                    "who holds a mutex is as strong as who waits", hal::Clock::now() < end)) {
+                break;
+            }
+            m_threads.sleep_for({1'000});
         }
         m_inside.fetch_sub(1, relaxed);
     }
@@ -86,7 +91,7 @@ private:
         // Once more, and longer; the others may look for this one meanwhile.
         m_waits.fetch_add(1, relaxed);
         m_waiting.store(own, relaxed);
-        bool const is_taken = m_inner.lock_until(hal::Clock::now() + Nanos{40'000});
+        bool const is_taken = m_inner.lock_until(hal::Clock::now() + Nanos{3 * long_enough.value});
         m_waiting.store(0, relaxed);
         m_waits.fetch_add(1, relaxed);
         if (is_taken) {

@@ -25,8 +25,10 @@ public:
                 sync::SpinLockGuard const guard(m_spin_threads, sync::interrupts_stay_on);
                 work(step, m_threads_room);
             } else if (what < 75) {
-                sync::QueueLockGuard const guard(m_queue, sync::save_interrupts);
-                work(step, m_queue_room);
+                for (int each = 0; each < queue_turns; ++each) {
+                    sync::QueueLockGuard const guard(m_queue, sync::save_interrupts);
+                    work(step, m_queue_room);
+                }
             } else if (what < 88) {
                 task::MutexGuard const guard(m_mutex);
                 work(step, m_mutex_room);
@@ -44,6 +46,8 @@ public:
     }
 
 private:
+    static constexpr int queue_turns = 8;
+
     /// What a lock guards.
     struct Room {
         Atomic<u32> inside{0};

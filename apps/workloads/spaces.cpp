@@ -13,6 +13,7 @@ using memory::SharedFrames;
 
 constexpr u64 stripe_pages = 12; ///< of a thread, side by side
 constexpr u64 pinned_pages = 8;
+constexpr int common_turns = 4;
 constexpr VirtAddr stripes_base{0x4000'0000};
 constexpr VirtAddr common_base{0x5000'0000};
 constexpr VirtAddr pinned_base{0x6000'0000};
@@ -68,7 +69,9 @@ public:
         } else if (what < 80) {
             clone(step);
         } else if (what < 90) {
-            use_common(step);
+            for (int turn = 0; turn < common_turns; ++turn) {
+                use_common(step);
+            }
         } else {
             use_pinned(step);
         }

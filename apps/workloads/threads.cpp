@@ -47,8 +47,7 @@ public:
 
 private:
     static constexpr usize children_max = 4;
-    static constexpr Nanos long_enough{
-        probe::is_simulated ? i64{100'000'000} : i64{20'000'000'000}};
+    static constexpr Nanos long_enough{probe::is_simulated ? i64{40'000'000} : i64{20'000'000'000}};
 
     struct Child {
         ThreadsWorkload* owner = nullptr;

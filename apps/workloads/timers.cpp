@@ -41,8 +41,7 @@ public:
 private:
     static constexpr usize row_max = 12;
     static constexpr usize shared_timers = 2;
-    static constexpr Nanos long_enough{
-        probe::is_simulated ? i64{100'000'000} : i64{20'000'000'000}};
+    static constexpr Nanos long_enough{probe::is_simulated ? i64{40'000'000} : i64{20'000'000'000}};
 
     /// Deadlines that one thread starts together.
     struct Row {

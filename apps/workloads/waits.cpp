@@ -132,8 +132,7 @@ public:
 
 private:
     using KernelThreads = task::KernelThreads;
-    static constexpr Nanos long_enough{
-        probe::is_simulated ? i64{100'000'000} : i64{20'000'000'000}};
+    static constexpr Nanos long_enough{probe::is_simulated ? i64{40'000'000} : i64{20'000'000'000}};
     static constexpr u32 rounds = 4;
     static constexpr u32 writer = 1u << 16; ///< in m_inside
 

@@ -153,7 +153,7 @@ struct WorkloadFacts {
     u32 cpus = 2;
     u32 threads = 2;
     /// In virtual time, where it is simulated; elsewhere it has a minute.
-    Nanos patience{400'000'000};
+    Nanos patience{120'000'000};
 };
 
 template<WorkloadClass W>

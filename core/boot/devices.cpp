@@ -38,7 +38,8 @@ Result<Driver*> open_first(Kernel& kernel) {
 }
 
 constexpr Command device_table[] = {
-    {"block", "[WHAT]", "uses the block device: info, read, write, flush, test, close", 3, use_block},
+    {"block", "[WHAT]", "uses the block device: info, read, write, flush, test, close", 3,
+     use_block},
     {"message", "[WHAT]", "sends and receives frames: info, send, receive, ping, echo", 4,
      use_messages},
     {"beat", "COUNT US", "wakes up COUNT times, each US microseconds, and uses devices", 4, beat},

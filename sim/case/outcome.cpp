@@ -10,7 +10,7 @@ namespace twofold::sim {
 namespace {
 
 constexpr std::string_view failure_names[] = {"panic",  "status", "deadlock", "stall",
-                                              "oracle", "crash",  "hash", "schedule"};
+                                              "oracle", "crash",  "hash",     "schedule"};
 static_assert(std::size(failure_names) == static_cast<usize>(FailureKind::schedule) + 1);
 
 void write_failure(std::string& out, json::Writer& owner, CaseFailure const& failure) {

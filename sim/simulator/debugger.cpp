@@ -27,11 +27,15 @@ struct StoppedMachine {
 
 } // namespace
 
-extern "C" void sim_stopped(void const* machine);
+/// A place for a breakpoint. What it writes nobody reads but a debugger.
+extern "C" {
+extern void const* sim_stopped_machine;
+void sim_stopped(void const* machine);
 
-/// A place for a breakpoint.
-extern "C" [[gnu::noinline]] void sim_stopped(void const* machine) {
-    asm volatile("" : : "r"(machine) : "memory");
+void const* sim_stopped_machine;
+[[gnu::noinline]] void sim_stopped(void const* machine) {
+    sim_stopped_machine = machine;
+}
 }
 
 void stop_for_debugger(CaseRun& run) {

@@ -225,7 +225,7 @@ int run_single(int count, char const* const* arguments) {
         Outcome const outcome = run_case(options.made, &exploration);
         if (!options.is_json) {
             fmt::print(
-                "{} schedules{}\n", exploration.schedules,
+                "{} schedule{}{}\n", exploration.schedules, exploration.schedules == 1 ? "" : "s",
                 exploration.all ? ", all there are" : "");
         }
         if (!options.attends()) {

@@ -108,6 +108,11 @@ def single(outcome: Outcome) -> str:
         shown = ",".join(map(str, occurrences[:20])) + (",..." if len(occurrences) > 20 else "")
         lines.append(f"fault {name}: fired {len(occurrences):,} of {outcome['faults'][name].get('asked', 0):,}"
                      f" at {shown}")
-    for name, entry in outcome.get("points", {}).items():
+    points = outcome.get("points", {})
+    could_fail = [name for name in points if f"points.{name}" in outcome.get("faults", {})]
+    for name in could_fail:
+        entry = points[name]
         lines.append(f"point {name}: fired {entry.get('fired', 0):,} of {entry.get('reached', 0):,}")
+    if len(points) > len(could_fail):
+        lines.append(f"points that could not fail: {len(points) - len(could_fail)} were reached")
     return "\n".join(lines)

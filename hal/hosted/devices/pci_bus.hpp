@@ -29,8 +29,8 @@
 #pragma once
 
 #include "hal/hosted/devices/pci_access.hpp"
-#include "hal/hosted/state_archive.hpp"
 #include "hal/hosted/devices/pci_device.hpp"
+#include "hal/hosted/state_archive.hpp"
 #include "hal/interrupt_types.hpp"
 
 #include <array>

@@ -3,7 +3,6 @@
 
 #include "hal/hosted/gs_base.hpp"
 #include "hal/hosted/live/host_counter.hpp"
-#include "hal/hosted/machine.hpp"
 #include "hal/hosted/signal_context.hpp"
 
 #include <fmt/format.h>
@@ -44,24 +43,6 @@ private:
 };
 
 } // namespace
-
-std::expected<std::unique_ptr<Machine>, std::string>
-Machine::create(MachineConfig config, ConsoleEndpoint& console) {
-    if (!config.devices.empty()) {
-        return std::unexpected(
-            "a live machine has no simulated devices, which live in virtual time; use the "
-            "simulated machine");
-    }
-    auto board = Board::create(std::move(config), console);
-    if (!board) {
-        return std::unexpected(board.error());
-    }
-    auto engine = LiveEngine::create(**board);
-    if (!engine) {
-        return std::unexpected(engine.error());
-    }
-    return create(std::move(*board), std::move(*engine));
-}
 
 std::expected<std::unique_ptr<LiveEngine>, std::string> LiveEngine::create(Board& board) {
     std::unique_ptr<LiveEngine> engine(new LiveEngine(board));

@@ -19,6 +19,13 @@ namespace {
 /// How long a processor that is started may take to answer.
 constexpr i64 answer_ns_max = 1'000'000'000;
 
+/// The canary of stack protectors, which the C library draws anew for each process, is the same in
+/// all that simulate: it lies on the kernel's stacks, which are part of a copy of the machine and
+/// must be those of a repeated run. Before `main`: no function that has seen the other one returns.
+[[gnu::constructor, gnu::no_stack_protector]] void settle_canary() {
+    asm volatile("movq %0, %%fs:40" : : "r"(u64{0x7477'6f66'6f6c'6400}) : "memory");
+}
+
 /// What the answers to a kernel's request take.
 std::optional<SimOperation> operation_of(Request request) {
     switch (request) {
@@ -159,6 +166,10 @@ Stop SimEngine::run() {
         }
         if (!m.open_turn) {
             std::optional<Grant> const grant = choose();
+            if (!grant && is_to_stop()) {
+                end_run(0, {Stop::Kind::interrupted}); // while all slept
+                break;
+            }
             if (!grant && !is_at_limit()) {
                 return {Stop::Kind::waiting_for_input};
             }
@@ -455,8 +466,13 @@ void SimEngine::wait(int input_descriptor) {
 }
 
 bool SimEngine::can_wake() {
-    return std::ranges::any_of(m_board.processors(), [this](auto const& each) {
-        return m.slots[each->slot()].state == State::ready || each->signals().stop_requested;
+    return look().ready != Overview::nobody || is_to_stop();
+}
+
+/// Whether somebody has asked for the end of the run.
+bool SimEngine::is_to_stop() const {
+    return std::ranges::any_of(m_board.processors(), [](auto const& each) {
+        return each->signals().stop_requested.load();
     });
 }
 

@@ -141,6 +141,7 @@ private:
     i64 wanted_ns(u32 slot) const { return m_cpus[slot]->deadline.wanted_ns; }
     bool is_at_limit() const;
     Overview look() const;
+    bool is_to_stop() const;
     Schedule& schedule();
     bool has_one_time() { return m.is_marked && schedule().has_one_time(); }
     /// When a turn of `slot` would begin.

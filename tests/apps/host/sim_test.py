@@ -10,6 +10,7 @@ import unittest
 PROGRAM = sys.argv.pop()
 USAGE = 64
 UNKNOWN_COMMAND = 3
+TIMEOUT = 124
 
 
 def run(*options: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +52,14 @@ class Sim(unittest.TestCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("Twofold", done.stdout)
+
+    def test_a_run_that_sleeps_for_ever_is_ended(self) -> None:
+        with subprocess.Popen(
+            [PROGRAM, "--timeout", "0.2"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            text=True,
+        ) as waiting:  # for input that never comes
+            self.assertEqual(waiting.wait(60), TIMEOUT)
+            self.assertIn("no end after 0.2 s", waiting.stderr.read() if waiting.stderr else "")
 
     def test_bad_options_are_refused(self) -> None:
         for options, text in (

@@ -11,6 +11,9 @@ import tempfile
 import unittest
 import xml.etree.ElementTree
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
+from tests.support.protobuf import fields  # noqa: E402
+
 PROGRAM = pathlib.Path()
 DATA = pathlib.Path()
 PATIENCE_S = 120
@@ -22,39 +25,6 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
         [str(PROGRAM), *options], stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=PATIENCE_S, check=False,
     )  # fmt: skip
-
-
-def fields(data: bytes) -> list[tuple[int, int | bytes]]:
-    """The fields of a message of Protocol Buffers: (number, value)."""
-    found: list[tuple[int, int | bytes]] = []
-    at = 0
-
-    def varint() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
-
-    while at < len(data):
-        tag = varint()
-        if tag & 7 == 0:
-            found.append((tag >> 3, varint()))
-        elif tag & 7 == 1:
-            found.append((tag >> 3, int.from_bytes(data[at : at + 8], "little")))
-            at += 8
-        elif tag & 7 == 2:
-            length = varint()
-            assert at + length <= len(data)
-            found.append((tag >> 3, data[at : at + length]))
-            at += length
-        else:
-            raise AssertionError(f"wire type {tag & 7}")
-    return found
 
 
 class LabTest(unittest.TestCase):

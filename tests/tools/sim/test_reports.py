@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 from tests.tools.sim.fixture import SIMULATOR, SimTest
-from tools.sim import page
+from tools.sim import page, terminal
 
 VOID = ("meta",)
 
@@ -63,7 +63,15 @@ class SingleCases(SimTest):
         self.assertRegex(output, r"\Apassed\nhash [0-9a-f]{16}, 600 events, 6\.000 us of virtual time\n")
         self.assertIn("operations performed: 0-4,9\n", output)
         self.assertIn("fault interrupt.lost: fired 2 of 200 at 2,9\n", output)
-        self.assertIn("point frames.allocate: fired 0 of 10\n", output)
+        self.assertTrue(output.endswith("\npoints that could not fail: 1 were reached\n"), output)
+
+    def test_points_that_could_fail_are_shown(self):
+        output = terminal.single({
+            "outcome": "passed",
+            "faults": {"points.frames.allocate": {"asked": 10, "fired": [3]}},
+            "points": {"frames.allocate": {"reached": 12, "fired": 1}, "heap.allocate": {"reached": 5, "fired": 0}},
+        })  # fmt: skip
+        self.assertIn("\npoint frames.allocate: fired 1 of 12\npoints that could not fail: 1 were reached", output)
 
     def test_a_case_that_fails(self):
         status, output, _ = self.sim("kinds", "--seed", "13")

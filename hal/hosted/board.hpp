@@ -75,6 +75,11 @@ public:
     void restore_processors(std::span<GuestCpu const> cpus);
 
     MachineConfig const& config() const { return m_config; }
+    /// From the next power_on on.
+    void reconfigure(std::string command_line, std::vector<std::shared_ptr<PciDevice>> devices) {
+        m_config.command_line = std::move(command_line);
+        m_config.devices = std::move(devices);
+    }
     PhysicalMemory& physical_memory() const { return *m_memory; }
     std::span<std::byte> memory() const { return {m_memory->span().base, m_memory->size()}; }
     Mmu& mmu() const { return *m_mmu; }

@@ -27,6 +27,7 @@ public:
     bool write(PhysAddr to, std::span<std::byte const> from) override {
         bool const may = may_reach(to, from.size());
         if (may && !from.empty()) {
+            m_board.physical_memory().note_reach(to.value, from.size());
             std::memcpy(m_board.memory().data() + to.value, from.data(), from.size());
         }
         return may;

@@ -39,8 +39,13 @@ inline int withdraw(u64 address, u64 size) {
 }
 
 /// Maps a part of the memory file inside a reservation.
-inline int map_file(u64 address, u64 size, int protection, int file, u64 offset) {
-    return map_fixed(address, size, protection, MAP_SHARED | MAP_FIXED, file, offset);
+inline int map_file(u64 address, u64 size, int protection, int file, u64 offset, int more = 0) {
+    return map_fixed(address, size, protection, MAP_SHARED | MAP_FIXED | more, file, offset);
+}
+
+/// Changes who may access a mapping, whose pages stay where they are.
+inline int protect(u64 address, u64 size, int protection) {
+    return syscall(SYS_mprotect, address, size, protection) == 0 ? 0 : errno;
 }
 
 /// Puts ordinary zeroed memory inside a reservation.

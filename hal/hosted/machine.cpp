@@ -41,6 +41,9 @@ std::string why_it_differs(Snapshot const& snapshot, Board& board, Engine const&
 std::expected<std::unique_ptr<Machine>, std::string>
 Machine::create(std::unique_ptr<Board> board, std::unique_ptr<Engine> engine) {
     std::unique_ptr<Machine> machine(new Machine(std::move(board), std::move(engine)));
+    if (std::byte const fill = machine->m_board->config().memory_fill; fill != std::byte{}) {
+        machine->m_board->physical_memory().clear(fill);
+    }
     if (auto const started = machine->power_on(); !started) {
         return std::unexpected(started.error());
     }
@@ -51,7 +54,7 @@ Machine::~Machine() {
     m_engine->end_others();
 }
 
-/// Brings the machine, whose memory is zero, to where its kernel can be entered.
+/// Brings the machine, whose memory is clear, to where its kernel can be entered.
 std::expected<void, std::string> Machine::power_on() {
     m_at_rest = true;
     auto const started = m_board->power_on();
@@ -62,9 +65,14 @@ std::expected<void, std::string> Machine::power_on() {
 void Machine::reset() {
     m_engine->end_others();
     m_board->forget_translations();
-    m_board->physical_memory().clear();
+    m_board->physical_memory().clear(m_board->config().memory_fill);
     auto const started = power_on();
     CHECK(started.has_value()); // it fitted the first time
+}
+
+void Machine::reset(std::string command_line, std::vector<std::shared_ptr<PciDevice>> devices) {
+    m_board->reconfigure(std::move(command_line), std::move(devices));
+    reset();
 }
 
 Stop Machine::run() {

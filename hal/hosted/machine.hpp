@@ -66,8 +66,11 @@ public:
     /// some last looks again. While the boot processor rests, which does so by itself in `run`.
     void note_input() { m_engine->note_input(); }
 
-    /// Starts over: zeroed memory, firmware, the kernel not yet entered. Whatever state it was in.
+    /// Starts over: cleared memory, firmware, the kernel not yet entered. Whatever state it was in.
     void reset();
+    /// The same, for a kernel that is told something else, and with other devices of the same
+    /// kinds: what fits into the memory as what was there before did.
+    void reset(std::string command_line, std::vector<std::shared_ptr<PciDevice>> devices);
 
     /// A copy of the machine at rest: after `waiting_for_input` or `paused`. Refused where its
     /// engine cannot say that it is: a live one that has started other processors. O(memory in

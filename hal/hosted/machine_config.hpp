@@ -26,6 +26,7 @@ inline constexpr u32 numa_nodes_max = 64;
 
 struct MachineConfig {
     u64 memory_bytes = u64{64} << 20;
+    std::byte memory_fill{}; ///< what memory holds at power-on, where firmware leaves it
     u32 cpus = 1;
     u32 numa_nodes = 1; ///< that memory and processors are divided into
     /// What the processors are declared to be, in their order and then from the first again; empty:

@@ -17,6 +17,7 @@ namespace hosted {
 namespace {
 
 constexpr std::array<u32, 3> sets_of_level{tlb_sets_4k, tlb_sets_2m, tlb_sets_1g};
+constexpr unsigned linear_level = 1; ///< of the leaves that firmware maps memory by
 
 constexpr u32 capacity_of(u32 ways) {
     return (tlb_sets_4k + tlb_sets_2m + tlb_sets_1g) * ways;
@@ -50,6 +51,8 @@ Mmu::Mmu(PhysicalMemory const& memory, u32 ways) : m_memory(memory), m_ways(ways
         level.entries.resize(usize{level.sets} * ways);
         level.victims.resize(level.sets);
     }
+    u64 const leaves = memory.size() / isa::PageEntry::span(linear_level).value;
+    m_standing.resize(std::min<u64>(leaves, standing_leaves_max));
 }
 
 std::expected<std::unique_ptr<Mmu>, std::string>
@@ -188,10 +191,28 @@ Mmu::Entry& Mmu::take_entry(Level& level, u64 page) {
 bool Mmu::map_leaf(Walk const& walk) {
     u64 const frame = walk.mapping.frame.value;
     u64 const size = std::min(m_levels[walk.level].span, m_memory.size() - frame);
-    int const error =
-        map_file(walk.page, size, protection_of(walk.mapping.access), m_memory.file(), frame);
+    int const protection = protection_of(walk.mapping.access);
+    m_memory.note_reach(frame, size);
+    // A page that is wanted is touched at once: it shall not fault again.
+    int const populate = size == page_size.value ? MAP_POPULATE : 0;
+    u8* const standing = standing_of(walk.page);
+    bool const is_linear = standing != nullptr && walk.level == linear_level &&
+                           walk.page - m_memory.plan().kernel.linear.base.value == frame;
+    int const error = is_linear && *standing != 0
+                          ? protect(walk.page, size, protection)
+                          : map_file(walk.page, size, protection, m_memory.file(), frame, populate);
+    if (standing != nullptr) {
+        *standing = is_linear && error == 0 ? 1 : 0;
+    }
     sanitizer::unpoison(walk.page, size);
     return error == 0;
+}
+
+/// Of the leaf of the linear window that holds `address`; null: it is none that may stand.
+u8* Mmu::standing_of(u64 address) {
+    u64 const leaf =
+        (address - m_memory.plan().kernel.linear.base.value) / m_levels[linear_level].span;
+    return leaf < m_standing.size() ? &m_standing[leaf] : nullptr;
 }
 
 /// Forgets `entry`, whose range joins `extent`; the caller takes the host's mapping away.
@@ -208,6 +229,32 @@ void Mmu::drop(Level& level, Entry& entry, Extent& extent) {
 void Mmu::withdraw_leaf(u64 page, u64 span) {
     int const error = withdraw(page, span);
     CHECK(error == 0);
+    u64 const base = m_memory.plan().kernel.linear.base.value;
+    u64 const leaf = m_levels[linear_level].span;
+    u64 const end = std::min(page + span, base + m_standing.size() * leaf);
+    for (u64 at = page & ~(leaf - 1); at < end; at += leaf) {
+        *standing_of(at) = 0;
+    }
+}
+
+/// Makes the linear window inaccessible; mappings that may stand do.
+void Mmu::withdraw_linear() {
+    u64 const base = m_memory.plan().kernel.linear.base.value;
+    u64 const span = m_levels[linear_level].span;
+    for (usize leaf = 0, next = 0; leaf < m_standing.size(); leaf = next) {
+        u8 const stands = m_standing[leaf];
+        while (next < m_standing.size() && m_standing[next] == stands) {
+            ++next;
+        }
+        if (stands != 0) {
+            int const error = protect(base + leaf * span, (next - leaf) * span, PROT_NONE);
+            CHECK(error == 0);
+        } else {
+            withdraw_leaf(base + leaf * span, (next - leaf) * span);
+        }
+    }
+    u64 const rest = base + m_standing.size() * span;
+    withdraw_leaf(rest, m_memory.plan().own.base.value - rest);
 }
 
 void Mmu::flush_level(u32 slot, Level& level, u64 address, u64 size, Extent& extent) {
@@ -316,10 +363,11 @@ void Mmu::drop_all() {
                 drop(level, entry, extent);
             }
         }
+        std::ranges::fill(level.victims, u8{0}); // what follows must not depend on what was before
     }
     WindowPlan const& plan = m_memory.plan();
     u64 const own_end = plan.own.base.value + plan.own.size.value;
-    withdraw_leaf(plan.whole.base.value, plan.own.base.value - plan.whole.base.value);
+    withdraw_linear();
     withdraw_leaf(own_end, plan.whole.base.value + plan.whole.size.value - own_end);
 }
 

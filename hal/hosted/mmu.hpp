@@ -7,9 +7,10 @@
 // that was changed without a flush remains stale, as on hardware. Filling never depends on what
 // another machine does.
 //
-// Invariants: every host mapping in the window (but the machine's own view) has an entry here;
-// entries are at most `capacity`, each costs the host at most two mappings more, and the capacities
-// of all machines of the process together stay within `process_mappings_max`.
+// Invariants: every host mapping in the window that is accessible (but the machine's own view) has
+// an entry here, at most `standing_leaves_max` others are there and inaccessible; entries are at
+// most `capacity`, each costs the host at most two mappings more, and the capacities of all
+// machines of the process together stay within `process_mappings_max`.
 //
 // All processors of a machine share the mappings, so what one fills or flushes is there or gone for
 // all; that each has to flush for itself is watched by stale_oracle.hpp. Processors with different
@@ -37,6 +38,7 @@ namespace hosted {
 /// these of them; sanitizers, libraries and heaps have the rest.
 inline constexpr u32 process_mappings_max = 56'000;
 inline constexpr u32 mappings_per_translation = 2;
+inline constexpr u32 standing_leaves_max = 64;
 
 /// How many translations one machine caches, by the size of the leaf: sets, each of `tlb_ways`
 /// entries.
@@ -145,6 +147,8 @@ private:
 
     Entry& take_entry(Level& level, u64 page);
     bool map_leaf(Walk const& walk);
+    u8* standing_of(u64 address);
+    void withdraw_linear();
     void drop(Level& level, Entry& entry, Extent& extent);
     void flush_level(u32 slot, Level& level, u64 address, u64 size, Extent& extent);
     void flush_range(u32 slot, u64 first, u64 last);
@@ -161,6 +165,10 @@ private:
     std::array<u64, 64> m_roots{};
     StaleOracle m_oracle;
     std::array<Level, 3> m_levels;
+    /// By the leaves of 2 MiB of the linear window: the host's mapping leads to the frame of that
+    /// number, whether accessible or not. It is kept when all translations are dropped, or a
+    /// machine that starts over would fault each of its pages anew.
+    std::vector<u8> m_standing;
     MmuStatistics m_statistics;
 };
 

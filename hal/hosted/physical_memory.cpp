@@ -5,10 +5,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <optional>
+#include <utility>
 
 namespace hosted {
 
@@ -130,19 +132,49 @@ MemoryCopy PhysicalMemory::copy() const {
     return out;
 }
 
+void PhysicalMemory::note_reach(u64 offset, u64 size) const {
+    for (u64 block = offset / reach_bytes; block * reach_bytes < offset + size; ++block) {
+        m_reached[block] = 1;
+    }
+}
+
+void PhysicalMemory::give_back() {
+    int const failed = fallocate(
+        m_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(m_size));
+    CHECK(failed == 0);
+}
+
 void PhysicalMemory::assign(MemoryCopy const& copy) {
     CHECK(copy.size == m_size);
-    clear();
+    std::ranges::fill(m_reached, u8{1});
+    give_back(); // or copies of this memory would grow by what it has ever used
     for (MemoryCopy::Extent const& extent : copy.extents) {
         CHECK(span().holds(extent.offset, extent.bytes.size()));
         std::memcpy(span().base + extent.offset, extent.bytes.data(), extent.bytes.size());
     }
 }
 
-void PhysicalMemory::clear() {
-    int const failed = fallocate(
-        m_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(m_size));
-    CHECK(failed == 0);
+/// The memory that is in use stays so: a machine that starts over soon uses it again, and the host
+/// takes longer to give it anew than this does to overwrite it.
+void PhysicalMemory::clear(std::byte fill) {
+    for (usize block = 0; fill != std::byte{} && block < m_reached.size(); ++block) {
+        u64 const at = block * reach_bytes;
+        if (std::exchange(m_reached[block], u8{0}) != 0) {
+            std::memset(
+                span().base + at, std::to_integer<int>(fill), std::min(reach_bytes, m_size - at));
+        }
+    }
+    if (fill != std::byte{}) {
+        return;
+    }
+    off_t at = 0;
+    while ((at = lseek(m_file, at, SEEK_DATA)) >= 0) {
+        off_t const end = lseek(m_file, at, SEEK_HOLE);
+        CHECK(end > at);
+        std::memset(span().base + at, 0, static_cast<usize>(end - at));
+        at = end;
+    }
+    CHECK(errno == ENXIO); // no data further on
 }
 
 } // namespace hosted

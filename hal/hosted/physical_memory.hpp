@@ -51,13 +51,23 @@ public:
     MemoryCopy copy() const;
     /// Makes the memory equal to `copy`, whose size is the same. O(memory in use).
     void assign(MemoryCopy const& copy);
-    /// Makes all of it zero.
-    void clear();
+    /// Makes each byte `fill`, as it was after the last call but for what was reached since.
+    /// O(memory reached).
+    void clear(std::byte fill = {});
+    /// Somebody may write there from now on. Signal-safe.
+    void note_reach(u64 offset, u64 size) const;
 
 private:
-    PhysicalMemory(u64 size, WindowPlan const& plan) : m_size(size), m_plan(plan) {}
+    static constexpr u64 reach_bytes = u64{2} << 20;
+
+    PhysicalMemory(u64 size, WindowPlan const& plan)
+        : m_size(size), m_reached(size / reach_bytes + 1, u8{1}), m_plan(plan) {}
+
+    void give_back();
 
     u64 m_size;
+    /// Since it was last cleared, by blocks of 2 MiB.
+    mutable std::vector<u8> m_reached;
     WindowPlan m_plan;
     int m_file = -1;
     bool m_reserved = false;

@@ -11,19 +11,13 @@ namespace twofold::sim {
 class Watchers final : public hosted::SimObserver {
 public:
     void add(hosted::SimObserver& watcher) { m_watchers.push_back(&watcher); }
-    /// Null where nobody watches: what an engine is told then.
-    hosted::SimObserver* get() { return m_watchers.empty() ? nullptr : this; }
+    /// Null where nobody watches, and one alone by itself: what an engine is told then.
+    hosted::SimObserver* get() {
+        return m_watchers.size() > 1 ? this : m_watchers.empty() ? nullptr : m_watchers.front();
+    }
 
-    void on_moment(hosted::SimMoment const& moment) override {
-        for (hosted::SimObserver* const watcher : m_watchers) {
-            watcher->on_moment(moment);
-        }
-    }
-    void on_grant(hosted::Grant const& grant) override {
-        for (hosted::SimObserver* const watcher : m_watchers) {
-            watcher->on_grant(grant);
-        }
-    }
+    void on_moment(hosted::SimMoment const& moment) override;
+    void on_grant(hosted::Grant const& grant) override;
 
 private:
     std::vector<hosted::SimObserver*> m_watchers;
@@ -46,11 +40,7 @@ class HashRecorder final : public hosted::SimObserver {
 public:
     explicit HashRecorder(RecordingWriter& writer) : m_writer(writer) {}
 
-    void on_moment(hosted::SimMoment const& moment) override {
-        if (moment.number % recording_distance == 0) {
-            m_writer.add_hash(moment.hash);
-        }
-    }
+    void on_moment(hosted::SimMoment const& moment) override;
     void on_grant(hosted::Grant const&) override {}
 
 private:
@@ -62,14 +52,7 @@ class HashChecker final : public hosted::SimObserver {
 public:
     explicit HashChecker(Recording const& recording) : m_recording(recording) {}
 
-    void on_moment(hosted::SimMoment const& moment) override {
-        u64 const number = moment.number / recording_distance;
-        if (moment.number % recording_distance == 0 && m_differs_at == 0 &&
-            (number >= m_recording.hashes().size() ||
-             m_recording.hashes()[number] != moment.hash)) {
-            m_differs_at = moment.number;
-        }
-    }
+    void on_moment(hosted::SimMoment const& moment) override;
     void on_grant(hosted::Grant const&) override {}
 
     /// The first moment at which they are known to differ; 0: they do not.

@@ -9,7 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 
 namespace twofold::sim {
 
@@ -32,16 +32,26 @@ u64 work_ns_of(Case const& made) {
     return operation_ns * std::max(operations, u64{1});
 }
 
-hosted::MachineConfig machine_of(Case const& made) {
-    hosted::MachineConfig config;
-    config.devices.push_back(std::make_shared<hosted::BlockDevice>(
-        hosted::BlockConfig{.sectors = disk_sectors, .seed = made.seed}));
-    config.memory_bytes = memory_bytes;
-    config.cpus = made.cpus;
+std::vector<std::shared_ptr<hosted::PciDevice>> devices_of(Case const& made) {
+    return {std::make_shared<hosted::BlockDevice>(
+        hosted::BlockConfig{.sectors = disk_sectors, .seed = made.seed})};
+}
+
+std::string command_line_of(Case const& made) {
     std::string const keep = made.keep ? " keep=" + made.keep->text() : std::string();
-    config.command_line = fmt::format(
+    return fmt::format(
         "console=pipe command=\"workload {} seed={} operations={} threads={}{}\"", made.workload,
         made.seed, made.operations, made.threads, keep);
+}
+
+hosted::MachineConfig machine_of(Case const& made, Place const& place) {
+    hosted::MachineConfig config;
+    config.memory_bytes = memory_bytes;
+    config.memory_fill = place.fill;
+    config.cpus = made.cpus;
+    config.window = place.window;
+    config.command_line = command_line_of(made);
+    config.devices = devices_of(made);
     return config;
 }
 
@@ -81,26 +91,52 @@ void note_reached(Outcome& out, hosted::Machine const& machine) {
     }
 }
 
+/// Of this thread on the host's processors: what others do on them meanwhile is no part of it.
 u64 host_ns() {
-    auto const now = std::chrono::steady_clock::now().time_since_epoch();
-    return static_cast<u64>(std::chrono::nanoseconds(now).count());
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<u64>(now.tv_sec) * 1'000'000'000 + static_cast<u64>(now.tv_nsec);
 }
 
 } // namespace
 
-CaseRun::CaseRun(Case made, std::shared_ptr<hosted::Schedule const> saved)
-    : m_case(std::move(made)) {
+std::unique_ptr<Simulation> Machines::take(u32 cpus) {
+    if (cpus != m_cpus) {
+        clear(); // where it lies another one is to be made
+    }
+    return std::move(m_kept);
+}
+
+void Machines::keep(std::unique_ptr<Simulation> simulation, u32 cpus) {
+    m_kept = std::move(simulation);
+    m_cpus = cpus;
+}
+
+CaseRun::CaseRun(Case made, std::shared_ptr<hosted::Schedule const> saved, Machines* machines)
+    : m_case(std::move(made)), m_machines(machines) {
     u64 const began_ns = host_ns();
     flip(m_case.mutant);
     hosted::SimConfig config = config_of(m_case);
     config.saved = std::move(saved);
-    auto simulation = Simulation::create(machine_of(m_case), config);
-    if (!simulation) {
-        throw launch::Failure(launch::Status::unavailable, simulation.error());
+    m_simulation = machines == nullptr ? nullptr : machines->take(m_case.cpus);
+    if (m_simulation != nullptr) {
+        m_simulation->start_over(command_line_of(m_case), devices_of(m_case), std::move(config));
+    } else {
+        Place const place = machines == nullptr ? Place{} : machines->place();
+        auto simulation = Simulation::create(machine_of(m_case, place), config);
+        if (!simulation) {
+            throw launch::Failure(launch::Status::unavailable, simulation.error());
+        }
+        m_simulation = std::move(*simulation);
     }
-    m_simulation = std::move(*simulation);
     engine().limit({.moments = moments_max});
     m_host_ns = host_ns() - began_ns;
+}
+
+CaseRun::~CaseRun() {
+    if (m_machines != nullptr && m_simulation != nullptr) {
+        m_machines->keep(std::move(m_simulation), m_case.cpus);
+    }
 }
 
 bool CaseRun::run() {
@@ -130,18 +166,18 @@ Outcome CaseRun::outcome() const {
     return out;
 }
 
-Outcome run_case(Case const& made, Exploration* exploration) {
+Outcome run_case(Case const& made, Exploration* exploration, Machines* machines) {
     Exploration ignored;
     Exploration& explored = exploration == nullptr ? ignored : *exploration;
     explored = {};
     if (made.schedule.kind != Schedule::Kind::exhaustive) {
-        CaseRun run(made);
+        CaseRun run(made, nullptr, machines);
         run.run();
         return run.outcome();
     }
     auto path = std::optional<BoundedSchedule::Path>(std::in_place);
     while (true) {
-        CaseRun run(made); // with a disk that nothing was written to
+        CaseRun run(made, nullptr, machines); // with a disk that nothing was written to
         BoundedSchedule const schedule(made.schedule.bound, std::move(*path));
         run.engine().explore(schedule);
         run.run();

@@ -52,6 +52,20 @@ bool Simulation::run() {
     }
 }
 
+void Simulation::start_over(
+    std::string command_line,
+    std::vector<std::shared_ptr<hosted::PciDevice>> devices,
+    hosted::SimConfig config) {
+    m_engine->observe(nullptr);
+    m_engine->configure(std::move(config));
+    m_machine->reset(std::move(command_line), std::move(devices));
+    m_output.clear();
+    m_journal = {};
+    m_decoder = {};
+    m_failure.reset();
+    m_power_cuts = 0;
+}
+
 void Simulation::end(Stop stop) {
     switch (stop.kind) {
     case Stop::Kind::exited:

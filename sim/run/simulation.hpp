@@ -24,6 +24,12 @@ public:
     /// Goes on to the end of the run (true), or to the engine's limit (false). Power that a fault
     /// cuts comes back by itself.
     bool run();
+    /// Power on again, as another run of a kernel that is told something else, on `devices` that
+    /// are new.
+    void start_over(
+        std::string command_line,
+        std::vector<std::shared_ptr<hosted::PciDevice>> devices,
+        hosted::SimConfig config);
     /// Why the run failed; none: it has passed, or has not ended.
     std::optional<CaseFailure> const& failure() const { return m_failure; }
 

@@ -1,5 +1,6 @@
 // twofold-simulator: runs cases on simulated machines; a server of cases for campaigns, and a tool
 // for a person who studies one of them. docs/simulation.md.
+#include "apps/arguments/arguments.hpp"
 #include "apps/launch/status.hpp"
 #include "sim/run/case_run.hpp"
 #include "sim/run/catalogue.hpp"
@@ -21,18 +22,40 @@ namespace {
 constexpr std::string_view usage =
     "twofold-simulator run WORKLOAD [OPTIONS]   one case (run --help)\n"
     "twofold-simulator diff A B                 where two recordings differ\n"
-    "twofold-simulator --serve                  a case a line, as JSON; an outcome a line\n"
+    "twofold-simulator --serve [OPTIONS]        a case a line, as JSON; an outcome a line\n"
     "twofold-simulator --describe               what can be run, as JSON\n";
 
-int serve() {
+/// Whatever comes of a case must not depend on these.
+std::optional<int> parse_serve_options(int count, char const* const* arguments, Place& place) {
+    unsigned fill = 0;
+    Arguments known("twofold-simulator --serve", "Runs a case a line, as JSON.");
+    known.add(
+        {.name = "--window",
+         .value_name = "N",
+         .help = "the reserved address range in which machines lie",
+         .take = number_in(place.window, 0u, hosted::window_count - 1),
+         .default_text = "0"});
+    known.add(
+        {.name = "--fill",
+         .value_name = "BYTE",
+         .help = "what their memory holds at first",
+         .take = number_in(fill, 0u, 255u),
+         .default_text = "0"});
+    auto const status = known.parse(count, arguments);
+    place.fill = static_cast<std::byte>(fill);
+    return status;
+}
+
+int serve(Place const& place) {
     Catalogue const& catalogue = own_catalogue();
+    Machines machines(place);
     std::string line;
     while (std::getline(std::cin, line)) {
         auto const made = parse_case(line, catalogue);
         std::string answer;
         if (made) {
             try {
-                answer = to_json(run_case(*made));
+                answer = to_json(run_case(*made, nullptr, &machines));
             } catch (launch::Failure const& failure) {
                 answer = to_json(CaseError{made->id, failure.what()});
             }
@@ -66,8 +89,10 @@ int dispatch(int count, char** arguments) {
     if (verb == "diff" && count == 4) {
         return show_difference(arguments[2], arguments[3]);
     }
-    if (verb == "--serve" && count == 2) {
-        return serve();
+    if (verb == "--serve") {
+        Place place;
+        auto const status = parse_serve_options(count - 1, arguments + 1, place);
+        return status ? *status : serve(place);
     }
     if (verb == "--describe" && count == 2) {
         fmt::print("{}\n", describe(own_catalogue()));

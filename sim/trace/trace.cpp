@@ -10,6 +10,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <ranges>
 #include <set>
 
 namespace twofold::sim {
@@ -54,13 +55,22 @@ std::string moment_name(SimMoment::Kind kind, u64 value) {
     UNREACHABLE();
 }
 
+void TraceKeeper::on_moment(SimMoment const& moment) {
+    if (m_blocks.empty() || m_blocks.back().size() == block_size) {
+        m_blocks.emplace_back().reserve(block_size);
+    }
+    m_blocks.back().push_back(
+        {moment.at_ns, moment.since_ns, moment.value,
+         moment.slot << 8 | static_cast<u32>(moment.kind)});
+}
+
 void TraceKeeper::write(std::filesystem::path const& path, std::string const& title) const {
     std::ofstream file(path, std::ios::binary | std::ios::trunc);
     perfetto::TrackWriter out(file, 1);
     out.add_track(cpus_track, title + ": processors", 0, 0);
     out.add_track(devices_track, title + ": devices", 0, 1);
     std::set<u64> tracks;
-    for (Kept const& kept : m_kept) {
+    for (Kept const& kept : m_blocks | std::views::join) {
         auto const kind = static_cast<SimMoment::Kind>(kept.slot_and_kind & 0xff);
         u32 const slot = kept.slot_and_kind >> 8;
         bool const is_device = kind == SimMoment::Kind::device;

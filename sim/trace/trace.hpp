@@ -13,18 +13,15 @@ namespace twofold::sim {
 /// Keeps what happens: 32 bytes and a few nanoseconds a moment. It is written when all is over.
 class TraceKeeper final : public hosted::SimObserver {
 public:
-    void on_moment(hosted::SimMoment const& moment) override {
-        m_kept.push_back(
-            {moment.at_ns, moment.since_ns, moment.value,
-             moment.slot << 8 | static_cast<u32>(moment.kind)});
-    }
+    void on_moment(hosted::SimMoment const& moment) override;
     void on_grant(hosted::Grant const&) override {}
 
-    usize size() const { return m_kept.size(); }
     /// Throws launch::Failure (74). O(moments).
     void write(std::filesystem::path const& path, std::string const& title) const;
 
 private:
+    static constexpr usize block_size = usize{1} << 16;
+
     struct Kept {
         i64 at_ns;
         i64 since_ns;
@@ -32,7 +29,8 @@ private:
         u32 slot_and_kind;
     };
 
-    std::vector<Kept> m_kept;
+    /// Nothing that is kept moves: each is full but the last.
+    std::vector<std::vector<Kept>> m_blocks;
 };
 
 /// What a moment is called, as "interrupt 48" or "turn: idle".

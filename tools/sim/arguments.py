@@ -94,6 +94,7 @@ def _add_case(parser: Parser) -> None:
 def _add_campaign(parser: Parser) -> None:
     more = parser.add_argument_group("the campaign")
     more.add_argument("--time", metavar="TIME", help="search no longer than this: 10m")
+    more.add_argument("--twice", action="store_true", help="run each seed in two places, compare, and nothing else")
     more.add_argument("--stop-after", metavar="N", help="end at the Nth failure")
     more.add_argument("--shard", metavar="I/N", help="the Ith of N parts of the seeds; slurm: that of this task")
     more.add_argument("--state", metavar="FILE", help="keep what was done, and go on from there next time")

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tools.sim import arguments, bugs, case, catalogue, findings, merge, page, state, terminal  # noqa: E402
+from tools.sim import arguments, bugs, case, catalogue, findings, merge, page, state, terminal, twice  # noqa: E402
 from tools.sim.arguments import STANDARD_OUTPUT, Parser  # noqa: E402
 from tools.sim.campaign import Campaign, Stop  # noqa: E402
 from tools.sim.pool import Pool  # noqa: E402
@@ -160,6 +160,22 @@ def run_campaign(options: argparse.Namespace, words: list[str]) -> int:
     return INTERRUPTED if ended == "interrupted" else PASSED
 
 
+def run_twice(options: argparse.Namespace) -> int:
+    """Each seed in two places of the host. Failures of the workload are another matter."""
+    program = simulator(options)
+    template, seeds = arguments.case(options, catalogue.describe(program)), arguments.seeds(options)
+    check_outputs(options)
+    began = time.monotonic()
+    found = twice.compare(program, template, seeds, arguments.jobs(options), arguments.limits(options).seconds)
+    wall_s = time.monotonic() - began
+    document = {"case": template.json(), "seeds": list(seeds), "wall_s": round(wall_s, 3)} | vars(found)
+    text = json.dumps(document, indent=2)
+    if options.json not in (None, STANDARD_OUTPUT):
+        Path(options.json).write_text(text + "\n")
+    print(text if options.json == STANDARD_OUTPUT else twice.report(template.workload, found, wall_s))
+    return FAILED if found.differing else PASSED
+
+
 def run_list(options: argparse.Namespace) -> int:
     known = catalogue.describe(simulator(options))
     print(json.dumps(known.raw, indent=2) if options.json else catalogue.listing(known))
@@ -188,6 +204,10 @@ def run(words: list[str]) -> int:
         hand_on(options, words)
     if options.workload is None:
         raise Refused("which workload? ./twofold sim --list shows them, ./twofold sim --help the options")
+    if options.twice:
+        if options.seed is not None:
+            raise Refused("--twice is for a campaign: give --seeds instead of --seed")
+        return run_twice(options)
     if arguments.is_single(options):
         return run_single(options)
     return run_campaign(options, words)

@@ -206,9 +206,10 @@ void prepare_all(FrameSource& frames, MachineConfig const& config, GuestCpu& cpu
 
 std::expected<void, std::string>
 prepare(PhysicalMemory const& memory, MachineConfig const& config, GuestCpu& cpu, PciBus& pci) {
-    FrameSource frames(memory.span(), high_memory);
+    FrameSource frames(memory.span(), high_memory, config.memory_fill == std::byte{});
     try {
         prepare_all(frames, config, cpu, pci);
+        memory.note_reach(0, frames.next());
     } catch (OutOfFrames const& error) {
         return std::unexpected(error.what());
     }

@@ -16,7 +16,9 @@ struct OutOfFrames : std::runtime_error {
 
 class FrameSource {
 public:
-    FrameSource(PhysicalSpan memory, u64 first) : m_memory(memory), m_next(first) {
+    /// `is_zero`: what is handed out needs no clearing.
+    FrameSource(PhysicalSpan memory, u64 first, bool is_zero)
+        : m_memory(memory), m_next(first), m_is_zero(is_zero) {
         CHECK(is_aligned(first, page_size.value));
     }
 
@@ -28,6 +30,9 @@ public:
         }
         u64 const at = m_next;
         m_next += rounded;
+        if (!m_is_zero) {
+            std::memset(m_memory.base + at, 0, rounded);
+        }
         return at;
     }
 
@@ -46,6 +51,7 @@ public:
 private:
     PhysicalSpan m_memory;
     u64 m_next;
+    bool m_is_zero;
 };
 
 } // namespace hosted::firmware

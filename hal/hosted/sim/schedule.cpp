@@ -24,12 +24,18 @@ Grant RandomSchedule::choose(ScheduleView const& view) {
     u32 among = 0;
     u32 chosen = 0;
     for (Candidate const& candidate : view.ready) {
-        if (candidate.now_ns <= first_ns + lead_ns && m_random.below(++among) == 0) {
+        if (candidate.now_ns <= first_ns + lead_ns && one_in(++among)) {
             chosen = candidate.slot;
         }
     }
     u64 const bits = m_random.below(turn_bits_max + 1);
-    return {chosen, static_cast<i64>(m_random.below(u64{1} << bits))};
+    return {chosen, static_cast<i64>(m_random.next() & ((u64{1} << bits) - 1))};
+}
+
+/// What Random::below says, without its divisions where there can be.
+bool RandomSchedule::one_in(u32 count) {
+    bool const is_power_of_two = (count & (count - 1)) == 0;
+    return is_power_of_two ? (m_random.next() & (count - 1)) == 0 : m_random.below(count) == 0;
 }
 
 PriorityChangeSchedule::PriorityChangeSchedule(u64 seed, u32 depth, u64 work_ns)

@@ -80,6 +80,8 @@ public:
     void archive(StateArchive& state) override { state(m_random); }
 
 private:
+    bool one_in(u32 count);
+
     Random m_random;
 };
 

@@ -12,9 +12,8 @@ constexpr i64 repeat_ns = 1'000;
 
 } // namespace
 
-/// One more occasion for a fault: whether it happens, and then its amount.
-std::optional<u64> SimEngine::fault(FaultId id, u32 slot) {
-    if (!m.faults.can_fire(id) || (m_config.faults_where_marked && !m.is_marked)) {
+std::optional<u64> SimEngine::meet_fault(FaultId id, u32 slot) {
+    if (m_config.faults_where_marked && !m.is_marked) {
         return std::nullopt;
     }
     std::optional<u64> const amount = m.faults.fires(id, slot, m.now_ns);
@@ -49,18 +48,15 @@ bool SimEngine::is_put_off(u32 slot) {
 }
 
 /// Lets the next thing happen that is to happen at `limit_ns` or before; false: there is none.
-bool SimEngine::happen_before(i64 limit_ns) {
-    std::optional<u32> const sleeper = first_deadline();
-    i64 const deadline_ns = sleeper ? wanted_ns(*sleeper) : EventQueue::never;
-    i64 const event_ns = m.events.first_ns();
-    i64 const first_ns = std::min(deadline_ns, event_ns);
+bool SimEngine::happen_before(i64 limit_ns, Overview const& now) {
+    i64 const first_ns = std::min(now.deadline_ns, now.event_ns);
     if (first_ns > limit_ns || first_ns == EventQueue::never || first_ns >= m_limit.time_ns) {
         return false;
     }
     m.now_ns = std::max(m.now_ns, first_ns);
-    if (deadline_ns <= event_ns) {
-        if (!is_put_off(*sleeper)) {
-            wake(*sleeper, deadline_ns);
+    if (now.deadline_ns <= now.event_ns) {
+        if (!is_put_off(now.sleeper)) {
+            wake(now.sleeper, now.deadline_ns);
         }
         return true;
     }

@@ -81,7 +81,11 @@ SimEngine::create(Board& board, SimConfig config) {
 }
 
 SimEngine::SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack)
-    : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {}
+    : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {
+    for (auto const& each : m_board.processors()) {
+        m_cpus.push_back(&each->cpu());
+    }
+}
 
 void SimEngine::power_on() {
     m_end.reset();
@@ -115,6 +119,11 @@ void SimEngine::power_on() {
         cpu.extended_instruction = oldest.instruction;
     }
     m.slots.front().state = State::ready;
+}
+
+void SimEngine::configure(SimConfig config) {
+    m_config = std::move(config);
+    m.is_cut = false; // what comes is not the same run
 }
 
 void SimEngine::begin_at(i64 now_ns) {
@@ -188,36 +197,24 @@ bool SimEngine::is_at_limit() const {
     return is_late || m.counts.moments >= m_limit.moments;
 }
 
-/// The one that is ready and furthest behind.
-std::optional<u32> SimEngine::first_ready() const {
-    std::optional<u32> first;
+SimEngine::Overview SimEngine::look() const {
+    Overview now{.event_ns = m.events.first_ns()};
     for (u32 slot = 0; slot < m.slots.size(); ++slot) {
-        if (m.slots[slot].state == State::ready &&
-            (!first || m.slots[slot].now_ns < m.slots[*first].now_ns)) {
-            first = slot;
+        SimRun::Slot const& each = m.slots[slot];
+        if (each.state == State::ready && each.now_ns < now.ready_ns) {
+            now.ready = slot;
+            now.ready_ns = each.now_ns;
+        } else if (each.state == State::sleeping && wanted_ns(slot) < now.deadline_ns) {
+            now.sleeper = slot;
+            now.deadline_ns = wanted_ns(slot);
         }
     }
-    return first;
-}
-
-/// The sleeping one with the first deadline, if any has one.
-std::optional<u32> SimEngine::first_deadline() const {
-    std::optional<u32> first;
-    for (u32 slot = 0; slot < m.slots.size(); ++slot) {
-        if (m.slots[slot].state == State::sleeping && wanted_ns(slot) != Deadline::never &&
-            (!first || wanted_ns(slot) < wanted_ns(*first))) {
-            first = slot;
-        }
-    }
-    return first;
+    return now;
 }
 
 i64 SimEngine::next_ns() const {
-    std::optional<u32> const ready = first_ready();
-    std::optional<u32> const sleeper = first_deadline();
-    i64 const ready_ns = ready ? m.slots[*ready].now_ns : EventQueue::never;
-    i64 const deadline_ns = sleeper ? wanted_ns(*sleeper) : EventQueue::never;
-    return std::min({ready_ns, deadline_ns, m.events.first_ns()});
+    Overview const now = look();
+    return std::min({now.ready_ns, now.deadline_ns, now.event_ns});
 }
 
 Schedule& SimEngine::schedule() {
@@ -227,29 +224,23 @@ Schedule& SimEngine::schedule() {
     return m.is_marked && m.explored.get() != nullptr ? *m.explored.get() : m.random;
 }
 
-bool SimEngine::has_one_time() {
-    return m.is_marked && schedule().has_one_time();
-}
-
 std::string_view SimEngine::objection() const {
     return m.saved.get() == nullptr ? std::string_view() : m.saved->objection();
 }
 
-/// When a turn of `slot` would begin.
-i64 SimEngine::frontier_ns(u32 slot) {
-    i64 const own_ns = m.slots[slot].now_ns;
-    return has_one_time() ? std::max(own_ns, m.now_ns) : own_ns;
-}
-
 /// Who runs next; none: nobody can before there is input, or before the limit.
 std::optional<Grant> SimEngine::choose() {
-    std::optional<u32> first = first_ready();
-    while (happen_before(first ? frontier_ns(*first) : EventQueue::never)) {
-        first = first_ready();
+    Overview now = look();
+    auto const frontier = [&] {
+        return now.ready == Overview::nobody ? EventQueue::never : frontier_ns(now.ready);
+    };
+    while (happen_before(frontier(), now)) {
+        now = look();
     }
-    if (!first || m.slots[*first].now_ns >= m_limit.time_ns) {
+    if (now.ready == Overview::nobody || now.ready_ns >= m_limit.time_ns) {
         return std::nullopt; // what has happened has brought it to the limit
     }
+    m_others_ns = std::min(now.deadline_ns, now.event_ns);
     m_ready.clear();
     for (u32 slot = 0; slot < m.slots.size(); ++slot) {
         if (m.slots[slot].state == State::ready) {
@@ -267,11 +258,8 @@ std::optional<Grant> SimEngine::choose() {
 /// Until when the turn goes at most: somebody else may have to have one then.
 i64 SimEngine::end_of_turn(Grant const& grant) const {
     i64 const now_ns = m.slots[grant.slot].now_ns;
-    std::optional<u32> const sleeper = first_deadline();
-    i64 const others_ns =
-        std::min({sleeper ? wanted_ns(*sleeper) : EventQueue::never, m.events.first_ns()});
     return std::min(
-        {now_ns + grant.stretch_ns, wanted_ns(grant.slot), std::max(others_ns, now_ns)});
+        {now_ns + grant.stretch_ns, wanted_ns(grant.slot), std::max(m_others_ns, now_ns)});
 }
 
 /// Whether a fault keeps the processor from its turn, and for a while from all others.
@@ -284,7 +272,7 @@ bool SimEngine::stalls(u32 slot) {
 /// Gives a processor the turn, unless it stalls.
 void SimEngine::begin_turn(Grant const& grant) {
     SimRun::Slot& slot = m.slots[grant.slot];
-    GuestCpu& cpu = processor(grant.slot).cpu();
+    GuestCpu& cpu = *m_cpus[grant.slot];
     slot.now_ns = frontier_ns(grant.slot);
     // Not twice in a row, or it might never come back.
     slot.has_stalled = !slot.has_stalled && stalls(grant.slot);
@@ -334,7 +322,7 @@ i64 SimEngine::end_of(SimRun::OpenTurn const& turn) const {
 /// What a processor has come back with, and what becomes of it.
 void SimEngine::end_turn(SimRun::OpenTurn const& turn) {
     SimRun::Slot& slot = m.slots[turn.slot];
-    GuestCpu const& cpu = processor(turn.slot).cpu();
+    GuestCpu const& cpu = *m_cpus[turn.slot];
     if (auto const times = fault(fault_id(EngineFault::cpu_slow), turn.slot)) {
         slot.now_ns += (slot.now_ns - turn.since_ns) * static_cast<i64>(*times - 1);
         m.now_ns = std::max(m.now_ns, slot.now_ns);
@@ -367,15 +355,16 @@ void SimEngine::end_turn(SimRun::OpenTurn const& turn) {
 }
 
 void SimEngine::answer(u32 slot) {
-    GuestCpu& cpu = processor(slot).cpu();
+    GuestCpu& cpu = *m_cpus[slot];
+    if (cpu.request == Request::yield) {
+        return; // as most do
+    }
     auto const operation = operation_of(cpu.request);
     m.slots[slot].now_ns += operation ? m_config.costs.of(*operation) : 0;
     if (m_board.answer(cpu)) {
         return;
     }
     switch (cpu.request) {
-    case Request::yield:
-        break;
     case Request::idle:
         if (!cpu.interrupts.any()) {
             m.slots[slot].state = State::sleeping;
@@ -477,7 +466,7 @@ void SimEngine::wait(int input_descriptor) {
 }
 
 bool SimEngine::can_wake() {
-    return first_ready().has_value() || is_to_stop();
+    return look().ready != Overview::nobody || is_to_stop();
 }
 
 /// Whether somebody has asked for the end of the run.

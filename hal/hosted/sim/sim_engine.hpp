@@ -103,6 +103,8 @@ public:
     i64 next_ns() const;
     /// Null: nobody. Must live until it is replaced.
     void observe(SimObserver* observer) { m_observer = observer; }
+    /// Another run, from the next power-on on.
+    void configure(SimConfig config);
     /// What an oracle has found; empty: nothing.
     std::string const& complaint() const { return m_complaint; }
     /// Why the schedule is not the one that was asked for; empty: it is.
@@ -122,21 +124,39 @@ public:
 private:
     using State = SimRun::State;
 
+    /// What comes next, of all that is known.
+    struct Overview {
+        static constexpr u32 nobody = ~u32{0};
+
+        u32 ready = nobody; ///< that is furthest behind, the first of several
+        i64 ready_ns = EventQueue::never;
+        u32 sleeper = nobody; ///< with the first deadline, the same
+        i64 deadline_ns = EventQueue::never;
+        i64 event_ns = EventQueue::never;
+    };
+
     SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack);
 
     Processor& processor(u32 slot) const { return *m_board.processors()[slot]; }
-    i64 wanted_ns(u32 slot) const { return processor(slot).cpu().deadline.wanted_ns; }
+    i64 wanted_ns(u32 slot) const { return m_cpus[slot]->deadline.wanted_ns; }
     bool is_at_limit() const;
+    Overview look() const;
     bool is_to_stop() const;
-    std::optional<u32> first_ready() const;
-    std::optional<u32> first_deadline() const;
     Schedule& schedule();
-    bool has_one_time();
-    i64 frontier_ns(u32 slot);
-    std::optional<u64> fault(FaultId id, u32 slot);
+    bool has_one_time() { return m.is_marked && schedule().has_one_time(); }
+    /// When a turn of `slot` would begin.
+    i64 frontier_ns(u32 slot) {
+        i64 const own_ns = m.slots[slot].now_ns;
+        return has_one_time() ? std::max(own_ns, m.now_ns) : own_ns;
+    }
+    /// One more occasion for a fault: whether it happens, and then its amount. Most never can.
+    std::optional<u64> fault(FaultId id, u32 slot) {
+        return m.faults.can_fire(id) ? meet_fault(id, slot) : std::nullopt;
+    }
+    std::optional<u64> meet_fault(FaultId id, u32 slot);
     void arm_points();
     bool is_put_off(u32 slot);
-    bool happen_before(i64 limit_ns);
+    bool happen_before(i64 limit_ns, Overview const& now);
     void happen(SimEvent const& event);
     void set_pending(u32 slot, hal::Vector vector, i64 at_ns);
     void set_pending_later(u32 slot, hal::Vector vector, i64 at_ns);
@@ -164,7 +184,9 @@ private:
     SimConfig m_config;
     std::unique_ptr<SignalStack> m_signal_stack;
     SimRun m;
+    std::vector<GuestCpu*> m_cpus;  ///< by slot
     std::vector<Candidate> m_ready; ///< of the turn that is chosen
+    i64 m_others_ns = 0;            ///< the same: something else happens then
     SimLimit m_limit;
     bool m_is_paused = false; ///< and no input has come meanwhile
     SimObserver* m_observer = nullptr;

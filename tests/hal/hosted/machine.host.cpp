@@ -63,6 +63,36 @@ TEST(HostedMachine, AnswersReset) {
     EXPECT_EQ(runs, 2u);
 }
 
+TEST(HostedMachine, HoldsWhatItIsFilledWithAtEachPowerOn) {
+    Probe probe;
+    u64 runs = 0;
+    probe.argument = &runs;
+    probe.body = [](Probe& self, hal::BootInfo const& boot) {
+        for (u64 const at : {u64{0x8000}, boot.memory.back().base.value + 0x5000}) {
+            std::byte* const word = hal::Memory::linear({at});
+            if (*word != std::byte{0xa5}) {
+                hal::Power::exit(1); // the firmware left it, so it is as it was
+            }
+            *word = std::byte{1};
+        }
+        if (++*static_cast<u64*>(self.argument) < 3) {
+            hal::Power::reset();
+        }
+    };
+    MemoryConsole console;
+    MachineConfig config;
+    config.memory_fill = std::byte{0xa5};
+    auto const machine = make_machine(probe, console, config);
+    for (u32 run = 1; run < 3; ++run) {
+        EXPECT_EQ(machine->run().kind, Stop::Kind::reset);
+        machine->reset();
+    }
+    Stop const stop = machine->run();
+    EXPECT_EQ(stop.kind, Stop::Kind::exited);
+    EXPECT_EQ(stop.status, 0);
+    EXPECT_EQ(runs, 3u);
+}
+
 TEST(HostedMachine, HandsOverWhatItWasMadeWith) {
     struct Seen : Probe {
         bool machine_is_host, stack_is_here, maps_are_sorted, linear_works;

@@ -183,6 +183,7 @@ Outcome run_case(Case const& made, Exploration* exploration, Machines* machines)
         run.run();
         Outcome outcome = run.outcome();
         auto const* const taken = dynamic_cast<BoundedSchedule const*>(run.engine().explored());
+        explored.last = taken->path();
         path = BoundedSchedule::next_path(taken->path());
         explored.all = !path;
         if (outcome.failure || !path || explored.schedules == explored_schedules_max) {

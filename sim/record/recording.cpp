@@ -7,6 +7,8 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -31,14 +33,16 @@ struct ChunkHead {
 };
 
 u32 checksum_of(ChunkHead const& head, std::string_view payload) {
-    std::string bytes(reinterpret_cast<char const*>(&head), offsetof(ChunkHead, checksum));
+    auto const characters = std::bit_cast<std::array<char, sizeof(head)>>(head);
+    std::string bytes(characters.data(), offsetof(ChunkHead, checksum));
     bytes += payload;
     return crc32(std::as_bytes(std::span(bytes)));
 }
 
 template<class T>
 void put(std::string& to, T value) {
-    to.append(reinterpret_cast<char const*>(&value), sizeof(value));
+    auto const characters = std::bit_cast<std::array<char, sizeof(value)>>(value);
+    to.append(characters.data(), characters.size());
 }
 
 void put_text(std::string& to, std::string_view text) {
@@ -140,7 +144,8 @@ void RecordingWriter::finish(RecordingEnd const& end) {
 void RecordingWriter::write_chunk(u32 type, std::string const& payload) {
     ChunkHead head{type, static_cast<u32>(payload.size()), 0};
     head.checksum = checksum_of(head, payload);
-    m_file.write(reinterpret_cast<char const*>(&head), sizeof(head));
+    auto const characters = std::bit_cast<std::array<char, sizeof(head)>>(head);
+    m_file.write(characters.data(), characters.size());
     m_file.write(payload.data(), static_cast<std::streamsize>(payload.size()));
     if (!m_file.flush()) {
         throw Failure(
@@ -185,13 +190,14 @@ void Recording::refuse(std::string const& why) const {
 
 /// False: the file ends before the chunk does.
 bool Recording::take_chunk(std::ifstream& file, u64 file_bytes, std::string const& build) {
-    ChunkHead head{};
-    if (!file.read(reinterpret_cast<char*>(&head), sizeof(head))) {
+    std::array<char, sizeof(ChunkHead)> characters{};
+    if (!file.read(characters.data(), characters.size())) {
         if (m_end && file.gcount() != 0) {
             refuse("it is damaged: more follows its end");
         }
         return false;
     }
+    auto const head = std::bit_cast<ChunkHead>(characters);
     u64 const offset = static_cast<u64>(file.tellg());
     if (m_end) {
         refuse("it is damaged: more follows its end");

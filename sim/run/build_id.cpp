@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cstring>
 #include <elf.h>
 #include <link.h>
@@ -43,7 +44,7 @@ int take_program(dl_phdr_info* object, usize, void* id) {
         if (segment.p_type == PT_NOTE && found.empty()) {
             // Sound: the loader has mapped the segment there.
             found = id_among(
-                reinterpret_cast<std::byte const*>(object->dlpi_addr + segment.p_vaddr),
+                std::bit_cast<std::byte const*>(object->dlpi_addr + segment.p_vaddr),
                 segment.p_memsz);
         }
     }

@@ -190,6 +190,7 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
             spdlog::info("power has gone, and comes back");
             machine.reset();
             break;
+        case Stop::Kind::paused:   // without a limit none pauses
         case Stop::Kind::objected: // no oracle is asked
         case Stop::Kind::crashed:
             spdlog::error("{}; {}", console.journal().progress(), machine.crash_report());

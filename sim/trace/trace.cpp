@@ -10,7 +10,6 @@
 
 #include <cstring>
 #include <fstream>
-#include <ranges>
 #include <set>
 
 namespace twofold::sim {
@@ -55,13 +54,9 @@ std::string moment_name(SimMoment::Kind kind, u64 value) {
     UNREACHABLE();
 }
 
-void TraceKeeper::on_moment(SimMoment const& moment) {
-    if (m_blocks.empty() || m_blocks.back().size() == block_size) {
-        m_blocks.emplace_back().reserve(block_size);
-    }
-    m_blocks.back().push_back(
-        {moment.at_ns, moment.since_ns, moment.value,
-         moment.slot << 8 | static_cast<u32>(moment.kind)});
+void TraceKeeper::begin_block() {
+    m_blocks.push_back(std::make_unique_for_overwrite<Kept[]>(block_size));
+    m_used = 0;
 }
 
 void TraceKeeper::write(std::filesystem::path const& path, std::string const& title) const {
@@ -70,22 +65,25 @@ void TraceKeeper::write(std::filesystem::path const& path, std::string const& ti
     out.add_track(cpus_track, title + ": processors", 0, 0);
     out.add_track(devices_track, title + ": devices", 0, 1);
     std::set<u64> tracks;
-    for (Kept const& kept : m_blocks | std::views::join) {
-        auto const kind = static_cast<SimMoment::Kind>(kept.slot_and_kind & 0xff);
-        u32 const slot = kept.slot_and_kind >> 8;
-        bool const is_device = kind == SimMoment::Kind::device;
-        u64 const track = (is_device ? first_device_track : first_cpu_track) + slot;
-        if (tracks.insert(track).second) {
-            out.add_track(
-                track, fmt::format("{} {}", is_device ? "device" : "cpu", slot),
-                is_device ? devices_track : cpus_track, static_cast<int>(slot));
-        }
-        std::string const name = moment_name(kind, kept.value);
-        if (kind == SimMoment::Kind::turn) {
-            out.begin(track, name, kept.since_ns);
-            out.end(track, kept.at_ns);
-        } else {
-            out.mark(track, name, kept.at_ns);
+    for (usize i = 0; i < m_blocks.size(); ++i) {
+        usize const used = i + 1 == m_blocks.size() ? m_used : block_size;
+        for (Kept const& kept : std::span(m_blocks[i].get(), used)) {
+            auto const kind = static_cast<SimMoment::Kind>(kept.what & kind_mask);
+            u32 const slot = kept.what >> slot_shift & slot_mask;
+            bool const is_device = kind == SimMoment::Kind::device;
+            u64 const track = (is_device ? first_device_track : first_cpu_track) + slot;
+            if (tracks.insert(track).second) {
+                out.add_track(
+                    track, fmt::format("{} {}", is_device ? "device" : "cpu", slot),
+                    is_device ? devices_track : cpus_track, static_cast<int>(slot));
+            }
+            std::string const name = moment_name(kind, kept.what >> value_shift);
+            if (kind == SimMoment::Kind::turn) {
+                out.begin(track, name, kept.at_ns - kept.ran_ns);
+                out.end(track, kept.at_ns);
+            } else {
+                out.mark(track, name, kept.at_ns);
+            }
         }
     }
     out.flush();

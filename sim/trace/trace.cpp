@@ -10,7 +10,9 @@
 
 #include <cstring>
 #include <fstream>
+#include <new>
 #include <set>
+#include <sys/mman.h>
 
 namespace twofold::sim {
 
@@ -55,7 +57,14 @@ std::string moment_name(SimMoment::Kind kind, u64 value) {
 }
 
 void TraceKeeper::begin_block() {
-    m_blocks.push_back(std::make_unique_for_overwrite<Kept[]>(block_size));
+    constexpr usize bytes = block_size * sizeof(Kept);
+    static_assert(bytes == usize{2} << 20); // a large page
+    auto* const block = static_cast<Kept*>(std::aligned_alloc(bytes, bytes));
+    if (block == nullptr) {
+        throw std::bad_alloc();
+    }
+    madvise(block, bytes, MADV_HUGEPAGE); // where the host has none, small ones do
+    m_blocks.emplace_back(block);
     m_used = 0;
 }
 

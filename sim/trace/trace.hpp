@@ -5,6 +5,7 @@
 #include "hal/hosted/sim/observer.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -32,7 +33,7 @@ public:
     void write(std::filesystem::path const& path, std::string const& title) const;
 
 private:
-    static constexpr usize block_size = usize{1} << 16;
+    static constexpr usize block_size = usize{1} << 17;
     static constexpr u32 kind_mask = 7, slot_shift = 3, slot_mask = 63, value_shift = 9;
 
     struct Kept {
@@ -41,10 +42,15 @@ private:
         u32 what;   ///< kind, slot and value; of a device's tag the lower bits
     };
 
+    struct Release {
+        void operator()(Kept* block) const { std::free(block); }
+    };
+
     void begin_block();
 
-    /// Nothing that is kept moves: each is full but the last.
-    std::vector<std::unique_ptr<Kept[]>> m_blocks;
+    /// Nothing that is kept moves: each is full but the last. On large pages of the host: what
+    /// fresh memory costs is most of what a trace costs.
+    std::vector<std::unique_ptr<Kept[], Release>> m_blocks;
     usize m_used = block_size; ///< of the last
 };
 

@@ -87,6 +87,7 @@ private:
         }
         bool const is_early = hal::Clock::now() < base; // all were there before the first was due
         m_run.task_threads().sleep_until(last);
+        step.holds("who sleeps is woken in time", hal::Clock::now() < last + long_enough);
         wait_for(step, row, last + long_enough);
         for (Row::Deadline& each : std::span(row.all).first(row.size)) {
             TimerQueue::cancel_and_wait(each.timer); // of one that was not going to come

@@ -133,7 +133,7 @@ verb_test() {
         stage 'configure clang' cmake --preset clang || failed=1 # how tidy reads each source
         beside stage tidy "$root/twofold" tidy
         # Seeded bugs that campaigns have to find: the test of the simulator.
-        build_stage bugs twofold-simulator test_sim_run test_simulated_kernels &&
+        build_stage bugs twofold-sim twofold-simulator test_sim_run test_simulated_kernels &&
             ctest_stage bugs "${options[@]}" -R '^(sim\.(bugs|canary)|host\.sim(_run)?\.)' || failed=1
         build_stage edges && ctest_stage edges "${options[@]}" || failed=1
         # With eight processors there is more to race than with one, which the preset runs, too.

@@ -4,6 +4,7 @@
 #include "hal/hosted/guest/guest_cpu.hpp"
 
 #include <core/base/atomic_point.hpp>
+#include <core/base/probe.hpp>
 #include <isa/cpuid.hpp>
 
 namespace hosted {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/boot/command.hpp"
-#include "core/device/device.hpp"
+#include "core/device/drivers.hpp"
 
 namespace twofold::boot {
 

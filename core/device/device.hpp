@@ -12,9 +12,6 @@
 // (pci/defects.hpp) and keeps nothing else from being found.
 #pragma once
 
-#include "core/device/block/block_device.hpp"
-#include "core/device/block/ring_block.hpp"
-#include "core/device/message/message_port.hpp"
 #include "core/device/pci/bars.hpp"
 #include "core/device/pci/capabilities.hpp"
 #include "core/device/pci/configuration.hpp"

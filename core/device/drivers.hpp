@@ -1,0 +1,7 @@
+// The drivers of the room `device`: what needs threads, interrupts and frames, where who walks the
+// bus needs none (device.hpp).
+#pragma once
+
+#include "core/device/block/block_device.hpp"
+#include "core/device/block/ring_block.hpp"
+#include "core/device/message/message_port.hpp"

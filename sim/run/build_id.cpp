@@ -1,61 +1,63 @@
-// See build_id.hpp. The note: System V ABI, chapter 5; GNU's type 3.
+// See build_id.hpp. The file: System V ABI, Executable and Linking Format, chapters 4 and 5; the
+// note is GNU's type 3.
 #include "sim/run/build_id.hpp"
 
 #include "core/base/base.hpp"
 
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
-#include <cstring>
 #include <elf.h>
-#include <link.h>
-#include <string_view>
+#include <fstream>
 
 namespace twofold::sim {
 
 namespace {
 
-/// The id among the notes at `at`; empty: none is there.
-std::string id_among(std::byte const* at, usize size) {
-    std::byte const* const end = at + size;
-    while (at + sizeof(ElfW(Nhdr)) <= end) {
-        ElfW(Nhdr) note;
-        std::memcpy(&note, at, sizeof(note));
-        std::byte const* const name = at + sizeof(note);
-        std::byte const* const value = name + align_up(note.n_namesz, u64{4});
-        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == sizeof("GNU") &&
-            std::memcmp(name, "GNU", sizeof("GNU")) == 0) {
+/// The object at `offset` of the file; all zero where the file is too short.
+template<class T>
+T object_at(std::ifstream& file, u64 offset) {
+    std::array<char, sizeof(T)> bytes{};
+    file.clear();
+    file.seekg(static_cast<std::streamoff>(offset));
+    file.read(bytes.data(), bytes.size());
+    return std::bit_cast<T>(file ? bytes : std::array<char, sizeof(T)>{});
+}
+
+/// The id among the notes at [offset, end); empty: none is there.
+std::string id_among(std::ifstream& file, u64 offset, u64 end) {
+    while (offset + sizeof(Elf64_Nhdr) <= end) {
+        auto const note = object_at<Elf64_Nhdr>(file, offset);
+        u64 const name = offset + sizeof(note);
+        u64 const value = name + align_up(note.n_namesz, u64{4});
+        constexpr std::array<char, 4> gnu{'G', 'N', 'U', '\0'};
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == gnu.size() &&
+            object_at<std::array<char, 4>>(file, name) == gnu) {
             std::string id;
             for (u32 i = 0; i < note.n_descsz; ++i) {
-                id += fmt::format("{:02x}", static_cast<u8>(value[i]));
+                id += fmt::format("{:02x}", object_at<u8>(file, value + i));
             }
             return id;
         }
-        at = value + align_up(note.n_descsz, u64{4});
+        offset = value + align_up(note.n_descsz, u64{4});
     }
     return {};
-}
-
-/// The first object of the process is the program.
-int take_program(dl_phdr_info* object, usize, void* id) {
-    for (u32 i = 0; i < object->dlpi_phnum; ++i) {
-        ElfW(Phdr) const& segment = object->dlpi_phdr[i];
-        auto& found = *static_cast<std::string*>(id);
-        if (segment.p_type == PT_NOTE && found.empty()) {
-            // Sound: the loader has mapped the segment there.
-            found = id_among(
-                std::bit_cast<std::byte const*>(object->dlpi_addr + segment.p_vaddr),
-                segment.p_memsz);
-        }
-    }
-    return 1;
 }
 
 } // namespace
 
 std::string build_id() {
+    std::ifstream file("/proc/self/exe", std::ios::binary);
+    auto const header = object_at<Elf64_Ehdr>(file, 0);
     std::string id;
-    dl_iterate_phdr(take_program, &id);
+    for (u32 i = 0; i < header.e_phnum && id.empty(); ++i) {
+        auto const segment =
+            object_at<Elf64_Phdr>(file, header.e_phoff + u64{i} * sizeof(Elf64_Phdr));
+        if (segment.p_type == PT_NOTE) {
+            id = id_among(file, segment.p_offset, segment.p_offset + segment.p_filesz);
+        }
+    }
     CHECK(!id.empty()); // the program is linked with --build-id
     return id;
 }

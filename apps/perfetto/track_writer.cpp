@@ -43,6 +43,13 @@ void write(std::ostream& out, ProtobufMessage const& packet) {
     out.write(whole.bytes().data(), static_cast<std::streamsize>(whole.bytes().size()));
 }
 
+ProtobufMessage event_of(u64 type, u64 track) {
+    ProtobufMessage made;
+    made.add_number(event::type, type);
+    made.add_number(event::track, track);
+    return made;
+}
+
 } // namespace
 
 void TrackWriter::write_event(ProtobufMessage const& event, i64 now_ns) {
@@ -70,9 +77,7 @@ void TrackWriter::add_track(u64 track, std::string_view name, u64 parent, int ra
 }
 
 void TrackWriter::begin(u64 track, std::string_view name, i64 now_ns, u64 arrow_end) {
-    ProtobufMessage made;
-    made.add_number(event::type, type_slice_begin);
-    made.add_number(event::track, track);
+    ProtobufMessage made = event_of(type_slice_begin, track);
     made.add_text(event::name, name);
     if (arrow_end != 0) {
         made.add_fixed(event::terminating_flow, arrow_end);
@@ -81,16 +86,11 @@ void TrackWriter::begin(u64 track, std::string_view name, i64 now_ns, u64 arrow_
 }
 
 void TrackWriter::end(u64 track, i64 now_ns) {
-    ProtobufMessage made;
-    made.add_number(event::type, type_slice_end);
-    made.add_number(event::track, track);
-    write_event(made, now_ns);
+    write_event(event_of(type_slice_end, track), now_ns);
 }
 
 void TrackWriter::mark(u64 track, std::string_view name, i64 now_ns, u64 arrow) {
-    ProtobufMessage made;
-    made.add_number(event::type, type_instant);
-    made.add_number(event::track, track);
+    ProtobufMessage made = event_of(type_instant, track);
     made.add_text(event::name, name);
     if (arrow != 0) {
         made.add_fixed(event::flow, arrow);

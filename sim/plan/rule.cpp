@@ -44,8 +44,8 @@ AmountBounds bounds_of(FaultUnit unit) {
         return {1, 1'000'000'000'000'000};
     case FaultUnit::factor:
         return {2, 1'000'000};
-    default:
-        return {1, 1'000'000'000};
+    default: // each of a storm is an event that has to be kept
+        return {1, 100'000};
     }
 }
 

@@ -128,6 +128,8 @@ TEST(FaultRuleText, EachMistakeIsAnswered) {
         {"power.cut:at=1:amount=5", "power.cut has no amount; leave 'amount' out"},
         {"cpu.slow:at=1:amount=9-5", "amount is '9-5', from more to less; write 5-9"},
         {"cpu.slow:at=1:amount=1", "amount is '1', and has to be a whole number from 2 to 1000000"},
+        {"interrupt.storm:at=1:amount=100001",
+         "amount is '100001', and has to be a whole number from 1 to 100000"},
         {"timer.jitter:at=1:amount=0", "amount is '0', and has to be a whole number from 1 to "},
         {"timer.jitter:at=1:amount=5us", "amount is '5us', and has to be a whole number"},
         {"timer.jitter:at=1:amount=5-", "amount is '', and has to be a whole number"},

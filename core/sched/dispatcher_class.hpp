@@ -206,9 +206,14 @@ public:
         if (wants_reschedule(here)) {
             return true;
         }
+        CpuMask others = m_known.look();
+        others.remove(here);
+        if (others.empty()) {
+            return false;
+        }
         Nanos retry = never;
         for (bool const is_near : {true, false}) {
-            if (Queue* const longest = longest_queue(queue, is_near)) {
+            if (Queue* const longest = longest_queue(others, queue, is_near)) {
                 if (Task* const task = take_coldest(*longest, queue, is_near, retry)) {
                     ++queue.counts.stolen;
                     join(here, *task, here);
@@ -216,7 +221,7 @@ public:
                 }
             }
         }
-        relieve_slower(queue);
+        relieve_slower(others, queue);
         if (retry != never) {
             queue.lock.lock();
             arm_for(queue, retry);
@@ -459,7 +464,7 @@ private:
     /// A faster processor that has nothing to do, or this one.
     CpuId faster_idle(Queue const& queue, Task const& task) const;
     /// Of the queues where somebody waits behind who runs the longest, in this node or elsewhere.
-    Queue* longest_queue(Queue const& thief, bool is_near) const;
+    Queue* longest_queue(CpuMask const& others, Queue const& thief, bool is_near) const;
     bool may_move(Task const& task, CpuId to) const;
     /// Of the first members of a queue the one that has waited the longest and may go to `to`.
     Task* coldest(Queue& queue, CpuId to) const;
@@ -468,7 +473,7 @@ private:
     Task* take_surplus(Queue& queue, Nanos now);
     /// Has a slower processor hand over who runs there and wants a faster one. Each is asked once;
     /// after that it looks itself now and then.
-    void relieve_slower(Queue const& queue);
+    void relieve_slower(CpuMask const& others, Queue const& queue);
 
     World& m_world;
     std::span<Queue*> m_queues;

@@ -106,12 +106,12 @@ auto Dispatcher<P, World>::faster_idle(Queue const& queue, Task const& task) con
 }
 
 template<Policy P, class World>
-auto Dispatcher<P, World>::longest_queue(Queue const& thief, bool is_near) const -> Queue* {
+auto Dispatcher<P, World>::longest_queue(
+    CpuMask const& others, Queue const& thief, bool is_near) const -> Queue* {
     Queue* best = nullptr;
-    m_known.look().for_each([&](CpuId cpu) {
+    others.for_each([&](CpuId cpu) {
         Queue& queue = of(cpu);
-        if (cpu != thief.cpu && (queue.place.node == thief.place.node) == is_near &&
-            queue.load.load(relaxed) >= 2 &&
+        if ((queue.place.node == thief.place.node) == is_near && queue.load.load(relaxed) >= 2 &&
             (best == nullptr || scaled_load(queue) > scaled_load(*best))) {
             best = &queue;
         }
@@ -176,8 +176,8 @@ auto Dispatcher<P, World>::take_surplus(Queue& queue, Nanos now) -> Task* {
 }
 
 template<Policy P, class World>
-auto Dispatcher<P, World>::relieve_slower(Queue const& queue) -> void {
-    m_known.look().for_each([&](CpuId cpu) {
+auto Dispatcher<P, World>::relieve_slower(CpuMask const& others, Queue const& queue) -> void {
+    others.for_each([&](CpuId cpu) {
         Queue& other = of(cpu);
         Misfit wants = Misfit::wants;
         if (other.place.capacity < queue.place.capacity &&

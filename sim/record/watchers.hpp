@@ -27,7 +27,7 @@ private:
 class GrantKeeper final : public hosted::SimObserver {
 public:
     void on_moment(hosted::SimMoment const&) override {}
-    void on_grant(hosted::Grant const& grant) override { m_grants.push_back(grant); }
+    void on_grant(hosted::Grant const& grant) override;
 
     std::vector<hosted::Grant> const& grants() const { return m_grants; }
 
@@ -68,11 +68,7 @@ class MomentKeeper final : public hosted::SimObserver {
 public:
     MomentKeeper(u64 first, u64 last) : m_first(first), m_last(last) {}
 
-    void on_moment(hosted::SimMoment const& moment) override {
-        if (moment.number >= m_first && moment.number <= m_last) {
-            m_moments.push_back(moment);
-        }
-    }
+    void on_moment(hosted::SimMoment const& moment) override;
     void on_grant(hosted::Grant const&) override {}
 
     std::vector<hosted::SimMoment> const& moments() const { return m_moments; }

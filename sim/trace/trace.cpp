@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <new>
@@ -56,6 +57,20 @@ std::string moment_name(SimMoment::Kind kind, u64 value) {
     UNREACHABLE();
 }
 
+void TraceKeeper::on_moment(SimMoment const& moment) {
+    if (m_next == m_end) [[unlikely]] {
+        begin_block();
+    }
+    // A turn of more than four seconds, which only a fault makes, is drawn as one of these.
+    i64 const ran_ns = std::min(moment.at_ns - moment.since_ns, i64{~u32{0}});
+    *m_next++ = {
+        moment.at_ns, static_cast<u32>(ran_ns),
+        static_cast<u32>(moment.value) << value_shift | moment.slot << slot_shift |
+            static_cast<u32>(moment.kind)};
+}
+
+void TraceKeeper::on_grant(hosted::Grant const&) {}
+
 void TraceKeeper::begin_block() {
     constexpr usize bytes = block_size * sizeof(Kept);
     static_assert(bytes == usize{2} << 20); // a large page
@@ -65,7 +80,8 @@ void TraceKeeper::begin_block() {
     }
     madvise(block, bytes, MADV_HUGEPAGE); // where the host has none, small ones do
     m_blocks.emplace_back(block);
-    m_used = 0;
+    m_next = block;
+    m_end = block + block_size;
 }
 
 void TraceKeeper::write(std::filesystem::path const& path, std::string const& title) const {
@@ -75,8 +91,9 @@ void TraceKeeper::write(std::filesystem::path const& path, std::string const& ti
     out.add_track(devices_track, title + ": devices", 0, 1);
     std::set<u64> tracks;
     for (usize i = 0; i < m_blocks.size(); ++i) {
-        usize const used = i + 1 == m_blocks.size() ? m_used : block_size;
-        for (Kept const& kept : std::span(m_blocks[i].get(), used)) {
+        Kept const* const begin = m_blocks[i].get();
+        Kept const* const end = i + 1 == m_blocks.size() ? m_next : begin + block_size;
+        for (Kept const& kept : std::span(begin, end)) {
             auto const kind = static_cast<SimMoment::Kind>(kept.what & kind_mask);
             u32 const slot = kept.what >> slot_shift & slot_mask;
             bool const is_device = kind == SimMoment::Kind::device;

@@ -4,7 +4,6 @@
 
 #include "hal/hosted/sim/observer.hpp"
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -16,18 +15,8 @@ namespace twofold::sim {
 /// Keeps what happens: 16 bytes and a few nanoseconds a moment. It is written when all is over.
 class TraceKeeper final : public hosted::SimObserver {
 public:
-    void on_moment(hosted::SimMoment const& moment) override {
-        if (m_used == block_size) {
-            begin_block();
-        }
-        // A turn of more than four seconds, which only a fault makes, is drawn as one of these.
-        i64 const ran_ns = std::min(moment.at_ns - moment.since_ns, i64{~u32{0}});
-        m_blocks.back()[m_used++] = {
-            moment.at_ns, static_cast<u32>(ran_ns),
-            static_cast<u32>(moment.value) << value_shift | moment.slot << slot_shift |
-                static_cast<u32>(moment.kind)};
-    }
-    void on_grant(hosted::Grant const&) override {}
+    void on_moment(hosted::SimMoment const& moment) override;
+    void on_grant(hosted::Grant const& grant) override;
 
     /// Throws launch::Failure (74). O(moments).
     void write(std::filesystem::path const& path, std::string const& title) const;
@@ -51,7 +40,8 @@ private:
     /// Nothing that is kept moves: each is full but the last. On large pages of the host: what
     /// fresh memory costs is most of what a trace costs.
     std::vector<std::unique_ptr<Kept[], Release>> m_blocks;
-    usize m_used = block_size; ///< of the last
+    Kept* m_next = nullptr; ///< in the last
+    Kept* m_end = nullptr;  ///< behind the last
 };
 
 /// What a moment is called, as "interrupt 48" or "turn: idle".

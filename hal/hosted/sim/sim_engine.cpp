@@ -160,17 +160,18 @@ Stop SimEngine::run() {
         wake(m_board.input_reader()->slot, m.now_ns); // there may be input
     }
     while (!m_end) {
-        m_is_paused = is_at_limit();
+        Overview const now = m.open_turn ? Overview() : look();
+        m_is_paused = m.open_turn ? is_cut() : is_at_limit(now);
         if (m_is_paused) {
             return {Stop::Kind::paused};
         }
         if (!m.open_turn) {
-            std::optional<Grant> const grant = choose();
+            std::optional<Grant> const grant = choose(now);
             if (!grant && is_to_stop()) {
                 end_run(0, {Stop::Kind::interrupted}); // while all slept
                 break;
             }
-            if (!grant && !is_at_limit()) {
+            if (!grant && !is_at_limit(look())) {
                 return {Stop::Kind::waiting_for_input};
             }
             if (grant) {
@@ -187,13 +188,15 @@ Stop SimEngine::run() {
     return finish();
 }
 
-bool SimEngine::is_at_limit() const {
-    if (m.open_turn) {
-        return m.open_turn->is_alone && m.slots[m.open_turn->slot].now_ns >= m_limit.time_ns;
-    }
-    i64 const limit_ns = m_limit.time_ns;
-    i64 const first_ns = limit_ns == EventQueue::never ? limit_ns : next_ns();
-    bool const is_late = first_ns >= limit_ns && first_ns != EventQueue::never;
+/// Whether the limit has come within a turn, which goes on behind it.
+bool SimEngine::is_cut() const {
+    return m.open_turn->is_alone && m.slots[m.open_turn->slot].now_ns >= m_limit.time_ns;
+}
+
+/// The same between two turns.
+bool SimEngine::is_at_limit(Overview const& now) const {
+    i64 const first_ns = now.first_ns();
+    bool const is_late = first_ns >= m_limit.time_ns && first_ns != EventQueue::never;
     return is_late || m.counts.moments >= m_limit.moments;
 }
 
@@ -213,8 +216,7 @@ SimEngine::Overview SimEngine::look() const {
 }
 
 i64 SimEngine::next_ns() const {
-    Overview const now = look();
-    return std::min({now.ready_ns, now.deadline_ns, now.event_ns});
+    return look().first_ns();
 }
 
 Schedule& SimEngine::schedule() {
@@ -229,8 +231,7 @@ std::string_view SimEngine::objection() const {
 }
 
 /// Who runs next; none: nobody can before there is input, or before the limit.
-std::optional<Grant> SimEngine::choose() {
-    Overview now = look();
+std::optional<Grant> SimEngine::choose(Overview now) {
     auto const frontier = [&] {
         return now.ready == Overview::nobody ? EventQueue::never : frontier_ns(now.ready);
     };

@@ -17,6 +17,7 @@
 #include "hal/hosted/sim/observer.hpp"
 #include "hal/hosted/sim/sim_run.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
@@ -133,13 +134,16 @@ private:
         u32 sleeper = nobody; ///< with the first deadline, the same
         i64 deadline_ns = EventQueue::never;
         i64 event_ns = EventQueue::never;
+
+        i64 first_ns() const { return std::min({ready_ns, deadline_ns, event_ns}); }
     };
 
     SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack);
 
     Processor& processor(u32 slot) const { return *m_board.processors()[slot]; }
     i64 wanted_ns(u32 slot) const { return m_cpus[slot]->deadline.wanted_ns; }
-    bool is_at_limit() const;
+    bool is_cut() const;
+    bool is_at_limit(Overview const& now) const;
     Overview look() const;
     bool is_to_stop() const;
     Schedule& schedule();
@@ -160,7 +164,7 @@ private:
     void happen(SimEvent const& event);
     void set_pending(u32 slot, hal::Vector vector, i64 at_ns);
     void set_pending_later(u32 slot, hal::Vector vector, i64 at_ns);
-    std::optional<Grant> choose();
+    std::optional<Grant> choose(Overview now);
     bool stalls(u32 slot);
     void begin_turn(Grant const& grant);
     void take_turn(Processor& running);

@@ -47,6 +47,8 @@ WorkloadKind workload_of(json::Reader const& row) {
             kind.cpus = static_cast<u32>(member.whole(1, most));
         } else if (member.key() == "threads") {
             kind.threads = static_cast<u32>(member.whole(1, most));
+        } else if (member.key() == "machines") {
+            kind.machines = static_cast<u32>(member.whole(1, most));
         }
     });
     return kind;

@@ -90,8 +90,9 @@ enum class Mutant : u16 {
     device_request_repeated, ///< a request that comes twice is performed twice
     device_request_stale,    ///< a request is performed behind later ones of who has asked
     device_answer_unmatched, ///< an answer is taken for that of another request
+    waits_semaphore_last,    ///< who tries does not take the last one of a semaphore
 };
-inline constexpr Mutant last_mutant = Mutant::device_answer_unmatched;
+inline constexpr Mutant last_mutant = Mutant::waits_semaphore_last;
 
 } // namespace twofold
 

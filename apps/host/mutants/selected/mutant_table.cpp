@@ -87,6 +87,7 @@ constexpr NamedMutant table[] = {
     {Mutant::device_request_repeated, "device_request_repeated", Notices::workload},
     {Mutant::device_request_stale, "device_request_stale", Notices::workload},
     {Mutant::device_answer_unmatched, "device_answer_unmatched", Notices::workload},
+    {Mutant::waits_semaphore_last, "waits_semaphore_last", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

@@ -2,6 +2,7 @@
 #include "sim/run/catalogue.hpp"
 
 #include "apps/json/reader.hpp"
+#include "apps/launch/status.hpp"
 #include "hal/hosted/sim/costs.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 #include "sim/mutants/mutants.hpp"

@@ -10,15 +10,15 @@ namespace {
 using boot::CommandContext;
 namespace status = boot::status;
 
-constexpr boot::Column columns[] = {
-    {"name", 12}, {"operations", 10}, {"cpus", 4}, {"threads", 7}, {"about", 0}};
+constexpr boot::Column columns[] = {{"name", 12},   {"operations", 10}, {"cpus", 4},
+                                    {"threads", 7}, {"machines", 8},    {"about", 0}};
 
 u8 list(CommandContext& context) {
     context.out.table(columns);
     for (Workload const* const workload : all()) {
         context.out.row(
             {workload->name, workload->operations, workload->cpus, workload->threads,
-             workload->about});
+             workload->machines, workload->about});
     }
     return status::success;
 }
@@ -59,6 +59,15 @@ u8 run_one(CommandContext& context) {
     if (!options) {
         return status::usage;
     }
+    if (options->machines > 1 && workload->machines == 1) {
+        context.out.line("workload: '{}' is for one machine", name);
+        return status::usage;
+    }
+    if (options->machine >= options->machines) {
+        context.out.line(
+            "workload: of {} machines none is number {}", options->machines, options->machine);
+        return status::usage;
+    }
     if (context.kernel.threads == nullptr) {
         context.out.line("workload: this machine has no interrupts or no clock, and so no threads");
         return status::failure;
@@ -78,7 +87,7 @@ u8 run_one(CommandContext& context) {
 
 constexpr boot::Command table[] = {
     {"workloads", "", "lists the workloads, one a line", 0, list},
-    {"workload", "NAME KEY=VALUE...", "runs a workload: seed, operations, keep, threads", 5,
+    {"workload", "NAME KEY=VALUE...", "runs a workload: seed, operations, keep, threads", 7,
      run_one},
 };
 

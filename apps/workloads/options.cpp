@@ -44,6 +44,13 @@ Result<void> take_option(Options& options, std::string_view word) {
         options.threads = TRY(parse_below(value, threads_max + 1));
     } else if (key == "keep") {
         options.kept = TRY(parse_kept(value));
+    } else if (key == "machine") {
+        options.machine = TRY(parse_below(value, machines_max));
+    } else if (key == "machines") {
+        options.machines = TRY(parse_below(value, machines_max + 1));
+        if (options.machines == 0) {
+            return Error::out_of_range;
+        }
     } else {
         return Error::not_found;
     }

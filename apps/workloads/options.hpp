@@ -1,4 +1,5 @@
-// What a run of a workload is made from: `seed=7 operations=64 keep=0-5,9 threads=2`.
+// What a run of a workload is made from: `seed=7 operations=64 keep=0-5,9 threads=2`,
+// and, of several machines, `machine=1 machines=3`.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -12,6 +13,7 @@ namespace twofold::workloads {
 
 inline constexpr u32 operations_max = 4096;
 inline constexpr u32 threads_max = 16;
+inline constexpr u32 machines_max = 8;
 
 /// A set of operations.
 class Kept {
@@ -36,6 +38,8 @@ struct Options {
     u32 operations = 0; ///< 0: as many as the workload says
     u32 threads = 0;    ///< 0: as many as the workload says
     std::optional<Kept> kept;
+    u32 machine = 0;  ///< which one this is
+    u32 machines = 1; ///< that run it together
 };
 
 /// Ranges as people write them: `0-5,9`. Errors: invalid_argument, out_of_range (operations_max).

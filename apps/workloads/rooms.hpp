@@ -28,5 +28,6 @@ extern Workload const pci_workload;
 extern Workload const ticks_workload;
 extern Workload const block_workload;
 extern Workload const startup_workload;
+extern Workload const register_workload;
 
 } // namespace twofold::workloads

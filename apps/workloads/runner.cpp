@@ -11,7 +11,7 @@ using Ended = task::Semaphore<task::KernelThreads>;
 /// Everything that the threads of a run share; in the heap, for as long as one of them runs.
 struct Shared {
     Shared(boot::Kernel& kernel, Workload const& its_workload, Options const& options, u32 cpus)
-        : run(kernel, options.seed, options.threads, cpus),
+        : run(kernel, options, cpus),
           workload(its_workload),
           operations(options.operations),
           kept(options.kept),
@@ -47,7 +47,9 @@ void perform_all(void* performer) {
     auto& self = *static_cast<Shared::Performer*>(performer);
     Shared& shared = *self.shared;
     shared.gate.wait();
-    for (u32 i = self.number; i < shared.operations; i += shared.run.threads) {
+    u32 const first = self.number * shared.run.machines + shared.run.machine;
+    u32 const stride = shared.run.threads * shared.run.machines;
+    for (u32 i = first; i < shared.operations; i += stride) {
         if (shared.kept && !shared.kept->has(i)) {
             continue;
         }

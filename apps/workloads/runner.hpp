@@ -13,7 +13,8 @@ struct Ending {
 };
 
 /// Runs `workload` on `threads` threads, operation i on thread i % threads, each in increasing
-/// order. Tells the simulation of begin, operations and end (core/base/probe.hpp). A run whose
+/// order; of `machines` machines, on machine i % machines, and there on thread i / machines %
+/// threads. Tells the simulation of begin, operations and end (core/base/probe.hpp). A run whose
 /// threads do not end in time has failed, and is left where it is. Context thread. O(operations).
 Ending run(boot::Kernel& kernel, Workload const& workload, Options const& options);
 

@@ -1,8 +1,12 @@
 // What threads sleep for besides mutexes: semaphores, events, conditions, words, and locks that
 // readers share. Whoever is woken goes on, nobody goes on for nothing, and no writer meets anybody.
 //
+// Some semaphores are used by few operations each, of all threads, and the history of each one is
+// to be linearizable.
+//
 // Each thread that does operations has two helpers, on other processors as far as there are any,
 // which wake it, or come in between.
+#include "apps/workloads/check/history.hpp"
 #include "apps/workloads/rooms.hpp"
 #include "core/processor/processor.hpp"
 
@@ -72,6 +76,34 @@ private:
     Atomic<Errand> m_errand{nullptr};
 };
 
+/// A semaphore as one caller sees it: whether one was given, or taken.
+struct CountSpec {
+    enum class Op : u8 { give, take, wait };
+    using State = u32;
+    using Result = bool;
+
+    static Result apply(State& state, Op const& op) {
+        if (op == Op::give) {
+            ++state;
+            return true;
+        }
+        bool const has = state > 0;
+        state -= has ? 1 : 0;
+        return has;
+    }
+    static u64 hash(State const& state) { return state; }
+};
+
+/// A semaphore, and all that is done to it.
+struct Counted {
+    static constexpr u32 operations = 12;
+
+    explicit Counted(task::KernelThreads& threads) : semaphore(threads, 0) {}
+
+    task::Semaphore<task::KernelThreads> semaphore;
+    HistoryEntry<CountSpec> history[operations]{}; ///< pending: not done
+};
+
 class WaitsWorkload {
 public:
     explicit WaitsWorkload(Run& run)
@@ -79,7 +111,11 @@ public:
           m_threads(run.task_threads()),
           m_words(m_threads.waiting()),
           m_shared(m_threads.waiting()),
-          m_common(m_threads.waiting(), 0) {}
+          m_common(m_threads.waiting(), 0) {
+        for (auto& each : m_counted) {
+            each.emplace(m_threads.waiting());
+        }
+    }
     ~WaitsWorkload() { end_helpers(); }
     WaitsWorkload(WaitsWorkload const&) = delete;
     WaitsWorkload& operator=(WaitsWorkload const&) = delete;
@@ -128,12 +164,18 @@ public:
         end_helpers();
         check.equal("given and not taken", m_given.load(relaxed), m_common.count());
         check.equal("readers and writers", 0, m_inside.load(relaxed));
+        for (u32 i = 0; i < counted_max; ++i) {
+            check_history(check, i);
+        }
     }
 
 private:
     using KernelThreads = task::KernelThreads;
     static constexpr Nanos long_enough{probe::is_simulated ? i64{40'000'000} : i64{20'000'000'000}};
     static constexpr u32 rounds = 4;
+    static constexpr u32 turns = 4; ///< of an operation on semaphores with histories
+    static constexpr u32 counted_max = 16;
+    static constexpr usize search_nodes = 1024;
     static constexpr u32 writer = 1u << 16; ///< in m_inside
 
     /// What a thread and its helpers share.
@@ -302,6 +344,44 @@ private:
         } else if (m_common.acquire_until(hal::Clock::now() + Nanos{5'000})) {
             m_given.fetch_sub(1, relaxed);
         }
+        for (u32 i = 0; i < turns; ++i) {
+            use_counted(step);
+        }
+    }
+    /// Places in histories are handed out in turn, so what is done to a semaphore is all there.
+    void use_counted(Step& step) {
+        u32 const place = m_places_taken.fetch_add(1, relaxed);
+        if (place >= counted_max * Counted::operations) {
+            return;
+        }
+        Counted& counted = *m_counted[place / Counted::operations];
+        auto& entry = counted.history[place % Counted::operations];
+        u64 const what = step.random.below(100);
+        entry.op = what < 45   ? CountSpec::Op::give
+                   : what < 85 ? CountSpec::Op::take
+                               : CountSpec::Op::wait;
+        entry.called = m_moment.fetch_add(1, acquire_release);
+        switch (entry.op) {
+        case CountSpec::Op::give:
+            entry.result = counted.semaphore.release().has_value();
+            break;
+        case CountSpec::Op::take:
+            entry.result = counted.semaphore.try_acquire();
+            break;
+        case CountSpec::Op::wait:
+            entry.result = counted.semaphore.acquire_until(hal::Clock::now() + Nanos{2'000});
+            break;
+        }
+        entry.returned = m_moment.fetch_add(1, acquire_release);
+    }
+    void check_history(Check& check, u32 number) {
+        FixedVector<HistoryEntry<CountSpec>, Counted::operations> done;
+        for (auto const& entry : m_counted[number]->history) {
+            if (!entry.is_pending()) {
+                done.push_back(entry).value();
+            }
+        }
+        expect_linearizable<CountSpec>(check, "semaphore", number, done.items(), 0, m_nodes);
     }
 
     void end_helpers() {
@@ -320,6 +400,10 @@ private:
     task::Semaphore<KernelThreads> m_common;
     Atomic<u32> m_given{0};  ///< to m_common, and not taken
     Atomic<u32> m_inside{0}; ///< readers, and `writer` for each writer
+    std::optional<Counted> m_counted[counted_max];
+    Atomic<u32> m_places_taken{0}; ///< in their histories, from the first one's on
+    Atomic<u64> m_moment{0};       ///< of histories: grows from each call to its return
+    SearchNode<CountSpec> m_nodes[search_nodes]{};
     std::optional<Place> m_places[threads_max];
 };
 

@@ -21,13 +21,21 @@ class Run {
 public:
     static constexpr usize text_max = 240;
 
-    Run(boot::Kernel& the_kernel, u64 its_seed, u32 its_threads, u32 its_cpus)
-        : kernel(the_kernel), seed(its_seed), threads(its_threads), cpus(its_cpus) {}
+    /// `options` has a number of threads.
+    Run(boot::Kernel& the_kernel, Options const& options, u32 its_cpus)
+        : kernel(the_kernel),
+          seed(options.seed),
+          threads(options.threads),
+          cpus(its_cpus),
+          machine(options.machine),
+          machines(options.machines) {}
 
     boot::Kernel& kernel;
     u64 const seed;
     u32 const threads; ///< that do operations
     u32 const cpus;    ///< that run threads
+    u32 const machine; ///< which of those that run it together this is, from 0
+    u32 const machines;
 
     /// The first failure stays. Any context.
     template<class... Args>
@@ -128,6 +136,7 @@ struct Workload {
     u32 operations;
     u32 cpus;       ///< that it is made for; it runs on any number
     u32 threads;    ///< that it is made for
+    u32 machines;   ///< that it is made for; 1: it runs on one alone
     Nanos patience; ///< it goes on within that time, or not at all
     Result<void*> (*create)(Run& run);
     Result<void> (*begin)(void* self, Check& check);
@@ -152,6 +161,7 @@ struct WorkloadFacts {
     u32 operations = 64;
     u32 cpus = 2;
     u32 threads = 2;
+    u32 machines = 1;
     /// In virtual time, where it is simulated; elsewhere it has a minute.
     Nanos patience{120'000'000};
 };
@@ -164,6 +174,7 @@ constexpr Workload workload_of(WorkloadFacts const& facts) {
         .operations = facts.operations,
         .cpus = facts.cpus,
         .threads = facts.threads,
+        .machines = facts.machines,
         .patience = probe::is_simulated ? facts.patience : Nanos{60'000'000'000},
         .create = [](Run& run) -> Result<void*> {
             W* const room = TRY(memory::allocate_room<W>(run.heap(), 1));

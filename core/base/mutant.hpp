@@ -84,8 +84,15 @@ enum class Mutant : u16 {
     device_status_ignored,    ///< a request that has failed is taken to be done
     device_token_unchecked,   ///< a completion that came twice ends another request
     device_time_unlimited,    ///< a request that is never done is waited for for ever
+    // Links and histories.
+    device_request_once,     ///< a request is sent once, and never again
+    device_request_few,      ///< a request is sent three times, and no more
+    device_request_repeated, ///< a request that comes twice is performed twice
+    device_request_stale,    ///< a request is performed behind later ones of who has asked
+    device_answer_unmatched, ///< an answer is taken for that of another request
+    waits_semaphore_last,    ///< who tries does not take the last one of a semaphore
 };
-inline constexpr Mutant last_mutant = Mutant::device_time_unlimited;
+inline constexpr Mutant last_mutant = Mutant::waits_semaphore_last;
 
 } // namespace twofold
 

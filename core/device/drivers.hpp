@@ -5,3 +5,4 @@
 #include "core/device/block/block_device.hpp"
 #include "core/device/block/ring_block.hpp"
 #include "core/device/message/message_port.hpp"
+#include "core/device/message/requests.hpp"

@@ -18,10 +18,11 @@ using launch::Status;
 
 namespace {
 
-constexpr std::string_view case_keys[] = {
-    "id",       "workload", "seed",       "cpus",  "threads", "operations", "keep",
-    "schedule", "faults",   "fault_seed", "swarm", "costs",   "mutant"};
+constexpr std::string_view case_keys[] = {"id",         "workload", "seed",  "cpus",     "threads",
+                                          "operations", "machines", "keep",  "schedule", "faults",
+                                          "fault_seed", "swarm",    "costs", "mutant"};
 constexpr std::string_view point_prefix = "points.";
+constexpr std::string_view link_prefix = "link.";
 
 struct ScheduleName {
     std::string_view name;
@@ -108,6 +109,8 @@ private:
             m_made.threads = static_cast<u32>(member.whole(1, Case::threads_max));
         } else if (key == "operations") {
             m_made.operations = static_cast<u32>(member.whole(1, Case::operations_max));
+        } else if (key == "machines") {
+            m_made.machines = static_cast<u32>(member.whole(1, Case::machines_max));
         } else if (key == "keep") {
             m_made.keep = Ranges::parse(member.text());
             if (!m_made.keep) {
@@ -188,6 +191,7 @@ std::string describe(Catalogue const& catalogue) {
                 each.number("operations", workload.operations);
                 each.number("cpus", workload.cpus);
                 each.number("threads", workload.threads);
+                each.number("machines", workload.machines);
             }
         }
         write_faults(out, made, catalogue.faults);
@@ -231,14 +235,41 @@ std::string text_of(Schedule schedule) {
                                : fmt::format("{}:{}", name.name, schedule.bound);
 }
 
+namespace {
+
+/// What is done to one machine alone is refused.
+void require_of_several(Case const& made, WorkloadKind const& workload, Catalogue const& known) {
+    if (workload.machines == 1) {
+        refuse(fmt::format(
+            "the workload {} is of one machine, and not of {}", made.workload, made.machines));
+    }
+    if (made.schedule.kind != Schedule::Kind::random) {
+        refuse(fmt::format(
+            "the schedule {} is of one machine, and the case has {}; write random",
+            text_of(made.schedule), made.machines));
+    }
+    for (hosted::FaultRule const& rule : made.faults.rules) {
+        if (!known.faults[rule.kind].name.starts_with(link_prefix)) {
+            refuse(fmt::format(
+                "fault {}: between {} machines there are faults of links alone, link.lost and "
+                "others",
+                shown(rule_text(rule, known.faults)), made.machines));
+        }
+    }
+}
+
+} // namespace
+
 void complete(Case& made, Catalogue const& catalogue) {
     WorkloadKind const& workload = workload_of(made.workload, catalogue);
     made.cpus = made.cpus == 0 ? workload.cpus : made.cpus;
     made.threads = made.threads == 0 ? workload.threads : made.threads;
     made.operations = made.operations == 0 ? workload.operations : made.operations;
+    made.machines = made.machines == 0 ? workload.machines : made.machines;
     require_number("cpus", made.cpus, Case::cpus_max);
     require_number("threads", made.threads, Case::threads_max);
     require_number("operations", made.operations, Case::operations_max);
+    require_number("machines", made.machines, Case::machines_max);
     if (!made.keep) {
         made.keep = Ranges::below(made.operations);
     } else if (!made.keep->is_empty() && made.keep->all().back().last >= made.operations) {
@@ -259,7 +290,12 @@ void complete(Case& made, Catalogue const& catalogue) {
         }
         require_name("mutant", made.mutant, catalogue.mutants);
     }
-    require_processors(made.faults, made.cpus, catalogue.faults);
+    if (made.machines > 1) {
+        require_of_several(made, workload, catalogue);
+        require_senders(made.faults, made.machines, catalogue.faults);
+    } else {
+        require_processors(made.faults, made.cpus, catalogue.faults);
+    }
 }
 
 std::expected<Case, CaseError> parse_case(std::string_view line, Catalogue const& catalogue) {
@@ -285,6 +321,7 @@ std::string to_json(Case const& made, Catalogue const& catalogue) {
         object.number("cpus", made.cpus);
         object.number("threads", made.threads);
         object.number("operations", made.operations);
+        object.number("machines", made.machines);
         if (made.keep) {
             object.text("keep", made.keep->text());
         }

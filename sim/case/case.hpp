@@ -23,6 +23,7 @@ struct WorkloadKind {
     u32 operations = 0; ///< what a case has that says nothing of it
     u32 cpus = 0;
     u32 threads = 0;
+    u32 machines = 1; ///< joined by links; 1: it runs on one alone
 };
 
 /// What a program can run.
@@ -57,14 +58,16 @@ std::string text_of(Schedule schedule);
 struct Case {
     static constexpr u32 cpus_max = 64;
     static constexpr u32 threads_max = 256;
+    static constexpr u32 machines_max = 6; ///< that fit into a process (sim/world/world.hpp)
     static constexpr u32 operations_max = 1'000'000;
 
     u64 id = 0; ///< given back with the outcome; no part of the run
     std::string workload;
     u64 seed = 0;
-    u32 cpus = 0; ///< 0: what the workload has, and so for the next two
+    u32 cpus = 0; ///< of each machine; 0: what the workload has, and so for the next three
     u32 threads = 0;
     u32 operations = 0;
+    u32 machines = 0;
     std::optional<Ranges> keep; ///< the operations to perform; without: all
     Schedule schedule;
     hosted::FaultPlan faults;

@@ -165,6 +165,20 @@ private:
     std::vector<std::string> m_places; ///< of the rules
 };
 
+/// That `cpu` of each rule is one of so many.
+void require_below(
+    FaultPlan const& plan, std::string_view what, u32 count, FaultKinds const& kinds) {
+    for (FaultRule const& rule : plan.rules) {
+        if (rule.cpu.value_or(0) >= count) {
+            throw Failure(
+                Status::usage,
+                fmt::format(
+                    "fault {}: there is no {} {}, as the run has {}; let cpu be at most {}",
+                    shown(rule_text(rule, kinds)), what, *rule.cpu, count, count - 1));
+        }
+    }
+}
+
 } // namespace
 
 FaultRule parse_rule(std::string_view text, FaultKinds const& kinds) {
@@ -231,15 +245,11 @@ FaultPlan merge_plans(FaultPlan file, FaultPlan const& flags, FaultKinds const& 
 }
 
 void require_processors(FaultPlan const& plan, u32 cpus, FaultKinds const& kinds) {
-    for (FaultRule const& rule : plan.rules) {
-        if (rule.cpu.value_or(0) >= cpus) {
-            throw Failure(
-                Status::usage,
-                fmt::format(
-                    "fault {}: there is no processor {}, as the run has {}; let cpu be at most {}",
-                    shown(rule_text(rule, kinds)), *rule.cpu, cpus, cpus - 1));
-        }
-    }
+    require_below(plan, "processor", cpus, kinds);
+}
+
+void require_senders(FaultPlan const& plan, u32 machines, FaultKinds const& kinds) {
+    require_below(plan, "machine", machines, kinds);
 }
 
 std::string rule_text(FaultRule const& rule, FaultKinds const& kinds) {

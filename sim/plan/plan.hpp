@@ -36,6 +36,9 @@ hosted::FaultPlan merge_plans(
 /// Refuses rules that are about a processor that a run with `cpus` of them does not have.
 void require_processors(hosted::FaultPlan const& plan, u32 cpus, hosted::FaultKinds const& kinds);
 
+/// Refuses rules about links from a machine that a run with `machines` of them does not have.
+void require_senders(hosted::FaultPlan const& plan, u32 machines, hosted::FaultKinds const& kinds);
+
 /// What parse_rule and parse_plan make the same rule and plan of.
 std::string rule_text(hosted::FaultRule const& rule, hosted::FaultKinds const& kinds);
 std::string plan_toml(hosted::FaultPlan const& plan, hosted::FaultKinds const& kinds);

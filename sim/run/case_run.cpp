@@ -4,12 +4,13 @@
 #include "apps/launch/status.hpp"
 #include "hal/hosted/sim/devices/block_device.hpp"
 #include "sim/mutants/mutants.hpp"
+#include "sim/run/case_parts.hpp"
 #include "sim/run/catalogue.hpp"
+#include "sim/run/world_run.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 
 namespace twofold::sim {
 
@@ -17,12 +18,9 @@ namespace {
 
 using hosted::BoundedSchedule;
 
-/// No operation takes so long, whatever goes wrong.
-constexpr i64 stall_ns = 5'000'000'000;
 /// An operation's share of the work, roughly.
 constexpr u64 operation_ns = 2'000;
 constexpr u64 disk_sectors = 2'048;
-constexpr u64 memory_bytes = u64{64} << 20;
 /// What makes the draws of a schedule other ones than those of all else.
 constexpr u64 schedule_salt = 0x7363'6865'6475'6c65;
 
@@ -37,28 +35,10 @@ std::vector<std::shared_ptr<hosted::PciDevice>> devices_of(Case const& made) {
         hosted::BlockConfig{.sectors = disk_sectors, .seed = made.seed})};
 }
 
-std::string command_line_of(Case const& made) {
-    std::string const keep = made.keep ? " keep=" + made.keep->text() : std::string();
-    return fmt::format(
-        "console=pipe command=\"workload {} seed={} operations={} threads={}{}\"", made.workload,
-        made.seed, made.operations, made.threads, keep);
-}
-
-hosted::MachineConfig machine_of(Case const& made, Place const& place) {
-    hosted::MachineConfig config;
-    config.memory_bytes = memory_bytes;
-    config.memory_fill = place.fill;
-    config.cpus = made.cpus;
-    config.window = place.window;
-    config.command_line = command_line_of(made);
-    config.devices = devices_of(made);
-    return config;
-}
-
 hosted::SimConfig config_of(Case const& made) {
     hosted::SimConfig config;
     config.seed = made.seed;
-    config.costs = hosted::find_cost_table(made.costs).value_or(hosted::cost_tables().front());
+    config.costs = costs_of(made);
     config.faults = made.faults;
     config.faults_where_marked = true;
     config.stall_ns = stall_ns;
@@ -76,26 +56,6 @@ hosted::SimConfig config_of(Case const& made) {
         break;
     }
     return config;
-}
-
-/// Points that the kernel has met, whether they could fail or not.
-void note_reached(Outcome& out, hosted::Machine const& machine) {
-    for (u32 i = 0; i < fault_points; ++i) {
-        u64 const reached = machine.point_reached(static_cast<FaultPoint>(i));
-        auto const known = std::ranges::find(out.points, fault_point_names[i], &PointCounts::name);
-        if (known != out.points.end()) {
-            known->reached = std::max(known->reached, reached);
-        } else if (reached != 0) {
-            out.points.push_back({fault_point_names[i], reached, 0});
-        }
-    }
-}
-
-/// Of this thread on the host's processors: what others do on them meanwhile is no part of it.
-u64 host_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<u64>(now.tv_sec) * 1'000'000'000 + static_cast<u64>(now.tv_nsec);
 }
 
 } // namespace
@@ -120,10 +80,13 @@ CaseRun::CaseRun(Case made, std::shared_ptr<hosted::Schedule const> saved, Machi
     config.saved = std::move(saved);
     m_simulation = machines == nullptr ? nullptr : machines->take(m_case.cpus);
     if (m_simulation != nullptr) {
-        m_simulation->start_over(command_line_of(m_case), devices_of(m_case), std::move(config));
+        m_simulation->start_over(command_line_of(m_case, 0), devices_of(m_case), std::move(config));
     } else {
         Place const place = machines == nullptr ? Place{} : machines->place();
-        auto simulation = Simulation::create(machine_of(m_case, place), config);
+        hosted::MachineConfig machine = machine_of(m_case, place);
+        machine.command_line = command_line_of(m_case, 0);
+        machine.devices = devices_of(m_case);
+        auto simulation = Simulation::create(std::move(machine), config);
         if (!simulation) {
             throw launch::Failure(launch::Status::unavailable, simulation.error());
         }
@@ -170,6 +133,12 @@ Outcome run_case(Case const& made, Exploration* exploration, Machines* machines)
     Exploration ignored;
     Exploration& explored = exploration == nullptr ? ignored : *exploration;
     explored = {};
+    if (made.machines > 1) {
+        if (machines != nullptr) {
+            machines->clear(); // theirs lie there
+        }
+        return WorldRun(made, machines == nullptr ? Place{} : machines->place()).run();
+    }
     if (made.schedule.kind != Schedule::Kind::exhaustive) {
         CaseRun run(made, nullptr, machines);
         run.run();

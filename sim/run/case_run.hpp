@@ -2,6 +2,7 @@
 #pragma once
 
 #include "sim/case/case.hpp"
+#include "sim/run/case_parts.hpp"
 #include "sim/run/simulation.hpp"
 
 #include <memory>
@@ -10,12 +11,6 @@ namespace twofold::sim {
 
 /// Runs of more events are taken to have no end.
 inline constexpr u64 moments_max = u64{1} << 40;
-
-/// Where machines lie, and what is in their memory before: a case comes to the same in all.
-struct Place {
-    unsigned window = 0;
-    std::byte fill{};
-};
 
 /// A machine for the next case with as many processors: to make one takes longer than most cases.
 /// One thread.
@@ -37,7 +32,8 @@ private:
     u32 m_cpus = 0;
 };
 
-/// One run of a case. The machine is made at once, or taken from those that are kept.
+/// One run of a case of one machine. The machine is made at once, or taken from those that are
+/// kept.
 class CaseRun {
 public:
     /// `made` is complete. `saved` is the schedule of the whole run, null: the case's own.
@@ -66,9 +62,9 @@ private:
     u64 m_host_ns = 0;
 };
 
-/// Runs a case to its end: once; or, where its schedule is exhaustive, one schedule after the other
-/// until one fails, none is left, or so many were tried. `schedules` is set to their number, `all`
-/// to whether none is left.
+/// Runs a case to its end, on one machine or on several: once; or, where its schedule is
+/// exhaustive, one schedule after the other until one fails, none is left, or so many were tried.
+/// `schedules` is set to their number, `all` to whether none is left.
 struct Exploration {
     u64 schedules = 1;
     bool all = true;

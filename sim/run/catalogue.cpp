@@ -2,6 +2,7 @@
 #include "sim/run/catalogue.hpp"
 
 #include "apps/json/reader.hpp"
+#include "apps/launch/status.hpp"
 #include "hal/hosted/sim/costs.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 #include "sim/mutants/mutants.hpp"
@@ -47,6 +48,8 @@ WorkloadKind workload_of(json::Reader const& row) {
             kind.cpus = static_cast<u32>(member.whole(1, most));
         } else if (member.key() == "threads") {
             kind.threads = static_cast<u32>(member.whole(1, most));
+        } else if (member.key() == "machines") {
+            kind.machines = static_cast<u32>(member.whole(1, most));
         }
     });
     return kind;

@@ -1,24 +1,11 @@
 // See simulation.hpp.
 #include "sim/run/simulation.hpp"
 
-#include "apps/launch/status.hpp"
-
-#include <fmt/format.h>
+#include "sim/run/judgement.hpp"
 
 namespace twofold::sim {
 
-namespace {
-
 using hosted::Stop;
-
-/// Of what the kernel has printed, in a report.
-constexpr usize tail_bytes = 4'000;
-
-std::string_view first_line(std::string_view text) {
-    return text.substr(0, text.find('\n'));
-}
-
-} // namespace
 
 std::expected<std::unique_ptr<Simulation>, std::string>
 Simulation::create(hosted::MachineConfig machine, hosted::SimConfig const& config) {
@@ -46,7 +33,12 @@ bool Simulation::run() {
             m_machine->reset();
             break;
         default:
-            end(stop);
+            m_failure = judge(
+                {.stop = stop,
+                 .machine = *m_machine,
+                 .engine = *m_engine,
+                 .output = m_output,
+                 .journal = m_journal});
             return true;
         }
     }
@@ -64,68 +56,6 @@ void Simulation::start_over(
     m_decoder = {};
     m_failure.reset();
     m_power_cuts = 0;
-}
-
-void Simulation::end(Stop stop) {
-    switch (stop.kind) {
-    case Stop::Kind::exited:
-        judge_exit(stop.status);
-        break;
-    case Stop::Kind::waiting_for_input:
-        fail(FailureKind::deadlock, "every processor sleeps, and nothing will wake one");
-        break;
-    case Stop::Kind::stalled:
-        fail(
-            FailureKind::stall, fmt::format(
-                                    "no operation was completed for a long time; {} were before",
-                                    m_engine->operations().size()));
-        break;
-    case Stop::Kind::objected:
-        fail(FailureKind::oracle, m_engine->complaint());
-        break;
-    default:
-        fail(FailureKind::crash, std::string(first_line(m_machine->crash_report())));
-        break;
-    }
-    if (std::string_view const objection = m_engine->objection(); !objection.empty()) {
-        fail(FailureKind::schedule, std::string(objection));
-    }
-    if (u64 const stale = m_machine->stale_translations(); stale != 0 && !m_failure) {
-        fail(FailureKind::oracle, "a processor went by a translation that it should have flushed");
-    }
-}
-
-void Simulation::judge_exit(u8 status) {
-    if (status == static_cast<u8>(launch::Status::panic)) {
-        fail(FailureKind::panic, std::string(first_line(m_journal.panic.value_or("no text"))));
-    } else if (status != 0) {
-        fail(FailureKind::status, fmt::format("status {}: {}", status, last_line()));
-    }
-}
-
-void Simulation::fail(FailureKind kind, std::string text) {
-    std::string report;
-    if (m_journal.panic) {
-        report += *m_journal.panic + "\n";
-    }
-    report += m_machine->crash_report();
-    if (kind != FailureKind::panic && kind != FailureKind::status) {
-        report += m_engine->where_all_stand();
-    }
-    usize const from = m_output.size() - std::min(m_output.size(), tail_bytes);
-    report += "the kernel printed last:\n" + m_output.substr(from);
-    m_failure = CaseFailure{kind, std::move(text), std::move(report)};
-}
-
-/// What the kernel printed last.
-std::string Simulation::last_line() const {
-    usize const end = m_output.find_last_not_of('\n');
-    if (end == std::string::npos) {
-        return "nothing was printed";
-    }
-    usize const before = m_output.rfind('\n', end);
-    usize const begin = before == std::string::npos ? 0 : before + 1;
-    return m_output.substr(begin, end + 1 - begin);
 }
 
 Simulation::Copy Simulation::copy() const {

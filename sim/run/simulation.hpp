@@ -57,11 +57,6 @@ public:
 private:
     Simulation() = default;
 
-    void end(hosted::Stop stop);
-    void judge_exit(u8 status);
-    void fail(FailureKind kind, std::string text);
-    std::string last_line() const;
-
     hosted::SimEngine* m_engine = nullptr;
     std::unique_ptr<hosted::Machine> m_machine;
     std::string m_output;

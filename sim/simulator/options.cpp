@@ -43,6 +43,12 @@ void add_case_options(Arguments& arguments, Case& made, Words& words) {
          .take = number_in(made.cpus, 1u, Case::cpus_max),
          .default_text = "the workload's"});
     arguments.add(
+        {.name = "--machines",
+         .value_name = "N",
+         .help = "machines, joined by links",
+         .take = number_in(made.machines, 1u, Case::machines_max),
+         .default_text = "the workload's"});
+    arguments.add(
         {.name = "--threads",
          .value_name = "N",
          .help = "threads that perform the operations",
@@ -60,6 +66,10 @@ void add_case_options(Arguments& arguments, Case& made, Words& words) {
          .help = "the operations to perform, as 0-5,9",
          .take = store_in(words.keep),
          .default_text = "all"});
+}
+
+/// How operations are interleaved, what goes wrong meanwhile, and what is wrong.
+void add_condition_options(Arguments& arguments, Case& made, Words& words) {
     arguments.add(
         {.name = "--schedule",
          .value_name = "S",
@@ -179,6 +189,7 @@ std::optional<int> parse_run_options(int count, char const* const* arguments, Ru
     Words words;
     Arguments known("twofold-simulator run", "Runs one case on a simulated machine.");
     add_case_options(known, options.made, words);
+    add_condition_options(known, options.made, words);
     add_run_options(known, options);
     if (auto const status = known.parse(count, arguments)) {
         return status;

@@ -24,7 +24,9 @@ struct RunOptions {
     bool shows_output = false;
 
     /// Whether more is wanted than to know what comes of the case.
-    bool attends() const { return record || trace || save_schedule || until_event || shows_output; }
+    bool attends() const { return attends_one() || shows_output; }
+    /// The same, which only a case of one machine has.
+    bool attends_one() const { return record || trace || save_schedule || until_event; }
 };
 
 /// Parses what follows `run`. Returns the status to end with at once, if there is one. Throws

@@ -1,9 +1,11 @@
 // See single.hpp.
 #include "sim/simulator/single.hpp"
 
+#include "apps/launch/status.hpp"
 #include "sim/record/schedule_file.hpp"
 #include "sim/record/watchers.hpp"
 #include "sim/run/catalogue.hpp"
+#include "sim/run/world_run.hpp"
 #include "sim/simulator/debugger.hpp"
 #include "sim/simulator/options.hpp"
 #include "sim/simulator/travel.hpp"
@@ -200,12 +202,35 @@ int run_attended(CaseRun run, Attachments& with, RunOptions const& options) {
     return is_stopped && !options.stops_in_debugger ? 0 : finish(run, with, options);
 }
 
+/// One run of a case of several machines.
+int run_several(RunOptions const& options) {
+    if (options.attends_one() || options.follow_schedule) {
+        throw launch::Failure(
+            launch::Status::usage,
+            fmt::format(
+                "the case has {} machines: recordings, traces, schedules in files, --until-event "
+                "and --gdb are of one; with several there are --output and --json, and --machines "
+                "1 makes it a case of one",
+                options.made.machines));
+    }
+    WorldRun run(options.made);
+    Outcome const outcome = run.run();
+    if (options.shows_output) {
+        fmt::print("{}", run.output());
+    }
+    say_all(outcome, options);
+    return outcome.failure ? 1 : 0;
+}
+
 } // namespace
 
 int run_single(int count, char const* const* arguments) {
     RunOptions options;
     if (auto const status = parse_run_options(count, arguments, options)) {
         return *status;
+    }
+    if (options.made.machines > 1) {
+        return run_several(options);
     }
     Attachments with;
     if (options.replay) {

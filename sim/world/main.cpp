@@ -148,6 +148,7 @@ WorldConfig world_config(Options const& options) {
     }
     hosted::FaultKinds const kinds(hosted::device_fault_kinds());
     config.faults.rules = parse_rules(options.rules, kinds);
+    config.machine_faults = config.faults;
     return config;
 }
 

@@ -75,7 +75,12 @@ std::optional<std::string> World::add(MachineConfig config) {
     }
     u64 const seed = SplitMix64(m_config.seed ^ SplitMix64(number).next()).next();
     auto engine = SimEngine::create(
-        **board, {.seed = seed, .costs = m_config.costs, .faults = m_config.faults});
+        **board, {.seed = seed,
+                  .costs = m_config.costs,
+                  .faults = m_config.machine_faults,
+                  .faults_where_marked = m_config.faults_where_marked,
+                  .stall_ns = m_config.stall_ns,
+                  .has_oracles = m_config.has_oracles});
     if (!engine) {
         return engine.error();
     }
@@ -186,11 +191,13 @@ void World::carry(MessageFrame const& frame, u32 to, u64 now_ns) {
 }
 
 void World::deliver(MessageFrame const& frame, u32 to, i64 now_ns) {
+    Node& receiver = *m_nodes[to];
+    bool const is_marked = receiver.engine->is_marked() || m_nodes[frame.from]->engine->is_marked();
     auto const faults = [&](DeviceFault fault, u32 from) {
         hosted::FaultId const id = hosted::fault_id(fault);
-        return m_faults.can_fire(id) ? m_faults.fires(id, from, now_ns) : std::nullopt;
+        bool const is_open = is_marked || !m_config.faults_where_marked;
+        return is_open && m_faults.can_fire(id) ? m_faults.fires(id, from, now_ns) : std::nullopt;
     };
-    Node& receiver = *m_nodes[to];
     for (i64 const at_ns : m_links.send({frame.from, to}, frame.bytes.size(), now_ns, faults)) {
         if (!receiver.stop) {
             receiver.engine->call_at(message_device, at_ns, receiver.port->expect(frame));

@@ -32,9 +32,16 @@ struct WorldConfig {
     u64 seed = 0;
     hosted::CostTable costs = hosted::cost_tables().front();
     LinkPlan links{};
-    /// Of devices in each machine by a seed of its own, and of links; there, `cpu` of a rule is the
-    /// machine that sends.
+    /// Of links; `cpu` of a rule is the machine that sends.
     hosted::FaultPlan faults{};
+    /// They happen only while a workload marks it on the machine that sends, or on the one that
+    /// receives.
+    bool faults_where_marked = false;
+    /// Of each machine itself, by a seed of its own.
+    hosted::FaultPlan machine_faults{};
+    /// As in hosted::SimConfig.
+    i64 stall_ns = hosted::SimConfig{}.stall_ns;
+    bool has_oracles = false;
     unsigned first_window = 0; ///< the machines take this one and those behind it
 };
 
@@ -67,9 +74,14 @@ public:
     std::optional<hosted::Stop> stop(u32 machine) const { return m_nodes[machine]->stop; }
     /// What it has written.
     std::string const& text(u32 machine) const { return m_nodes[machine]->console.text; }
+    /// The records that it has written (apps/launch/records.hpp).
+    std::span<std::byte const> records(u32 machine) const {
+        return m_nodes[machine]->console.records;
+    }
     std::string_view crash_report(u32 machine) const {
         return m_nodes[machine]->machine->crash_report();
     }
+    hosted::Machine& machine(u32 machine) { return *m_nodes[machine]->machine; }
     hosted::SimEngine const& engine(u32 machine) const { return *m_nodes[machine]->engine; }
     LinkCounts const& link_counts() const { return m_links.counts(); }
     hosted::FaultInjector const& link_faults() const { return m_faults; }
@@ -87,9 +99,12 @@ private:
     struct Console final : hosted::ConsoleEndpoint {
         void write(std::string_view piece) override { text += piece; }
         hal::ConsoleInput read() override { return {hal::InputStatus::end, '\0'}; }
-        void write_result(std::span<std::byte const>) override {}
+        void write_result(std::span<std::byte const> bytes) override {
+            records.insert(records.end(), bytes.begin(), bytes.end());
+        }
 
         std::string text;
+        std::vector<std::byte> records;
     };
     struct Node {
         Console console;

@@ -12,7 +12,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
-from tools.sim import twice  # noqa: E402
+from tools.sim import fault_rules, twice  # noqa: E402
 from tools.sim.case import Case  # noqa: E402
 
 SIMULATOR = sys.argv.pop(1)
@@ -45,6 +45,12 @@ class Twice(unittest.TestCase):
                 self.assertEqual(found.compared, SEEDS[1] - SEEDS[0] + 1)
                 self.assertEqual(found.differing, [])
                 self.assertEqual(found.failed, 0)
+
+    def test_several_machines_come_to_the_same(self) -> None:
+        faults = tuple(fault_rules.parse(f"link.{name}:probability=0.1") for name in ("lost", "late", "reordered"))
+        case = Case("register", cpus=2, operations=24, machines=3, faults=faults)
+        found = twice.compare(SIMULATOR, case, (1, 10), 1, None)
+        self.assertEqual((found.compared, found.failed, found.differing), (10, 0, []))
 
     def test_a_difference_is_seen(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -25,6 +25,7 @@ REPEATS = 10
 JOBS_MOST = 4096
 # What a case can have (sim/case/case.hpp).
 CPUS_MOST = 64
+MACHINES_MOST = 6
 THREADS_MOST = 256
 STANDARD_OUTPUT = "-"
 
@@ -78,7 +79,8 @@ def _add_case(parser: Parser) -> None:
     case = parser.add_argument_group("the case")
     case.add_argument("--seed", metavar="N", help="one case")
     case.add_argument("--seeds", metavar="A..B", help="a case for each of these seeds (1..1000)")
-    case.add_argument("--cpus", metavar="N", help="processors")
+    case.add_argument("--machines", metavar="N", help="machines, of a workload for several that links join")
+    case.add_argument("--cpus", metavar="N", help="processors of each machine")
     case.add_argument("--threads", metavar="N", help="threads that perform the operations in turn")
     case.add_argument("--operations", metavar="N", help="how many operations there are")
     case.add_argument("--keep", metavar="RANGES", help="perform these alone: 0-5,9")
@@ -200,6 +202,9 @@ def case(options: argparse.Namespace, catalogue: Catalogue) -> Case:
         text = getattr(options, name)
         return getattr(workload, name) if text is None else ranges.number(text, f"--{name}", 1, most)
 
+    machines = count("machines", MACHINES_MOST)
+    if machines > 1 and workload.machines == 1:
+        raise Refused(f"--machines: the workload {workload.name} is of one machine")
     made = Case(
         workload.name,
         0 if options.seed is None else ranges.number(options.seed, "--seed"),
@@ -213,6 +218,7 @@ def case(options: argparse.Namespace, catalogue: Catalogue) -> Case:
         asked.swarm,
         options.costs or "",
         options.mutant or "",
+        None if workload.machines == 1 else machines,
     )
     catalogue.check(made)
     return made

@@ -24,7 +24,7 @@ REFUSED = "refused"
 @dataclass(frozen=True)
 class Case:
     """Everything that decides a run. `keep` None means all operations; `fault_seed` is that of the draws of
-    faults, None the case's own."""
+    faults, None the case's own; `machines` None: the workload is of one machine."""
 
     workload: str
     seed: int = 1
@@ -38,6 +38,7 @@ class Case:
     swarm: bool = False
     costs: str = ""
     mutant: str = ""
+    machines: int | None = None
 
     def json(self) -> dict[str, Any]:
         """The case as the protocol of the simulator has it, without an id."""
@@ -49,6 +50,8 @@ class Case:
             "operations": self.operations,
             "schedule": self.schedule,
         }
+        if self.machines is not None:
+            message["machines"] = self.machines
         if self.keep is not None:
             message["keep"] = ranges.text_of(self.keep)
         if self.faults:
@@ -80,6 +83,7 @@ class Case:
             message.get("swarm", False),
             message.get("costs", ""),
             message.get("mutant", ""),
+            message.get("machines"),
         )
 
     def options(self) -> list[str]:
@@ -87,6 +91,8 @@ class Case:
         words = [self.workload, "--seed", str(self.seed), "--operations", str(self.operations)]
         if self.keep is not None:
             words += ["--keep", ranges.text_of(self.keep)]
+        if self.machines is not None:
+            words += ["--machines", str(self.machines)]
         words += ["--cpus", str(self.cpus), "--threads", str(self.threads)]
         words += ["--schedule", self.schedule]
         for rule in self.faults:
@@ -104,6 +110,10 @@ class Case:
     def kept(self) -> tuple[int, ...]:
         """The operations that are performed."""
         return tuple(range(self.operations)) if self.keep is None else self.keep
+
+    def performers(self) -> int:
+        """How many threads perform operations, on all machines together: operation i is that of i modulo them."""
+        return self.threads * (self.machines or 1)
 
     def with_seed(self, seed: int) -> Case:
         """The same case under another seed."""

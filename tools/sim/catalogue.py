@@ -25,6 +25,7 @@ class Workload:
     operations: int
     cpus: int
     threads: int
+    machines: int = 1
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ class Catalogue:
         if case.keep and case.keep[-1] >= case.operations:
             raise Refused(f"--keep: operation {case.keep[-1]} is not among the {case.operations}, 0 to "
                           f"{case.operations - 1}")
-        fault_rules.check_known(case.faults, self.units, case.cpus)
+        machines = case.machines or 1
+        if machines > 1 and case.schedule != "random":
+            raise Refused(f"--schedule: {case.schedule} is of one machine, and the case has {machines}")
+        fault_rules.check_known(case.faults, self.units, case.cpus, machines)
 
 
 def describe(program: str) -> Catalogue:
@@ -79,7 +83,7 @@ def describe(program: str) -> Catalogue:
     try:
         raw = json.loads(done.stdout)
         workloads = [
-            Workload(one["name"], one["about"], one["operations"], one["cpus"], one["threads"])
+            Workload(one["name"], one["about"], one["operations"], one["cpus"], one["threads"], one.get("machines", 1))
             for one in raw["workloads"]
         ]
         units = {one["name"]: one.get("unit", "none") for one in raw["faults"]}
@@ -92,9 +96,10 @@ def describe(program: str) -> Catalogue:
 
 def listing(catalogue: Catalogue) -> str:
     """The catalogue for a person."""
-    lines = [f"{'workload':<16} {'operations':>10} {'cpus':>5} {'threads':>8}  what it does"]
+    lines = [f"{'workload':<16} {'operations':>10} {'cpus':>5} {'threads':>8} {'machines':>8}  what it does"]
     for one in catalogue.workloads.values():
-        lines.append(f"{one.name:<16} {one.operations:>10} {one.cpus:>5} {one.threads:>8}  {one.about}")
+        numbers = f"{one.operations:>10} {one.cpus:>5} {one.threads:>8} {one.machines:>8}"
+        lines.append(f"{one.name:<16} {numbers}  {one.about}")
     lines += ["", f"{'fault':<24} {'unit':<7} what it does"]
     for fault in catalogue.raw["faults"]:
         lines.append(f"{fault['name']:<24} {fault.get('unit', 'none'):<7} {fault.get('about', '')}")

@@ -17,6 +17,8 @@ from tools.sim.refusal import Refused, nearest
 
 KEYS = ("probability", "at", "from", "until", "amount", "cpu", "limit")
 PLAN_KEYS = ("fault", "swarm", "seed")
+# What faults between machines begin with.
+LINKS = "link."
 
 
 @dataclass(frozen=True)
@@ -147,9 +149,11 @@ def _table_rule(table: dict[str, Any], path: str, index: int) -> Rule:
     return _rule(name, values, where)
 
 
-def check_known(rules: tuple[Rule, ...], units: dict[str, str], cpus: int) -> None:
+def check_known(rules: tuple[Rule, ...], units: dict[str, str], cpus: int, machines: int = 1) -> None:
     """Refuses rules about faults that the simulator does not have (`units`: the unit of each), about
-    processors that the case does not have, and the same rule twice."""
+    processors that the case does not have, and the same rule twice. Of several machines there are faults of
+    links alone, whose `cpu` is the machine that sends."""
+    what, count = ("machines", machines) if machines > 1 else ("processors", cpus)
     seen: set[Rule] = set()
     for rule in rules:
         if rule.name not in units:
@@ -157,8 +161,11 @@ def check_known(rules: tuple[Rule, ...], units: dict[str, str], cpus: int) -> No
         values = dict(rule.values)
         if "amount" in values and units[rule.name] == "none":
             raise Refused(f"fault {rule.text()}: {rule.name} has no amount")
-        if int(values.get("cpu", 0)) >= cpus:
-            raise Refused(f"fault {rule.text()}: there are processors 0 to {cpus - 1}")
+        if machines > 1 and not rule.name.startswith(LINKS):
+            raise Refused(f"fault {rule.text()}: between {machines} machines there are faults of links alone, "
+                          f"{LINKS}lost and others")
+        if int(values.get("cpu", 0)) >= count:
+            raise Refused(f"fault {rule.text()}: there are {what} 0 to {count - 1}")
         if rule in seen:
             raise Refused(f"fault {rule.text()} is there twice")
         seen.add(rule)

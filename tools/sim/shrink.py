@@ -1,4 +1,4 @@
-"""Makes a failing case small: fewer faults, operations, processors and threads, as long as it fails the same.
+"""Makes a failing case small: fewer faults, operations, machines, processors and threads, as long as it fails the same.
 
 Delta debugging in the manner of ddmin (Zeller and Hildebrandt, "Simplifying and isolating failure-inducing
 input", 2002): ever smaller parts are left out, until no single one can be. What is tried is decided by the
@@ -178,15 +178,17 @@ class Shrinker:
         return dataclasses.replace(self.case, faults=_rules(atoms), swarm=False)
 
     def _fewer_processors(self) -> None:
-        least = 1 + max((int(dict(rule.values).get("cpu", 0)) for rule in self.case.faults), default=0)
-        for name, first in (("threads", 1), ("cpus", least)):
-            counts = range(first, getattr(self.case, name))
+        named = 1 + max((int(dict(rule.values).get("cpu", 0)) for rule in self.case.faults), default=0)
+        of_links = (self.case.machines or 1) > 1  # then rules name machines
+        least = {"threads": 1, "machines": named if of_links else 1, "cpus": 1 if of_links else named}
+        for name, first in least.items():
+            counts = range(first, getattr(self.case, name) or 1)
             self._try_at_any_time([dataclasses.replace(self.case, **{name: count}) for count in counts])
 
     def _smaller_by_other_schedules(self) -> None:
         """Leaves out operations with each way in which the case can be interleaved."""
-        if len(self.case.kept()) <= OPERATIONS_SMALL:
-            return
+        if len(self.case.kept()) <= OPERATIONS_SMALL or (self.case.machines or 1) > 1:
+            return  # several machines have one schedule
         now = (self.case.schedule, self.case.costs)
         all_ways = [(schedule, costs) for costs in (now[1], *self._costs) for schedule in (now[0], *OTHER_SCHEDULES)]
         ways = list(dict.fromkeys(all_ways))
@@ -296,8 +298,8 @@ def _begun(case: Case, outcome: Outcome) -> tuple[int, ...]:
     at: dict[int, int] = {}
     for one in case.kept():
         if one not in over:
-            at.setdefault(one % case.threads, one)
-    return tuple(one for one in case.kept() if one in over or at.get(one % case.threads) == one)
+            at.setdefault(one % case.performers(), one)
+    return tuple(one for one in case.kept() if one in over or at.get(one % case.performers()) == one)
 
 
 def _exact(case: Case, fired: dict[str, tuple[int, ...]]) -> list[Atom]:

@@ -63,6 +63,7 @@ def _failure(failure: dict[str, Any]) -> list[str]:
         lines.append(f"    | ... {len(report) - REPORT_LINES} more lines, in --json and --html")
     if shrunk and shrunk["repeats"]:
         size = [counted(shrunk["operations"], "operation"), f"{counted(len(case.get('faults', [])), 'fault rule')}"]
+        size += [counted(case["machines"], "machine")] if "machines" in case else []
         size += [counted(case["cpus"], "processor"), counted(case["threads"], "thread")]
         other = f" (under seed {case['seed']})" if case["seed"] != failure["case"]["seed"] else ""
         end = "" if shrunk["whole"] else ", not to the end"

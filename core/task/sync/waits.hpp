@@ -32,6 +32,9 @@ public:
     bool acquire_until(Nanos deadline) { return take(deadline); }
     bool try_acquire() {
         sync::SpinLockGuard const guard(m_list.lock(), sync::save_interrupts);
+        if (mutant(Mutant::waits_semaphore_last) && m_count == 1) {
+            return false;
+        }
         return take_now();
     }
     /// Gives `count`. Errors: out_of_range, and nothing is given, if there would be more than

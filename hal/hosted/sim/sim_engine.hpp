@@ -96,6 +96,8 @@ public:
     void begin_at(i64 now_ns);
     SimCounts const& counts() const { return m.counts; }
     FaultInjector const& faults() const { return m.faults; }
+    /// A workload is between its begin and its end.
+    bool is_marked() const { return m.is_marked; }
     /// The operations that a workload has completed, in their order.
     std::span<u64 const> operations() const { return m.operations; }
     /// The machine answers `paused` where it comes to `limit`, until it has another.

@@ -62,7 +62,7 @@ class Workloads(unittest.TestCase):
 
     def test_the_list_says_what_there_is(self) -> None:
         for workload in workloads():
-            self.assertEqual(list(workload), ["name", "operations", "cpus", "threads", "about"])
+            self.assertEqual(list(workload), ["name", "operations", "cpus", "threads", "machines", "about"])
             self.assertGreater(workload["operations"], 0)
 
     def test_operations_can_be_left_out(self) -> None:
@@ -82,6 +82,10 @@ class Workloads(unittest.TestCase):
             ("frames keep=4096", "'keep=4096': out_of_range"),
             ("frames operations=4097", "'operations=4097': out_of_range"),
             ("frames threads=17", "'threads=17': out_of_range"),
+            ("frames machines=9", "'machines=9': out_of_range"),
+            ("frames machines=2", "'frames' is for one machine"),
+            ("register machines=2 machine=2", "of 2 machines none is number 2"),
+            ("register machines=0", "'machines=0': out_of_range"),
         ):
             with self.subTest(words=words):
                 self.assertIn(f"workload: {reason}", self.lines(f"workload {words}", USAGE))

@@ -55,6 +55,7 @@ TEST(Case, WhatIsLeftOutIsTheWorkloads) {
     EXPECT_EQ(made->cpus, 2u);
     EXPECT_EQ(made->threads, 4u);
     EXPECT_EQ(made->operations, 64u);
+    EXPECT_EQ(made->machines, 1u);
     EXPECT_EQ(made->keep, Ranges::below(64));
     EXPECT_EQ(made->schedule, Schedule());
     EXPECT_EQ(made->faults, hosted::FaultPlan());
@@ -65,6 +66,39 @@ TEST(Case, WhatIsLeftOutIsTheWorkloads) {
     ASSERT_TRUE(none.has_value()) << none.error().reason;
     EXPECT_EQ(none->keep, Ranges());
     EXPECT_EQ(parse_case(to_json(*none, catalogue()), catalogue()), *none);
+}
+
+TEST(Case, OfSeveralMachines) {
+    auto const made = parse_case(
+        R"({"id":0,"workload":"register","seed":7,"faults":["link.lost:at=2:cpu=2"]})",
+        catalogue());
+    ASSERT_TRUE(made.has_value()) << made.error().reason;
+    EXPECT_EQ(made->machines, 3u);
+    EXPECT_EQ(parse_case(to_json(*made, catalogue()), catalogue()), *made);
+    auto const alone = parse_case(
+        R"({"id":0,"workload":"register","seed":7,"machines":1,"schedule":"pct:3",)"
+        R"("faults":["power.cut:at=1"]})",
+        catalogue());
+    ASSERT_TRUE(alone.has_value()) << alone.error().reason;
+    EXPECT_EQ(alone->machines, 1u);
+    EXPECT_EQ(parse_case(to_json(*alone, catalogue()), catalogue()), *alone);
+    auto const reason = [](std::string_view more) {
+        auto const wrong = parse_case(
+            R"({"id":0,"workload":"register","seed":7,)" + std::string(more) + "}", catalogue());
+        return wrong ? "" : wrong.error().reason;
+    };
+    EXPECT_EQ(
+        reason(R"("schedule":"pct:3")"),
+        "the schedule pct:3 is of one machine, and the case has 3; write random");
+    EXPECT_EQ(
+        reason(R"("faults":["power.cut:at=1"])"),
+        "fault 'power.cut:at=1': between 3 machines there are faults of links alone, link.lost and "
+        "others");
+    EXPECT_EQ(
+        reason(R"("machines":2,"faults":["link.lost:at=2:cpu=2"])"),
+        "fault 'link.lost:at=2:cpu=2': there is no machine 2, as the run has 2; let cpu be at most "
+        "1");
+    EXPECT_NE(reason(R"("machines":7)").find("from 1 to 6"), std::string::npos);
 }
 
 TEST(Case, SchedulesAreReadAndPrinted) {
@@ -86,6 +120,7 @@ constexpr Mistake mistakes[] = {
     {R"("cpus":-1)", "cpus: -1 is not a whole number from 1 to 64"},
     {R"("cpus":1.5)", "cpus: 1.5 is not a whole number from 1 to 64"},
     {R"("cpus":null)", "cpus: this is null, and has to be a whole number"},
+    {R"("machines":2)", "the workload heap is of one machine, and not of 2"},
     {R"("threads":257)", "threads: 257 is not a whole number from 1 to 256"},
     {R"("operations":1000001)", "operations: 1000001 is not a whole number from 1 to 1000000"},
     {R"("keep":"5-3")", "keep: '5-3' names no operations; write numbers and ranges, as in"},
@@ -216,16 +251,19 @@ TEST(Catalogue, DescribesItself) {
     ASSERT_NE(member(root, "build"), nullptr);
     EXPECT_EQ(member(root, "build")->text, "5eed");
     ASSERT_NE(member(root, "workloads"), nullptr);
-    ASSERT_EQ(member(root, "workloads")->members.size(), 2u);
+    ASSERT_EQ(member(root, "workloads")->members.size(), 3u);
+    EXPECT_EQ(member(member(root, "workloads")->members[2], "machines")->integer, 3);
     json::Value const& pools = member(root, "workloads")->members[1];
     EXPECT_EQ(member(pools, "name")->text, "pools");
     EXPECT_EQ(member(pools, "about")->text, "takes \"objects\"");
     EXPECT_EQ(member(pools, "operations")->integer, 32);
     EXPECT_EQ(member(pools, "cpus")->integer, 1);
     EXPECT_EQ(member(pools, "threads")->integer, 1);
+    EXPECT_EQ(member(pools, "machines")->integer, 1);
     ASSERT_NE(member(root, "faults"), nullptr);
     auto const& faults = member(root, "faults")->members;
-    EXPECT_EQ(faults.size(), static_cast<usize>(hosted::EngineFault::count));
+    EXPECT_EQ(
+        faults.size(), static_cast<usize>(hosted::EngineFault::count) + hosted::device_faults);
     EXPECT_EQ(member(faults[1], "name")->text, "interrupt.late");
     EXPECT_EQ(member(faults[1], "unit")->text, "ns");
     EXPECT_EQ(member(faults[1], "amount")->integer, 5000);

@@ -90,6 +90,26 @@ class Runs(Files):
         self.passes("run", "calls", "--seed", "7", "--faults", plan, "--record", record)
         self.assertEqual(hash_of(self.passes("run", "--replay", record)), hash_of(said))
 
+    def test_several_machines(self) -> None:
+        words = ("run", "register", "--seed", "3", "--fault", "link.lost:probability=0.1")
+        said = self.passes(*words, "--output")
+        for machine in range(3):
+            self.assertIn(f"{machine}| register: 10 operations\n", said)
+        self.assertRegex(said, r"\n  fault link.lost: [1-9]\d* of \d+ occurrences\n")
+        self.assertEqual(hash_of(self.passes(*words)), hash_of(said))
+        self.assertEqual(len(json.loads(self.passes(*words, "--json"))["operations"]), 1)
+        for more in (
+            ("--record", self.path("r")),
+            ("--trace", self.path("t")),
+            ("--save-schedule", self.path("s")),
+            ("--follow-schedule", self.path("s")),
+            ("--until-event", "5"),
+        ):
+            self.refused("the case has 3 machines: recordings, traces, schedules in files", *words, *more)
+        record = self.path("r")
+        self.passes("run", "register", "--seed", "3", "--machines", "1", "--record", record)
+        self.passes("run", "--replay", record)
+
     def test_bad_options_are_refused(self) -> None:
         for text, words in (
             ("which workload?", ()),

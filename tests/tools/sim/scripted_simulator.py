@@ -194,18 +194,28 @@ def belated(case):
     return ("oracle", "false") if case["seed"] == 1000 else None
 
 
+def joined(case):
+    """fails with two machines at least, when the second frame is lost, with operation 9"""
+    lost = fired(case).get("link.lost", [])
+    return ("oracle", "two have the token") if case["machines"] >= 2 and 2 in lost and 9 in kept(case) else None
+
+
 WORKLOADS = (
     quiet, single, pair, kinds, faulty, timed, led, noisy, wide, raced, brittle, crashes, spins, waits, babbles, once,
-    kernel, alarming, belated,
+    kernel, alarming, belated, joined,
 )
+MACHINES = {"joined": 3}
 DESCRIPTION = {
     "build": "0123abcd" + os.environ.get("SCRIPTED_BUILD", ""),
     "workloads": [
-        {"name": one.__name__, "about": one.__doc__, "operations": 64, "cpus": 4, "threads": 4} for one in WORKLOADS
+        {"name": one.__name__, "about": one.__doc__, "operations": 64, "cpus": 4, "threads": 4,
+         "machines": MACHINES.get(one.__name__, 1)}
+        for one in WORKLOADS
     ],
     "faults": [
         {"name": "interrupt.late", "about": "an interrupt comes late", "unit": "ns", "amount": 1000},
         {"name": "interrupt.lost", "about": "an interrupt is lost", "unit": "none", "amount": 0},
+        {"name": "link.lost", "about": "a frame is lost", "unit": "none", "amount": 0},
     ],
     "points": ["frames.allocate", "heap.grow"],
     "mutants": ["easy_bug", "rare_bug", "hidden_bug"],
@@ -215,7 +225,7 @@ DESCRIPTION = {
 
 def outcome(case: dict) -> dict:
     """What a case comes to."""
-    defaults = {"cpus": 4, "threads": 4, "operations": 64}
+    defaults = {"cpus": 4, "threads": 4, "operations": 64, "machines": MACHINES.get(case["workload"], 1)}
     case = defaults | case
     named = {one.__name__: one for one in WORKLOADS}
     if case.get("costs") == "flat" and case["seed"] == 8:

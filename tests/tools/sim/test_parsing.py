@@ -150,6 +150,11 @@ class Refusals(SimTest):
             (("quiet", "--seds", "1..9"), "did you mean '--seeds'?"),
             (("quiet", "extra", "--seeds", "1..9"), "unknown argument 'extra'"),
             (("quiet", "--cpus", "65"), "between 1 and 64"),
+            (("quiet", "--machines", "2"), "the workload quiet is of one machine"),
+            (("joined", "--machines", "7"), "between 1 and 6"),
+            (("joined", "--schedule", "pct:2"), "pct:2 is of one machine, and the case has 3"),
+            (("joined", "--fault", "interrupt.late:at=1"), "between 3 machines there are faults of links alone"),
+            (("joined", "--fault", "link.lost:at=1:cpu=3"), "machines 0 to 2"),
             (("quiet", "--jobs", "0", "--seeds", "1..2"), "between 1"),
             (("quiet", "--operations", "8", "--keep", "3,8"), "operation 8 is not among the 8"),
             (("quiet", "--schedule", "pct"), "not random"),
@@ -186,6 +191,8 @@ class Commands(SimTest):
             self.case("quiet", 7),
             self.case("quiet", 0, cpus=2, threads=1, keep=(0, 1, 2, 9), schedule="pct:3"),
             self.case("kernel", 2**64 - 1, faults=rules, fault_seed=3, swarm=True, costs="flat", mutant="easy_bug"),
+            self.case("joined", 7, machines=1),
+            self.case("joined", 7, machines=3, faults=(fault_rules.parse("link.lost:at=1:cpu=2"),)),
         ):
             entry, verb, *words = shlex.split(reproduction.command(one))
             self.assertEqual(("./twofold", "sim"), (entry, verb))

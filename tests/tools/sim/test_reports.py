@@ -45,7 +45,7 @@ class Lists(SimTest):
     def test_for_a_person(self):
         status, output, _ = self.sim("--list")
         self.assertEqual(0, status)
-        self.assertRegex(output, r"(?m)^pair +64 +4 +4  fails for each fifth seed")
+        self.assertRegex(output, r"(?m)^pair +64 +4 +4 +1  fails for each fifth seed")
         self.assertRegex(output, r"(?m)^interrupt.late +ns +an interrupt comes late$")
         self.assertIn("easy_bug", output)
 

@@ -89,6 +89,12 @@ class Shrinking(SimTest):
         shrunk = self.shrink(self.case("wide", 1, cpus=8, threads=7))
         self.assertEqual((2, 3, (9,)), (shrunk.case.cpus, shrunk.case.threads, shrunk.case.keep))
 
+    def test_as_many_machines_as_it_needs(self):
+        lost = self.rules("link.lost:probability=0.5:cpu=1")
+        shrunk = self.shrink(self.case("joined", 2, faults=lost, machines=5)).case
+        self.assertEqual((2, 1, 1, (9,)), (shrunk.machines, shrunk.cpus, shrunk.threads, shrunk.keep))
+        self.assertEqual(("link.lost:at=2",), tuple(rule.text() for rule in shrunk.faults))
+
     def test_another_schedule_when_operations_cannot_go(self):
         shrunk = self.shrink(self.case("raced", 1))
         self.assertEqual(((4,), "pct:3"), (shrunk.case.keep, shrunk.case.schedule))

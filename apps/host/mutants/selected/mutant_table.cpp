@@ -81,6 +81,13 @@ constexpr NamedMutant table[] = {
     {Mutant::device_status_ignored, "device_status_ignored", Notices::workload},
     {Mutant::device_token_unchecked, "device_token_unchecked", Notices::workload},
     {Mutant::device_time_unlimited, "device_time_unlimited", Notices::workload},
+    // Links and histories.
+    {Mutant::device_request_once, "device_request_once", Notices::workload},
+    {Mutant::device_request_few, "device_request_few", Notices::workload},
+    {Mutant::device_request_repeated, "device_request_repeated", Notices::workload},
+    {Mutant::device_request_stale, "device_request_stale", Notices::workload},
+    {Mutant::device_answer_unmatched, "device_answer_unmatched", Notices::workload},
+    {Mutant::waits_semaphore_last, "waits_semaphore_last", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

@@ -81,6 +81,16 @@ constexpr NamedMutant table[] = {
     {Mutant::device_status_ignored, "device_status_ignored", Notices::workload},
     {Mutant::device_token_unchecked, "device_token_unchecked", Notices::workload},
     {Mutant::device_time_unlimited, "device_time_unlimited", Notices::workload},
+    {Mutant::device_timeout_idle, "device_timeout_idle", Notices::workload},
+    {Mutant::device_wait_limited, "device_wait_limited", Notices::workload},
+    {Mutant::device_interrupt_trusted, "device_interrupt_trusted", Notices::workload},
+    {Mutant::device_stop_missing, "device_stop_missing", Notices::workload},
+    {Mutant::interrupts_stray_refused, "interrupts_stray_refused", Notices::workload},
+    {Mutant::timers_late_skipped, "timers_late_skipped", Notices::workload},
+    {Mutant::calls_urgent_limited, "calls_urgent_limited", Notices::workload},
+    {Mutant::sync_spin_limited, "sync_spin_limited", Notices::workload},
+    {Mutant::calls_wait_limited, "calls_wait_limited", Notices::workload},
+    {Mutant::calls_empty_refused, "calls_empty_refused", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

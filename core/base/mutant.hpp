@@ -95,8 +95,9 @@ enum class Mutant : u16 {
     sync_spin_limited,        ///< who has waited long for a spin lock enters
     calls_wait_limited,       ///< a call that takes long is taken to be over
     calls_empty_refused,      ///< a message without a call stops the kernel
+    tokens_unchecked,         ///< a token is given out without a look whether it is taken
 };
-inline constexpr Mutant last_mutant = Mutant::calls_empty_refused;
+inline constexpr Mutant last_mutant = Mutant::tokens_unchecked;
 
 } // namespace twofold
 

@@ -91,6 +91,7 @@ constexpr NamedMutant table[] = {
     {Mutant::sync_spin_limited, "sync_spin_limited", Notices::workload},
     {Mutant::calls_wait_limited, "calls_wait_limited", Notices::workload},
     {Mutant::calls_empty_refused, "calls_empty_refused", Notices::workload},
+    {Mutant::tokens_unchecked, "tokens_unchecked", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

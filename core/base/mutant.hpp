@@ -96,8 +96,17 @@ enum class Mutant : u16 {
     calls_wait_limited,       ///< a call that takes long is taken to be over
     calls_empty_refused,      ///< a message without a call stops the kernel
     tokens_unchecked,         ///< a token is given out without a look whether it is taken
+    mirror_checksum_unchecked,   ///< a copy's checksum is not verified
+    mirror_checksum_short,       ///< a copy's checksum covers its begin alone
+    mirror_place_unchecked,      ///< a copy is not asked which place it was written for
+    mirror_generation_unchecked, ///< the first sound copy counts, and not the newest
+    mirror_zeros_trusted,        ///< a copy of zeros is taken for a record that was never written
+    mirror_read_once,            ///< what cannot be read is not read again
+    mirror_unverified,           ///< what was written is not read back
+    mirror_second_cached,        ///< the second copy rests on a flush, as the first one does
+    mirror_order_presumed,       ///< both copies and the flush are sent at once
 };
-inline constexpr Mutant last_mutant = Mutant::tokens_unchecked;
+inline constexpr Mutant last_mutant = Mutant::mirror_order_presumed;
 
 } // namespace twofold
 

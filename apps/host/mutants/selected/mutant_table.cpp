@@ -92,6 +92,15 @@ constexpr NamedMutant table[] = {
     {Mutant::calls_wait_limited, "calls_wait_limited", Notices::workload},
     {Mutant::calls_empty_refused, "calls_empty_refused", Notices::workload},
     {Mutant::tokens_unchecked, "tokens_unchecked", Notices::workload},
+    {Mutant::mirror_checksum_unchecked, "mirror_checksum_unchecked", Notices::workload},
+    {Mutant::mirror_checksum_short, "mirror_checksum_short", Notices::workload},
+    {Mutant::mirror_place_unchecked, "mirror_place_unchecked", Notices::workload},
+    {Mutant::mirror_generation_unchecked, "mirror_generation_unchecked", Notices::workload},
+    {Mutant::mirror_zeros_trusted, "mirror_zeros_trusted", Notices::workload},
+    {Mutant::mirror_read_once, "mirror_read_once", Notices::workload},
+    {Mutant::mirror_unverified, "mirror_unverified", Notices::workload},
+    {Mutant::mirror_second_cached, "mirror_second_cached", Notices::workload},
+    {Mutant::mirror_order_presumed, "mirror_order_presumed", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

@@ -6,6 +6,7 @@
 // A machine without a disk has nothing to try. Errors are borne; what is read must be what was
 // written last, or, where that has failed, what was there before.
 #include "apps/workloads/rooms.hpp"
+#include "apps/workloads/sealed.hpp"
 #include "core/boot/devices.hpp"
 #include "core/boot/pci.hpp"
 #include "hal/memory.hpp"
@@ -44,23 +45,6 @@ struct Ledger {
     std::array<u32, sectors_of_thread> flushed{}; ///< stamps
     u32 checksum = 0;
 };
-
-/// Puts the checksum of `bytes`, which begin with `head`, into them.
-template<class Head>
-void seal(std::span<std::byte> bytes, Head& head) {
-    head.checksum = 0;
-    std::memcpy(bytes.data(), &head, sizeof(head));
-    head.checksum = crc32(bytes);
-    std::memcpy(bytes.data(), &head, sizeof(head));
-}
-
-template<class Head>
-bool is_sealed(std::span<std::byte> bytes, Head& head) {
-    std::memcpy(&head, bytes.data(), sizeof(head));
-    Head open = head;
-    seal(bytes, open);
-    return open.checksum == head.checksum;
-}
 
 class BlockWorkload {
 public:

@@ -7,8 +7,9 @@
 
 namespace twofold {
 
-/// The operations that can be flipped. The prefix names the room. A scenario notices the first of
-/// each room; what needs a certain schedule or a fault is found by workloads (tools/sim/bugs.toml).
+/// The operations that can be flipped. The prefix names the room, or the workload. A scenario
+/// notices the first of each room; what needs a certain schedule or a fault is found by workloads
+/// (tools/sim/bugs.toml).
 enum class Mutant : u16 {
     none,
     base_align_up,            ///< align_up rounds down
@@ -84,6 +85,26 @@ enum class Mutant : u16 {
     device_status_ignored,    ///< a request that has failed is taken to be done
     device_token_unchecked,   ///< a completion that came twice ends another request
     device_time_unlimited,    ///< a request that is never done is waited for for ever
+    device_timeout_idle,      ///< a request whose time is over waits for an interrupt
+    device_wait_limited,      ///< who waits for a request goes on before the queue has let go of it
+    device_interrupt_trusted, ///< an interrupt ends a request without a look at the ring
+    device_stop_missing,      ///< a request is given back while the device still has it
+    interrupts_stray_refused, ///< an interrupt that nobody is bound to stops the kernel
+    timers_late_skipped,      ///< a deadline that was missed by much is passed over
+    calls_urgent_limited,     ///< an urgent call that takes long is taken to be over
+    sync_spin_limited,        ///< who has waited long for a spin lock enters
+    calls_wait_limited,       ///< a call that takes long is taken to be over
+    calls_empty_refused,      ///< a message without a call stops the kernel
+    tokens_unchecked,         ///< a token is given out without a look whether it is taken
+    mirror_checksum_unchecked,   ///< a copy's checksum is not verified
+    mirror_checksum_short,       ///< a copy's checksum covers its begin alone
+    mirror_place_unchecked,      ///< a copy is not asked which place it was written for
+    mirror_generation_unchecked, ///< the first sound copy counts, and not the newest
+    mirror_zeros_trusted,        ///< a copy of zeros is taken for a record that was never written
+    mirror_read_once,            ///< what cannot be read is not read again
+    mirror_unverified,           ///< what was written is not read back
+    mirror_second_cached,        ///< the second copy rests on a flush, as the first one does
+    mirror_order_presumed,       ///< both copies and the flush are sent at once
     // Links and histories.
     device_request_once,     ///< a request is sent once, and never again
     device_request_few,      ///< a request is sent three times, and no more

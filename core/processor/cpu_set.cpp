@@ -65,8 +65,12 @@ void CpuSet::serve_urgent(sync::CpuState& state) {
 void CpuSet::serve(CpuLocal& cpu) {
     CHECK(hal::Interrupt::state() == hal::InterruptState::disabled);
     sync::ContextScope const scope(cpu, std::max(cpu.context, ExecutionContext::irq));
-    cpu.call_counts.served += cpu.urgent.run();
-    cpu.call_counts.served += cpu.calls.run();
+    u32 count = cpu.urgent.run();
+    count += cpu.calls.run();
+    cpu.call_counts.served += count;
+    if (count == 0 && mutant(Mutant::calls_empty_refused)) {
+        check_failed("a message has come without a call");
+    }
 }
 
 void CpuSet::send(CpuLocal& to, sync::Call& call, Urgency urgency) const {
@@ -82,6 +86,11 @@ void CpuSet::wait_for(sync::Call const& call, Urgency urgency) {
     Nanos const began = hal::Clock::now();
     for (u32 looks = 1; call.is_pending(); ++looks) {
         sync::relax();
+        bool const gives_up = urgency == Urgency::urgent ? mutant(Mutant::calls_urgent_limited)
+                                                         : mutant(Mutant::calls_wait_limited);
+        if (gives_up && looks == 1'000) {
+            return;
+        }
         if (is_off && urgency == Urgency::ordinary && this_cpu().calls.has_calls()) {
             serve(this_cpu()); // its caller may be whom this one waits for
         }

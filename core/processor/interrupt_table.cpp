@@ -6,6 +6,9 @@ namespace twofold::processor {
 namespace {
 
 Handling not_mine(void*, hal::Interruption const&) {
+    if (mutant(Mutant::interrupts_stray_refused)) {
+        check_failed("an interrupt has come that nobody is bound to");
+    }
     return Handling::not_mine;
 }
 

@@ -48,7 +48,12 @@ bool TimerQueue::cancel_and_wait(Timer& timer) {
 
 Timer* TimerQueue::take_due(Nanos now) {
     sync::SpinLockGuard const guard(m_lock, sync::interrupts_are_off);
-    TimerNode* const first = m_heap.first();
+    TimerNode* first = m_heap.first();
+    while (first != nullptr && mutant(Mutant::timers_late_skipped) &&
+           now - static_cast<Timer*>(first)->m_due > Nanos{1'000'000}) {
+        m_heap.remove(*first);
+        first = m_heap.first();
+    }
     if (first == nullptr || first->deadline() > now) {
         return nullptr;
     }

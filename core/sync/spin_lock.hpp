@@ -44,8 +44,12 @@ private:
         m_use.note();
         // The ticket orders nothing: it is the wait for its turn that does.
         u32 const ticket = draw();
+        u32 looks = 0;
         while (m_serving.load(numbered(OrderSite::spin_lock_acquire, twofold::acquire)) != ticket) {
             relax();
+            if (++looks == 400 && mutant(Mutant::sync_spin_limited)) {
+                break;
+            }
         }
     }
 

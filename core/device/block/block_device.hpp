@@ -56,6 +56,9 @@ Result<void> perform(D& device, BlockTransfer const& transfer) {
             static_cast<Awaited<Result<void>>*>(waits)->come(std::move(outcome));
         },
         &awaited));
+    if (mutant(Mutant::device_wait_limited) && !awaited.comes_within(Nanos{10'000'000})) {
+        return Error::timed_out;
+    }
     return awaited.wait();
 }
 

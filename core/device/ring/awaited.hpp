@@ -4,6 +4,7 @@
 
 #include "core/processor/processor.hpp"
 #include "core/task/task.hpp"
+#include "hal/clock.hpp"
 
 #include <optional>
 
@@ -29,6 +30,11 @@ public:
         } else {
             m_has_come.store(1, release);
         }
+    }
+    /// Whether it comes that soon; where there are no threads, it is not waited for. Context
+    /// thread.
+    bool comes_within(Nanos time) {
+        return !m_event || m_event->wait_until(hal::Clock::now() + time);
     }
     /// Context thread, interrupts on.
     T wait() {

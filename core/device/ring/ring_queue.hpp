@@ -128,6 +128,7 @@ private:
     void restart() REQUIRES(m_lock);
     Slot* free_slot() REQUIRES(m_lock);
     Slot* take_completion(Result<u64>& outcome);
+    Slot* presume_done(Result<u64>& outcome);
     void drain();
     void restart_if_overdue();
     void finish(Slot& slot, Result<u64> outcome);

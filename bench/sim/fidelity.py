@@ -6,9 +6,9 @@
 
 Takes Google Benchmark's options (the others are accepted and mean nothing here) and writes its JSON.
 
-Policies: each workload of the scheduling laboratory runs under each policy by threads of the kernel, simulated and live
-(docs/laboratory.md). For each figure of a workload the policies have a rank in both. `engine_` are the same figures with
-the laboratory's own engine in the place of the simulated kernel.
+Policies: each workload of the scheduling laboratory runs under each policy by threads of the kernel, simulated and
+live (docs/laboratory.md). For each figure of a workload the policies have a rank in both. `engine_` are the same
+figures with the laboratory's own engine in the place of the simulated kernel.
 
 Allocators: a kernel runs all of them under each workload, simulated and live (bench/memory/commands). Here computation
 has to take time: both kernels are of the build --edges, one of the preset `bugs`.
@@ -41,6 +41,9 @@ SIM_ROUNDS = 2  # the second is like all that follow
 ALIKE_NS = 65_536
 ALIKE_THREADS = 1.5
 ALIKE_ALLOCATORS = 1.1
+# Linux shares processors between sessions (sched(7), "The autogroup feature"): the live machine is one that goes before
+# others, where that is allowed.
+LIVE = ("setsid", "--wait", "sh", "-c", '{ echo -15 >/proc/self/autogroup; } 2>/dev/null; exec "$@"', "sh")
 # Of the threads that the policy decides about: the member of the report, and its quantile.
 FIGURES = {
     "wake_p50": ("wake_latency_ns", "p50"),
@@ -80,7 +83,8 @@ def policies(build: pathlib.Path, workload: str, seconds: str, machine: str, fir
     program = build / "apps/sched/twofold-sched"
     words = [program, "--workload", workload, "--cpus", "1", "--seconds", seconds, "--machine", machine]
     asked = ",".join(POLICIES[first:] + POLICIES[:first])
-    said = json.loads(harness.output([*words, "--compare", asked, "--json"]))
+    before = LIVE if machine == "live" else ()
+    said = json.loads(harness.output([*before, *words, "--compare", asked, "--json"]))
     by_policy = {run["policy"]: run["classes"][0] for run in said["runs"]}
 
     def figure(policy: str, member: str, quantile: str) -> float:

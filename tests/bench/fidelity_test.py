@@ -46,7 +46,7 @@ class Programs(unittest.TestCase):
         for factor in report["off_by"].values():
             self.assertGreaterEqual(factor, 1)
         names = {row["name"] for row in report["rows"]}
-        self.assertLessEqual({"churn heap", "lifo buddy", "nested checked list", "two yields"}, names)
+        self.assertLessEqual({"churn heap", "lifo buddy", "nested checked list", "bulk selected", "two yields"}, names)
         for row in report["rows"]:
             self.assertGreater(min(row["live_ns"], row["before_ns"], row["after_ns"]), 0, row)
 

@@ -154,8 +154,8 @@ constexpr auto pages = [](auto& pieces) {
 
 // ---- the table ----
 
-constexpr std::string_view allocators[] = {"heap",  "list",  "checked list", "bump",
-                                           "pages", "buddy", "bitmap"};
+constexpr std::string_view allocators[] = {"heap",     "list",  "checked list", "bump",
+                                           "selected", "buddy", "bitmap"};
 constexpr boot::Column columns[] = {{"workload", 10}, {"allocator", 14}, {"pairs", 8}, {"ns", 0}};
 
 struct Measured {
@@ -190,7 +190,7 @@ struct Bench {
             run<BlockSubject<memory::ListHeap>>(seen[1], workload);
             run<CheckedSubject>(seen[2], workload);
             run<BlockSubject<memory::BumpHeap>>(seen[3], workload);
-            run<BlockSubject<guide::PageAllocator>>(seen[4], workload);
+            run<BlockSubject<ChosenAllocator>>(seen[4], workload);
             run<FrameSubject<memory::BuddyFrames>>(seen[5], workload);
             run<FrameSubject<memory::BitmapFrames>>(seen[6], workload);
         }

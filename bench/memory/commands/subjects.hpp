@@ -5,9 +5,8 @@
 #include "core/boot/boot.hpp"
 #include "core/memory/memory.hpp"
 #include "hal/memory.hpp"
-#include "tests/core/memory/guide/selected_allocator.hpp"
 
-#include <optional>
+#include <chosen_allocator.hpp> // made by the build: what TWOFOLD_HEAP names, or the guide's
 
 namespace twofold::bench {
 

@@ -159,8 +159,11 @@ void make_convoy(WorkloadBuilder& builder, GeneratorOptions const& options) {
     }
 }
 
-/// Groups in which every sender sends to every receiver, through a queue for each.
-void make_messaging(WorkloadBuilder& builder, GeneratorOptions const&) {
+/// Groups in which every sender sends to every receiver, through a queue for each. No two messages
+/// take the same: where all do to the nanosecond, as in virtual time alone, policies that compare
+/// what threads have received see nothing but ties.
+void make_messaging(WorkloadBuilder& builder, GeneratorOptions const& options) {
+    Random random(options.seed);
     constexpr u32 groups = 4;
     constexpr u32 members = 10;
     constexpr u32 messages = 100;
@@ -173,7 +176,7 @@ void make_messaging(WorkloadBuilder& builder, GeneratorOptions const&) {
             builder.begin_task("sender", group * members + i, {}, ~Affinity{}, {});
             builder.begin_loop(messages);
             for (u32 receiver = 0; receiver < members; ++receiver) {
-                builder.add(Kind::run, 0, us);
+                builder.add(Kind::run, 0, between(random, us / 2, 3 * us / 2));
                 builder.add(Kind::send, queue(receiver));
             }
             builder.end_loop();
@@ -182,7 +185,7 @@ void make_messaging(WorkloadBuilder& builder, GeneratorOptions const&) {
             builder.begin_task("receiver", group * members + i, {}, ~Affinity{}, {});
             builder.begin_loop(i64{messages} * members);
             builder.add(Kind::receive, queue(i));
-            builder.add(Kind::run, 0, us);
+            builder.add(Kind::run, 0, between(random, us / 2, 3 * us / 2));
             builder.end_loop();
             builder.add(Kind::finish);
             builder.finish_task();

@@ -19,11 +19,9 @@ constexpr double seconds_max = 1e6;
 constexpr i64 switch_cost_max = 1'000'000'000;
 
 std::map<std::string, LabMachine> const machine_names = {
-    {"process", LabMachine::process},
-    {"host", LabMachine::host},
-    {"sim", LabMachine::sim},
-    {"metal", LabMachine::metal},
-    {"live", LabMachine::live}};
+    {"process", LabMachine::process}, {"host", LabMachine::host},
+    {"sim", LabMachine::sim},         {"metal", LabMachine::metal},
+    {"live", LabMachine::live},       {"live-sim", LabMachine::live_sim}};
 
 std::string policy_names() {
     return fmt::format("{}", fmt::join(std::span(Classes::names), ", "));
@@ -137,7 +135,7 @@ void add_machine_options(Arguments& arguments, LabOptions& options) {
          .value_name = "NAME",
          .help = "process: this program; host, sim or metal: inside of a kernel, hosted, simulated "
                  "or in QEMU, whose schedule must be the same; live: by threads of the hosted "
-                 "kernel, in real time",
+                 "kernel, in real time; live-sim: by threads of the simulated kernel",
          .take = one_of(machine_names, options.start.machine),
          .default_text = "process"});
     arguments.add(

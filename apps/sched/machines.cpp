@@ -40,7 +40,7 @@ fs::path find_program(std::string const& name) {
 u64 memory_for(MachineStart const& start, Workload const& workload, usize file_bytes) {
     constexpr u64 mib = 1 << 20;
     constexpr u64 kernel = 64 * mib;
-    u64 const thread = start.machine == LabMachine::live ? 128 << 10 : 2048; // stack, samples
+    u64 const thread = has_live_threads(start.machine) ? 128 << 10 : 2048; // stack, samples
     constexpr u64 object = 64;
     u64 const objects = u64{workload.mutexes} + workload.conditions + workload.timers +
                         workload.devices + workload.queues.size() + workload.barriers.size();
@@ -91,12 +91,12 @@ command_of(MachineStart const& start, Workload const& workload, usize file_bytes
     if (start.machine == LabMachine::metal) {
         command = {
             find_program("twofold-boot").string(), "--machine", "microvm", "--image", "sched"};
-    } else if (start.machine == LabMachine::sim) {
+    } else if (start.machine == LabMachine::sim || start.machine == LabMachine::live_sim) {
         command = {find_program("twofold-sched-sim").string(), "--quiet"};
     } else {
         command = {find_program("twofold-sched-host").string()};
     }
-    if (start.machine == LabMachine::live) {
+    if (has_live_threads(start.machine)) {
         u32 const nodes = workload.cpus.back().node + 1;
         append(
             command, {"--cpus", fmt::format("{}", workload.cpus.size()), "--nodes",
@@ -111,7 +111,7 @@ command_of(MachineStart const& start, Workload const& workload, usize file_bytes
 std::string kernel_commands(LabMachine machine, std::vector<RunOptions> const& runs) {
     std::string line;
     for (RunOptions const& run : runs) {
-        line += machine == LabMachine::live
+        line += has_live_threads(machine)
                     ? fmt::format("sched-live {};", run.policy)
                     : fmt::format("sched-run {} {};", run.policy, run.switch_cost.value);
     }
@@ -174,7 +174,7 @@ std::vector<T> in_order(
 } // namespace
 
 std::string_view machine_name(LabMachine machine) {
-    constexpr std::string_view names[] = {"process", "host", "sim", "metal", "live"};
+    constexpr std::string_view names[] = {"process", "host", "sim", "metal", "live", "live-sim"};
     return names[static_cast<usize>(machine)];
 }
 

@@ -16,13 +16,19 @@ enum class LabMachine : u8 {
     host,
     sim,
     metal,
-    live, ///< the threads are the hosted kernel's own, in real time
+    live,     ///< the threads are the hosted kernel's own, in real time
+    live_sim, ///< the threads are the simulated kernel's own, in its virtual time
 };
 
 /// Whether the engine runs inside of a kernel there, and must make the schedule of this process.
 constexpr bool has_kernel_engine(LabMachine machine) {
     return machine == LabMachine::host || machine == LabMachine::sim ||
            machine == LabMachine::metal;
+}
+
+/// Whether the threads of the workload are a kernel's own.
+constexpr bool has_live_threads(LabMachine machine) {
+    return machine == LabMachine::live || machine == LabMachine::live_sim;
 }
 
 std::string_view machine_name(LabMachine machine);
@@ -39,8 +45,8 @@ struct MachineStart {
 std::vector<Schedule> run_on_machine(
     MachineStart const& start, Workload const& workload, std::vector<RunOptions> const& runs);
 
-/// The same by live threads: what became of them. Throws launch::Failure, too, where the hosted
-/// kernel cannot run the workload so.
+/// The same by live threads: what became of them. Throws launch::Failure, too, where the kernel
+/// cannot run the workload so.
 std::vector<RunOutcome>
 run_live(MachineStart const& start, Workload const& workload, std::vector<RunOptions> const& runs);
 

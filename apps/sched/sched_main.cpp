@@ -231,17 +231,22 @@ Runs run_all(
 /// All runs by live threads.
 Runs run_all_live(
     LabOptions const& options, Workload const& workload, std::vector<RunOptions> const& planned) {
-    auto const refuse = [](char const* line) { throw Failure(Status::usage, line); };
+    bool const takes_real_time = options.start.machine == LabMachine::live;
+    auto const refuse = [&options](std::string_view why) {
+        throw Failure(
+            Status::usage,
+            fmt::format("--machine {} {}", machine_name(options.start.machine), why));
+    };
     if (!options.trace.empty() || !options.plot.empty()) {
-        refuse("--machine live records no schedule: --trace and --plot need another machine");
+        refuse("records no schedule: --trace and --plot need another machine");
     }
     if (options.switch_cost != Nanos{}) {
-        refuse("--machine live excludes --switch-cost: switches take the time that they take");
+        refuse("excludes --switch-cost: switches take the time that they take");
     }
     double const all_s =
         static_cast<double>(planned.size()) * static_cast<double>(planned[0].duration.value) / 1e9;
-    if (all_s >= options.start.timeout_s) {
-        refuse("--machine live takes real time: --timeout is less than the runs take");
+    if (takes_real_time && all_s >= options.start.timeout_s) {
+        refuse("takes real time: --timeout is less than the runs take");
     }
     Runs runs;
     std::vector<RunOutcome> outcomes = run_live(options.start, workload, planned);
@@ -281,7 +286,7 @@ int study(LabOptions const& options) {
         .duration = planned.front().duration,
         .machine = std::string(machine_name(options.start.machine)),
         .is_cost_measured = !options.switch_cost};
-    bool const is_live = options.start.machine == LabMachine::live;
+    bool const is_live = has_live_threads(options.start.machine);
     Runs const runs =
         is_live ? run_all_live(options, workload, planned)
                 : run_all(options, workload, planned, run_in_kernel(options, workload, planned));

@@ -79,8 +79,14 @@ Catalogue const& own_catalogue() {
             .faults = hosted::FaultKinds(hosted::device_fault_kinds()),
             .mutants = mutant_names(),
             .costs = {}};
+        // A turn ends by time. Where what computes takes a nanosecond a step, it ends between any
+        // two steps as likely; by what they take indeed, seldom within a short race.
+        constexpr std::string_view usual = "steps";
+        made.costs.push_back(usual);
         for (hosted::CostTable const& table : hosted::cost_tables()) {
-            made.costs.push_back(table.name);
+            if (table.name != usual) {
+                made.costs.push_back(table.name);
+            }
         }
         return made;
     }();

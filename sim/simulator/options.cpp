@@ -94,7 +94,7 @@ void add_condition_options(Arguments& arguments, Case& made, Words& words) {
          .value_name = "NAME",
          .help = "what operations take in virtual time",
          .take = store_in(made.costs),
-         .default_text = "xeon"});
+         .default_text = "steps"});
     arguments.add(
         {.name = "--mutant",
          .value_name = "NAME",

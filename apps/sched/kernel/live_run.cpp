@@ -114,7 +114,12 @@ Result<void> LiveRun::run() {
     read_cpus(false);
     m_start = hal::Clock::now();
     m_end = spawned ? m_start + m_workload.duration : m_start; // none runs if one was refused
-    m_gate.set();
+    {
+        // All wait for the processor before one runs: who is stronger than this thread, and never
+        // sleeps, would keep the others from being woken.
+        sync::NoPreemptGuard const guard;
+        m_gate.set();
+    }
     Result<void> outcome;
     for (LiveThread& each : m_all.all()) {
         if (each.thread != nullptr) {

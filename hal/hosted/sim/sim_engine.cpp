@@ -111,7 +111,8 @@ void SimEngine::power_on() {
     isa::ExtendedFormat const oldest = isa::extended_format(0);
     for (auto const& each : m_board.processors()) {
         GuestCpu& cpu = each->cpu();
-        std::ranges::copy(m_config.costs.costs_ns, cpu.time.costs_ns);
+        cpu.time = {};
+        std::ranges::copy(m_config.costs.costs, cpu.time.costs);
         // As its description says, and not as the host's are.
         cpu.has_clzero = false;
         cpu.extended_mask = static_cast<u32>(oldest.mask);
@@ -299,8 +300,8 @@ void SimEngine::take_turn(Processor& running) {
     // A long turn is cut where the limit comes; a short one, which others wait for, is not.
     i64 const limit_ns = turn.is_alone ? m_limit.time_ns : EventQueue::never;
     i64 const until_ns = std::min(end_of(turn), limit_ns);
-    cpu.time.until_ns = std::max(until_ns, slot.now_ns);
-    cpu.time.left_ns = cpu.time.until_ns - slot.now_ns;
+    constexpr i64 grant_max_ns = i64{1} << 53; // then it goes on
+    cpu.time.grant(slot.now_ns, std::clamp(until_ns, slot.now_ns, slot.now_ns + grant_max_ns));
     m_running = &running;
     running.enter_kernel();
     slot.now_ns = cpu.time.now_ns();
@@ -361,7 +362,7 @@ void SimEngine::answer(u32 slot) {
         return; // as most do
     }
     auto const operation = operation_of(cpu.request);
-    m.slots[slot].now_ns += operation ? m_config.costs.of(*operation) : 0;
+    m.slots[slot].now_ns += operation ? m_config.costs.ns_of(*operation) : 0;
     if (m_board.answer(cpu)) {
         return;
     }

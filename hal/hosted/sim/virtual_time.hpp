@@ -5,10 +5,13 @@
 // an atomic) takes its cost from what is left. The first point that finds nothing left goes back to
 // the engine (sim_reached), which lets another processor run, or the same one again. So a point
 // costs three instructions where nothing is to be decided.
+//
+// Costs are counted in 256ths of a nanosecond: an edge of the control flow takes less than one.
 #pragma once
 
 #include "core/base/integers.hpp"
 
+#include <bit>
 #include <cstddef>
 
 namespace hosted {
@@ -28,18 +31,30 @@ enum class SimOperation : u8 {
     translation,    ///< flushing the TLB or changing its root
     console,        ///< handing over text or a record
     edge,           ///< of the control flow, where the build has them (guest/edges.cpp)
+    copy,           ///< a call of memcpy and its like, there as well (guest/copies.cpp)
+    copied_bytes,   ///< each 16 bytes of it
     count,
 };
 
 struct VirtualTime {
     static constexpr usize operations = static_cast<usize>(SimOperation::count);
 
-    i64 until_ns = 0; ///< the engine has to look again then
-    i64 left_ns = 0;  ///< until then; below 0: overdrawn
-    u32 costs_ns[operations] = {};
+    static constexpr u32 parts_of_ns = 256;
+
+    i64 until_ns = 0;            ///< the engine has to look again then
+    i64 left = 0;                ///< until then, in parts; below 0: overdrawn
+    u32 costs[operations] = {};  ///< in parts
     bool spins_give_way = false; ///< a pause goes back to the engine at once
 
-    i64 now_ns() const { return until_ns - left_ns; }
+    /// A nanosecond that has begun counts as over: whoever did something is later than before.
+    i64 now_ns() const { return until_ns - (left >> std::countr_zero(parts_of_ns)); }
+    /// Grants the time from `now_ns` to `end_ns`, which are less than 2^54 apart, and what was left
+    /// of the nanosecond that has begun: so it does not matter how often there is a new grant.
+    void grant(i64 now_ns, i64 end_ns) {
+        until_ns = end_ns;
+        left = (end_ns - now_ns) * parts_of_ns + (left & (parts_of_ns - 1));
+    }
+    void pass(i64 nanoseconds) { left -= nanoseconds * parts_of_ns; }
 };
 
 /// Where it lies in the per-CPU block (cpu_block.hpp), to which GS points.

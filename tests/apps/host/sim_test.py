@@ -37,6 +37,21 @@ class Sim(unittest.TestCase):
         self.assertNotEqual(self.summary("--seed", "8", *wanted[2:]), first)
         self.assertNotEqual(self.summary(*wanted, "--costs", "flat"), first)
 
+    def test_one_cost_can_be_another(self) -> None:
+        wanted = ("--seed", "7", "--cpus", "2", "--command", "scenario inversion")
+        first = self.summary(*wanted)
+        self.assertEqual(self.summary(*wanted, "--cost", "device=102400"), first)  # as it is
+        self.assertNotEqual(self.summary(*wanted, "--cost", "device=102400", "--cost", "load=1"), first)
+        for text, why in (
+            ("lode=1", "'lode=1' is no OPERATION=PARTS; there are load, store, update"),
+            ("load", "'load' is no OPERATION=PARTS"),
+            ("load=0", "'0' is not a number from 1 to 16777216"),
+            ("load=0.5", "'0.5' is not a number"),
+        ):
+            done = run("--cost", text, "--command", "version")
+            self.assertEqual(done.returncode, USAGE, done.stderr)
+            self.assertIn(why, done.stderr)
+
     def test_the_status_is_the_kernels(self) -> None:
         self.assertEqual(run("--command", "nonsense").returncode, UNKNOWN_COMMAND)
         done = run("--seed", "3", "--command", "fault read")
@@ -66,7 +81,7 @@ class Sim(unittest.TestCase):
             (("--seed", "soon"), "--seed"),
             (("--seed", "-1"), "--seed"),
             (("--seed", "18446744073709551616"), "--seed"),
-            (("--costs", "free"), "'free' is no table of costs: there are xeon, flat, slow-memory"),
+            (("--costs", "free"), "'free' is no table of costs: there are xeon, steps, flat, slow-memory"),
             (("--cpus", "65"), "65"),
         ):
             done = run(*options, "--command", "version")

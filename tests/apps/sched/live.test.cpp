@@ -160,6 +160,29 @@ TEST(LabLive, ConditionsWakeWithAMutexAndWithout) {
     EXPECT_LT(run.value()->lasted(), long_enough);
 }
 
+TEST(LabLive, AllAreThereBeforeOneRuns) {
+    // The first computes without end and is stronger than who starts it; the second goes before it.
+    constexpr Operation operations[] = {
+        {.kind = Kind::begin, .amount = forever},
+        {.kind = Kind::run, .amount = milli},
+        {.kind = Kind::repeat, .object = 1},
+        {.kind = Kind::exit},
+        {.kind = Kind::run, .amount = micro},
+        {.kind = Kind::finish},
+        {.kind = Kind::exit}};
+    constexpr Scheduling priorities[] = {{.priority = 1}, {.priority = 2}};
+    Programs programs(operations, short_run);
+    programs.workload.schedulings = priorities;
+    programs.tasks[1].schedule = 1;
+    for (std::string_view const policy : {"fifo", "rr"}) {
+        auto const run = make(programs, policy);
+        ASSERT_TRUE(run.has_value());
+        ASSERT_TRUE(run.value()->run().has_value());
+        EXPECT_EQ(run.value()->threads()[1].responses.size(), 1u);
+        EXPECT_GE(run.value()->threads()[0].counts.ran, run.value()->threads()[1].counts.ran);
+    }
+}
+
 TEST(LabLive, ATimerKeepsItsTimes) {
     constexpr Operation operations[] = {
         {.kind = Kind::begin, .amount = 5},

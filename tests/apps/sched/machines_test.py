@@ -212,18 +212,20 @@ class Different(MachineTest):
 
 
 class Live(MachineTest):
-    """Threads of the hosted kernel, in real time."""
+    """Threads of the hosted kernel, in real time, or of the simulated one."""
+
+    machine = {"host": "live", "sim": "live-sim"}.get(MACHINE, "")
 
     def setUp(self) -> None:
         super().setUp()
-        if MACHINE != "host":
-            self.skipTest("live runs are the hosted kernel's")
+        if not self.machine:
+            self.skipTest("live runs are the hosted kernel's, and the simulated one's")
 
     def live(self, *options: str) -> dict:
-        done = run(*options, "--machine", "live", "--json")
+        done = run(*options, "--machine", self.machine, "--json")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         report = json.loads(done.stdout)
-        self.assertEqual(report["machine"], "live")
+        self.assertEqual(report["machine"], self.machine)
         for one in report["runs"]:
             self.assertIsNone(one["switch_cost_ns"])
             self.assertIsNone(one["checksum"])
@@ -256,25 +258,35 @@ class Live(MachineTest):
     def test_a_refusal_by_admission_control(self) -> None:
         thread = '{"policy": "SCHED_DEADLINE", "dl-runtime": 6000, "dl-period": 10000, "run": 1}'
         path = self.write('{"tasks": {"a": %s, "b": %s}}' % (thread, thread))
-        done = run("--workload", path, "--cpus", "1", "--machine", "live", "--seconds", "1")
+        done = run("--workload", path, "--cpus", "1", "--machine", self.machine, "--seconds", "1")
         self.assertEqual(done.returncode, 1, done.stderr)
         self.assertIn("refused by admission control: thread 'b': ", done.stdout)
 
     def test_what_cannot_be_live_is_refused(self) -> None:
-        live = ("--machine", "live", "--seconds", "0.1")
+        live = ("--machine", self.machine, "--seconds", "0.1")
         reasons = {"offload": "the operation 'offload' needs a device", "mixed": "a processor is slower than others"}
         for workload, text in reasons.items():
             done = run("--workload", workload, *live)
-            self.expect_refused(done, UNAVAILABLE, f"live: sched-live: the workload is refused: {text}")
+            self.expect_refused(done, UNAVAILABLE, f"{self.machine}: sched-live: the workload is refused: {text}")
         locks = ", ".join(f'"lock{i}": "m{i}"' for i in range(9))
         done = run("--workload", self.write('{"tasks": {"t": {%s}}}' % locks), *live)
         self.expect_refused(done, UNAVAILABLE, "a thread takes more than 8 mutexes at one time")
         done = run("--workload", "server", *live, "--trace", str(self.folder / "trace"))
-        self.expect_refused(done, USAGE, "--machine live records no schedule")
+        self.expect_refused(done, USAGE, f"--machine {self.machine} records no schedule")
         done = run("--workload", "server", *live, "--switch-cost", "measured")
-        self.expect_refused(done, USAGE, "--machine live excludes --switch-cost")
+        self.expect_refused(done, USAGE, f"--machine {self.machine} excludes --switch-cost")
+
+    def test_time_that_is_real_has_to_suffice(self) -> None:
+        if self.machine != "live":
+            self.skipTest("virtual time is not the host's")
         done = run("--workload", "server", "--machine", "live", "--seconds", "9", "--timeout", "9")
         self.expect_refused(done, USAGE, "--timeout is less than the runs take")
+
+    def test_virtual_time_repeats(self) -> None:
+        if self.machine != "live-sim":
+            self.skipTest("real time does not")
+        asked = ("--workload", "convoy", "--cpus", "2", "--seconds", "0.05", "--compare", "rr,eevdf")
+        self.assertEqual(self.live(*asked), self.live(*asked))
 
 
 class Kernel(MachineTest):

@@ -62,6 +62,27 @@ TEST(SimulatedMachine, CostsChangeHowLongARunIs) {
     EXPECT_FALSE(hosted::find_cost_table("free").has_value());
 }
 
+TEST(SimulatedMachine, CostsBelowANanosecondAddUp) {
+    hosted::VirtualTime time;
+    time.grant(100, 102);
+    EXPECT_EQ(time.now_ns(), 100);
+    time.left -= 1;
+    EXPECT_EQ(time.now_ns(), 101); // it has begun
+    time.left -= 255;
+    EXPECT_EQ(time.now_ns(), 101);
+    time.left -= 1;
+    EXPECT_EQ(time.now_ns(), 102);
+    EXPECT_GE(time.left, 0);
+    time.grant(102, 104); // with 255 parts of the last one
+    time.left -= 255;
+    EXPECT_EQ(time.now_ns(), 102);
+    time.pass(2);
+    EXPECT_GE(time.left, 0);
+    time.left -= 1;
+    EXPECT_LT(time.left, 0);
+    EXPECT_EQ(time.now_ns(), 105);
+}
+
 TEST(SimulatedMachine, TimeThatNobodyComputesInIsSkipped) {
     auto const began = std::chrono::steady_clock::now();
     // A processor that does not answer is waited for a second.

@@ -12,8 +12,20 @@
 
 passes_help=yes
 
+# bench_ranks ARGUMENTS...: whether the ranks of bench/sim/fidelity.py are asked for, or all.
+bench_ranks() {
+    local argument previous='' room=''
+    for argument in "$@"; do
+        [[ $argument == -* || $previous == --against ]] || room=$argument
+        previous=$argument
+    done
+    [[ -z $room || $room == sim || $room == sim/fidelity ]]
+}
+
 verb_bench() {
     ensure_packages bench
     build release all benches
+    # Where computation takes time.
+    if bench_ranks "$@"; then build bugs twofold-bench-host twofold-bench-sim; fi
     exec python3 "$root/tools/bench.py" "$root/build/release" "$@"
 }

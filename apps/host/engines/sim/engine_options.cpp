@@ -4,6 +4,7 @@
 #include "hal/hosted/sim/sim_engine.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -27,6 +28,20 @@ std::string take_costs(std::string const& text, hosted::SimConfig& config) {
     }
     config.costs = *found;
     return {};
+}
+
+/// `OPERATION=PARTS`. The answer is what is wrong.
+std::string take_cost(std::string const& text, hosted::SimConfig& config) {
+    auto const names = hosted::operation_names();
+    usize const sign = std::min(text.find('='), text.size());
+    auto const found = std::ranges::find(names, std::string_view(text).substr(0, sign));
+    if (found == names.end() || sign == text.size()) {
+        return fmt::format(
+            "'{}' is no OPERATION=PARTS; there are {}", text, fmt::join(names, ", "));
+    }
+    constexpr u32 most = 1 << 24;
+    u32& cost = config.costs.costs[static_cast<usize>(found - names.begin())];
+    return number_in(cost, 1u, most)(text.substr(sign + 1));
 }
 
 } // namespace
@@ -63,6 +78,12 @@ void EngineOptions::add_to(Arguments& arguments) {
          .help = "what operations take in virtual time: " + cost_names(),
          .take = [&values](std::string const& text) { return take_costs(text, values.config); },
          .default_text = std::string(hosted::cost_tables().front().name)});
+    arguments.add(
+        {.name = "--cost",
+         .value_name = "OPERATION=PARTS",
+         .help = "another cost of one operation, in 256ths of a nanosecond",
+         .take = [&values](std::string const& text) { return take_cost(text, values.config); },
+         .occurrence = Arguments::Occurrence::repeated});
     arguments.add(
         {.name = "--disk",
          .value_name = "SECTORS",

@@ -31,14 +31,14 @@ void give_back(bool has_spun) {
 
 void sim_reached() {
     // On the way here an edge may have been a point itself, and have come back from the engine.
-    if (guest_cpu().time.left_ns < 0) {
+    if (guest_cpu().time.left < 0) {
         give_back(false);
     }
 }
 
 void sim_spun() {
     VirtualTime& time = guest_cpu().time; // whichever processor this is: it takes its own time
-    time.left_ns -= time.costs_ns[static_cast<usize>(SimOperation::pause)];
+    time.left -= time.costs[static_cast<usize>(SimOperation::pause)];
     give_back(true);
 }
 
@@ -87,7 +87,7 @@ i64 read_clock(GuestCpu& cpu) {
     i64& latest_ns = cpu.machine->latest_ns;
     i64 const behind_ns = latest_ns - time.now_ns();
     if (behind_ns > 0) {
-        time.left_ns -= behind_ns;
+        time.pass(behind_ns);
     }
     latest_ns = time.now_ns();
     return latest_ns;
@@ -144,7 +144,7 @@ void Clock::arm(Nanos deadline) {
     }
     cpu.deadline.wanted_ns = deadline.value;
     if (deadline.value < cpu.time.until_ns) { // the engine has to look then
-        cpu.time.left_ns -= cpu.time.until_ns - deadline.value;
+        cpu.time.pass(cpu.time.until_ns - deadline.value);
         cpu.time.until_ns = deadline.value;
     }
 }

@@ -1,5 +1,6 @@
-// The image `bench`: the full image and the commands that measure threads.
+// The image `bench`: the full image and the commands that measure threads and allocators.
 #include "apps/scenarios/scenarios.hpp"
+#include "bench/memory/commands/commands.hpp"
 #include "bench/sched/commands/commands.hpp"
 
 namespace twofold::boot {
@@ -10,7 +11,7 @@ Composition composition() {
         .steps = basic_steps(),
         .commands =
             {basic_commands(), measuring_commands(), thread_commands(), scenario_commands(),
-             bench::thread_bench_commands()},
+             bench::thread_bench_commands(), bench::memory_bench_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads};
 }

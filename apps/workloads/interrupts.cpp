@@ -15,7 +15,10 @@ public:
     InterruptsWorkload(InterruptsWorkload const&) = delete;
     InterruptsWorkload& operator=(InterruptsWorkload const&) = delete;
 
-    static Result<void> begin(Check&) { return {}; }
+    Result<void> begin(Check&) {
+        m_bound = bound();
+        return {};
+    }
 
     void perform(Step& step) {
         auto const devices =
@@ -40,7 +43,7 @@ public:
         }
     }
 
-    static void end(Check&) {}
+    void end(Check& check) { check.equal("vectors that are bound", m_bound, bound()); }
 
 private:
     static constexpr usize devices_max = 3;
@@ -81,6 +84,17 @@ private:
         }
     };
 
+    /// Vectors that lead to somebody.
+    u32 bound() const {
+        processor::InterruptTable const& table = m_interrupts.table();
+        hal::VectorRange const given_out = table.given_out();
+        u32 count = 0;
+        for (u32 i = 0; i < given_out.count; ++i) {
+            hal::Vector const vector{static_cast<u8>(given_out.first.value + i)};
+            count += table.bound_entry(vector).is_bound ? 1 : 0;
+        }
+        return count;
+    }
     /// Each is raised here with interrupts off, so that they come together; one also elsewhere.
     void raise(Step& step, std::span<Device> devices) {
         CpuId const other{static_cast<u32>(step.random.below(m_run.kernel.cpus.known()))};
@@ -122,6 +136,7 @@ private:
 
     Run& m_run;
     processor::Interrupts& m_interrupts;
+    u32 m_bound = 0;                            ///< before it began
     Device m_devices[threads_max][devices_max]; ///< of each thread
 };
 

@@ -112,8 +112,16 @@ enum class Mutant : u16 {
     device_request_stale,    ///< a request is performed behind later ones of who has asked
     device_answer_unmatched, ///< an answer is taken for that of another request
     waits_semaphore_last,    ///< who tries does not take the last one of a semaphore
+    // What fails, and is not borne.
+    heap_commit_believed,  ///< pages that could not be had are handed out
+    epochs_full_released,  ///< what cannot be kept until nobody reads it is let go
+    interrupts_full_late,  ///< a vector is bound, and then said not to be free
+    calls_post_reused,     ///< what there is no room for takes that of a call on its way
+    threads_full_late,     ///< a thread begins, and then there is said to be no place for it
+    threads_stack_missing, ///< a thread begins without a stack
+    forkjoin_push_late,    ///< a task is added, and then there is said to be no room for it
 };
-inline constexpr Mutant last_mutant = Mutant::waits_semaphore_last;
+inline constexpr Mutant last_mutant = Mutant::forkjoin_push_late;
 
 } // namespace twofold
 

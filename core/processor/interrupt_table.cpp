@@ -81,14 +81,16 @@ Result<hal::Vector> InterruptTable::bind_any(InterruptBinding const& binding) {
     if (!is_open()) {
         return Error::invalid_state;
     }
-    if (probe::fails(FaultPoint::interrupts_bind)) {
+    bool const is_refused = probe::fails(FaultPoint::interrupts_bind);
+    if (is_refused && !mutant(Mutant::interrupts_full_late)) {
         return Error::no_space;
     }
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     for (u32 i = 0; i < m_given_out.count; ++i) {
         hal::Vector const vector{static_cast<u8>(m_given_out.first.value + i)};
         if (!m_entries[vector.value].is_bound) {
-            return bind_locked(vector, binding);
+            auto const bound = bind_locked(vector, binding);
+            return is_refused ? Error::no_space : bound;
         }
     }
     return Error::no_space;

@@ -60,6 +60,10 @@ public:
         InterruptGuard const guard;
         Cpu& cpu = m_cpus.local(guard);
         if (cpu.waiting == waiting_max || probe::fails(FaultPoint::epochs_retire)) {
+            if (mutant(Mutant::epochs_full_released)) {
+                release(node);
+                return {};
+            }
             return Error::no_space;
         }
         // Behind the unlinking: a reader that is pinned later than this epoch has not found it.

@@ -55,7 +55,13 @@ Result<Thread::Name> Threads::check(ThreadAttributes const& attributes) {
 Result<void> Threads::prepare(Thread& thread, ThreadAttributes const& attributes) {
     Bytes const size = align_up(attributes.stack, page_size);
     auto const spare = m_spare_stacks.take(size);
-    thread.m_stack = spare ? *spare : TRY(m_plan.space.allocate_stack(size));
+    Result<memory::KernelStack> const stack =
+        spare ? Result<memory::KernelStack>(*spare) : m_plan.space.allocate_stack(size);
+    if (stack) {
+        thread.m_stack = stack.value();
+    } else if (!mutant(Mutant::threads_stack_missing)) {
+        return stack.error();
+    }
     thread.m_context.create(
         std::span(hal::kernel_pointer(thread.m_stack.base), thread.m_stack.size.value), start,
         &thread);
@@ -83,7 +89,8 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
     CHECK(entry != nullptr);
     reap();
     auto const name = TRY(check(attributes));
-    if (count() >= threads_max || probe::fails(FaultPoint::threads_create)) {
+    bool const is_full = count() >= threads_max || probe::fails(FaultPoint::threads_create);
+    if (is_full && !mutant(Mutant::threads_full_late)) {
         return Error::no_space;
     }
     Process& process = attributes.process != nullptr ? *attributes.process : m_kernel;
@@ -122,6 +129,9 @@ Threads::spawn(ThreadAttributes const& attributes, Thread::Entry entry, void* ar
     }
     publish(thread, process);
     unpark(thread);
+    if (is_full) {
+        return Error::no_space;
+    }
     return &thread;
 }
 

@@ -36,13 +36,14 @@ public:
 
     /// Adds the youngest, in private; false if the deque is full. The owner; O(1).
     bool push(Item& item) {
-        if (m_end - m_first.load(acquire) >= capacity || probe::fails(FaultPoint::forkjoin_push))
-            [[unlikely]] {
+        bool const is_refused = probe::fails(FaultPoint::forkjoin_push);
+        bool const is_full = m_end - m_first.load(acquire) >= capacity;
+        if (is_full || (is_refused && !mutant(Mutant::forkjoin_push_late))) [[unlikely]] {
             return false;
         }
         slot(m_end).store(&item, relaxed);
         ++m_end;
-        return true;
+        return !is_refused;
     }
 
     /// Takes the youngest; null where there is none. The owner; O(1).

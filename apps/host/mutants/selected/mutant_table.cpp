@@ -108,6 +108,14 @@ constexpr NamedMutant table[] = {
     {Mutant::device_request_stale, "device_request_stale", Notices::workload},
     {Mutant::device_answer_unmatched, "device_answer_unmatched", Notices::workload},
     {Mutant::waits_semaphore_last, "waits_semaphore_last", Notices::workload},
+    // What fails, and is not borne.
+    {Mutant::heap_commit_believed, "heap_commit_believed", Notices::workload},
+    {Mutant::epochs_full_released, "epochs_full_released", Notices::workload},
+    {Mutant::interrupts_full_late, "interrupts_full_late", Notices::workload},
+    {Mutant::calls_post_reused, "calls_post_reused", Notices::workload},
+    {Mutant::threads_full_late, "threads_full_late", Notices::workload},
+    {Mutant::threads_stack_missing, "threads_stack_missing", Notices::workload},
+    {Mutant::forkjoin_push_late, "forkjoin_push_late", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

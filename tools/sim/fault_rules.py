@@ -134,6 +134,8 @@ def read_plan(path: str) -> Plan:
         raise Refused(f"--faults {path}: swarm is true or false, seed a number")
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise Refused(f"--faults {path}: faults are tables that begin with [[fault]]")
+    if not tables and not swarm:
+        raise Refused(f"--faults {path}: nothing can fail under it; add a [[fault]], or swarm = true")
     return Plan(tuple(_table_rule(table, path, n) for n, table in enumerate(tables, 1)), swarm, seed)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 # Statuses of `./twofold sim`.
 PASSED = 0
 FAILED = 1
-USAGE = 2
+USAGE = 64  # as of all commands
 UNAVAILABLE = 69
 INTERRUPTED = 130
 

@@ -13,7 +13,7 @@ set -euo pipefail
 
 if [[ $# -lt 2 || -z ${SLURM_ARRAY_TASK_ID:-} ]]; then
     printf 'slurm-array: use: sbatch --array=0-7 tools/sim/slurm-array.sh FOLDER WORKLOAD --seeds A..B\n' >&2
-    exit 2
+    exit 64
 fi
 root=${TWOFOLD_ROOT:-${SLURM_SUBMIT_DIR:-$PWD}}
 folder=$1

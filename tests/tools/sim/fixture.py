@@ -54,7 +54,7 @@ class SimTest(unittest.TestCase):
         self.assertEqual(status, found, errors)
         return json.loads(output)
 
-    def refused(self, *words: str, status: int = 2) -> str:
+    def refused(self, *words: str, status: int = 64) -> str:
         """The one line with which a command line is refused."""
         found, output, errors = self.sim(*words)
         self.assertEqual((status, ""), (found, output), errors)

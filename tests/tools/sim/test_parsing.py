@@ -128,6 +128,8 @@ class Plans(SimTest):
             ("swarm = 1\n", "true or false"),
             ("fault = 3\n", "tables"),
             ("[[fault\n", "plan.toml"),
+            ("", "nothing can fail under it"),
+            ("swarm = false\n", "nothing can fail under it"),
         ):
             with self.assertRaisesRegex(Refused, said, msg=text):
                 self.plan(text)
@@ -136,7 +138,7 @@ class Plans(SimTest):
 
 
 class Refusals(SimTest):
-    def test_each_is_one_line_with_status_2(self):
+    def test_each_is_one_line_with_status_64(self):
         for words, said in (
             ((), "which workload"),
             (("qiet", "--seeds", "1..3"), "unknown workload 'qiet'; did you mean 'quiet'?"),

@@ -113,12 +113,12 @@ class SlurmArray(SimTest):
 
     def test_outside_of_an_array(self):
         done = self.run_task(4, SLURM_ARRAY_TASK_ID="")
-        self.assertEqual(2, done.returncode)
+        self.assertEqual(64, done.returncode)
         self.assertIn("sbatch --array", done.stderr)
 
     def test_a_task_that_is_not_of_its_array(self):
         done = self.run_task(9)
-        self.assertEqual(2, done.returncode)
+        self.assertEqual(64, done.returncode)
         self.assertIn("task 9 is not one of 3 from 4 on", done.stderr)
 
 

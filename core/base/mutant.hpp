@@ -84,8 +84,11 @@ enum class Mutant : u16 {
     device_status_ignored,    ///< a request that has failed is taken to be done
     device_token_unchecked,   ///< a completion that came twice ends another request
     device_time_unlimited,    ///< a request that is never done is waited for for ever
+    async_permit_kept,        ///< a wake-up that a task was resumed for counts once more
+    async_wake_lost,          ///< a task that is woken while it runs is not queued again
+    async_sleeper_left,       ///< who is cancelled while it sleeps stays among the deadlines
 };
-inline constexpr Mutant last_mutant = Mutant::device_time_unlimited;
+inline constexpr Mutant last_mutant = Mutant::async_sleeper_left;
 
 } // namespace twofold
 

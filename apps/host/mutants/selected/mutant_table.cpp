@@ -81,6 +81,9 @@ constexpr NamedMutant table[] = {
     {Mutant::device_status_ignored, "device_status_ignored", Notices::workload},
     {Mutant::device_token_unchecked, "device_token_unchecked", Notices::workload},
     {Mutant::device_time_unlimited, "device_time_unlimited", Notices::workload},
+    {Mutant::async_permit_kept, "async_permit_kept"},
+    {Mutant::async_wake_lost, "async_wake_lost", Notices::workload},
+    {Mutant::async_sleeper_left, "async_sleeper_left", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

@@ -11,8 +11,8 @@ constexpr Workload const* in_order[] = {
     &spaces_workload,  &translations_workload, &heap_workload,       &pools_workload,
     &acpi_workload,    &locks_workload,        &epochs_workload,     &interrupts_workload,
     &timers_workload,  &calls_workload,        &waits_workload,      &inversion_workload,
-    &threads_workload, &schedule_workload,     &forkjoin_workload,   &pci_workload,
-    &block_workload,   &ticks_workload,        &startup_workload};
+    &threads_workload, &schedule_workload,     &forkjoin_workload,   &async_workload,
+    &pci_workload,     &block_workload,        &ticks_workload,      &startup_workload};
 
 } // namespace
 

@@ -89,6 +89,8 @@ void Job::pause() {
         if (!let_go()) {
             m_executor->add_own(*this);
         }
+    } else if (mutant(Mutant::async_wake_lost)) {
+        begin(); // whatever came while it ran
     }
 }
 

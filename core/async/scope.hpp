@@ -19,7 +19,7 @@ public:
           Runnable(&take_note, From::note),
           m_executor(executor),
           m_frames(frames) {}
-    ~Scope() { CHECK(m_open.load(acquire) == 1); }
+    ~Scope() { CHECK(m_open.load(acquire) == m_ended + 1); }
 
     Executor& executor() const { return m_executor; }
     FrameSource const& frames() const { return m_frames; }
@@ -32,21 +32,22 @@ public:
 
     /// Runs `job`, from `first` on, as one of the scope's. Any context but nmi.
     void start(Job& job, std::coroutine_handle<> first);
-    /// `wait` is granted once all that was spawned has ended; true where it has already, and it
-    /// will not be. One at a time.
-    bool wait_for_end(Wait& wait);
-    /// Its executor's thread: asks all to end. What a task that waits for the end is asked, too.
-    void cancel_here() { cancel_all(); }
+    /// `wait` is granted once all that was spawned has ended. One at a time.
+    void wait_for_end(Wait& wait);
 
 private:
     static void ended(Family& self, Job& job);
     static void take_note(Runnable& self);
-    void leave();
+    void leave(u32 count);
 
     Executor& m_executor;
     FrameSource const& m_frames;
     Wait* m_waiter = nullptr;
-    Atomic<u32> m_open{1}; ///< jobs and notes under way, and one until the end is waited for
+    /// Jobs and notes, and one until the end is waited for; of those that are over the executor
+    /// keeps the count until then, for itself.
+    Atomic<u32> m_open{1};
+    u32 m_ended = 0;           ///< jobs that are over, and in m_open; the executor's
+    bool m_is_awaited = false; ///< the executor's
 };
 
 } // namespace twofold::async

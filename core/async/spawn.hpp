@@ -132,18 +132,14 @@ public:
 
     static bool await_ready() noexcept { return false; }
     template<TaskPromise P>
-    bool await_suspend(std::coroutine_handle<P> awaiting) {
+    void await_suspend(std::coroutine_handle<P> awaiting) {
         Job& job = awaiting.promise().job();
         m_waiting = &job;
         if (job.is_cancelled()) {
             m_scope.cancel();
         }
         job.suspend(awaiting, *this);
-        if (m_scope.wait_for_end(*this)) {
-            job.resume_at_once();
-            return false;
-        }
-        return true;
+        m_scope.wait_for_end(*this);
     }
     Result<void> await_resume() const {
         return m_waiting->is_cancelled() ? Result<void>(Error::cancelled) : Result<void>();
@@ -165,9 +161,9 @@ inline ScopeEnd end_of(Scope& scope) {
 /// The same for a thread, which sleeps until then.
 template<task::ThreadSystem S>
 void wait_for_end(S& threads, Scope& scope) {
-    auto const never = [](Wait&) { return false; };
-    static_cast<void>(
-        block(threads, [&](Wait& wait) { return scope.wait_for_end(wait); }, never, std::nullopt));
+    ThreadWait<S> wait(threads);
+    scope.wait_for_end(wait);
+    wait.sleep();
 }
 
 } // namespace twofold::async

@@ -49,14 +49,7 @@ public:
     }
 
     /// It runs from now on: what was noted until now. Its executor; O(1).
-    u32 begin() {
-        if (mutant(Mutant::async_wake_lost)) {
-            u32 const noted = m_state.load(acquire);
-            m_state.store(0, release);
-            return noted;
-        }
-        return m_state.exchange(0, numbered(OrderSite::wake_begin, acquire));
-    }
+    u32 begin() { return m_state.exchange(0, numbered(OrderSite::wake_begin, acquire)); }
     /// Nobody else queues it from now on. False: somebody has. Its executor, between `begin` and
     /// the next wait; O(1).
     bool hold() { return m_state.fetch_or(held, relaxed) == 0; }

@@ -85,7 +85,7 @@ enum class Mutant : u16 {
     device_token_unchecked,   ///< a completion that came twice ends another request
     device_time_unlimited,    ///< a request that is never done is waited for for ever
     async_permit_kept,        ///< a wake-up that a task was resumed for counts once more
-    async_wake_lost,          ///< a task that is woken while it runs is not queued again
+    async_wake_lost,          ///< a task that is woken while it runs waits nevertheless
     async_sleeper_left,       ///< who is cancelled while it sleeps stays among the deadlines
 };
 inline constexpr Mutant last_mutant = Mutant::async_sleeper_left;

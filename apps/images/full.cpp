@@ -1,5 +1,6 @@
 // The image `full`: everything there is, the scenarios included.
 #include "apps/scenarios/scenarios.hpp"
+#include "core/boot/async.hpp"
 #include "core/boot/boot.hpp"
 
 namespace twofold::boot {
@@ -9,8 +10,8 @@ Composition composition() {
         .image = "full",
         .steps = basic_steps(),
         .commands =
-            {basic_commands(), measuring_commands(), thread_commands(), device_commands(),
-             scenario_commands()},
+            {basic_commands(), measuring_commands(), thread_commands(), async_commands(),
+             device_commands(), scenario_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads};
 }

@@ -24,6 +24,7 @@ void timers(boot::Recorder& record, boot::Kernel& kernel);
 void calls(boot::Recorder& record, boot::Kernel& kernel);
 void schedule(boot::Recorder& record, boot::Kernel& kernel);
 void inversion(boot::Recorder& record, boot::Kernel& kernel);
+void async(boot::Recorder& record, boot::Kernel& kernel);
 void pci(boot::Recorder& record, boot::Kernel& kernel);
 void boot(twofold::boot::Recorder& record, twofold::boot::Kernel& kernel);
 

@@ -120,8 +120,12 @@ enum class Mutant : u16 {
     threads_full_late,     ///< a thread begins, and then there is said to be no place for it
     threads_stack_missing, ///< a thread begins without a stack
     forkjoin_push_late,    ///< a task is added, and then there is said to be no room for it
+    // Tasks.
+    async_permit_kept,  ///< a wake-up that a task was resumed for counts once more
+    async_wake_lost,    ///< a task that is woken while it runs waits nevertheless
+    async_sleeper_left, ///< who is cancelled while it sleeps stays among the deadlines
 };
-inline constexpr Mutant last_mutant = Mutant::forkjoin_push_late;
+inline constexpr Mutant last_mutant = Mutant::async_sleeper_left;
 
 } // namespace twofold
 

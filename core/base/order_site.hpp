@@ -40,7 +40,13 @@ enum class OrderSite : u8 {
     pool_rest,         ///< the same, from the other side
     pool_done,         ///< what a task wrote is visible before its end
     pool_join,         ///< and is read behind the look at that
+    wake_add,          ///< the links of a queue are visible to whoever takes it
+    wake_take,         ///< and are read behind the taking
+    wake_note,         ///< what came for a task is visible before it is known to have come
+    wake_begin,        ///< and is read behind that
+    wake_rest,         ///< who rests is known before it is seen to rest
+    wake_rouse,        ///< and is looked up behind that
 };
-inline constexpr u8 order_site_count = 31;
+inline constexpr u8 order_site_count = 37;
 
 } // namespace twofold

@@ -20,6 +20,9 @@
 namespace twofold::task {
 class Threads;
 }
+namespace twofold::async {
+class Executors;
+}
 
 namespace twofold::boot {
 
@@ -103,6 +106,7 @@ public:
     PciBus* pci = nullptr;                 ///< from its first use on, see pci.hpp
     Devices* devices = nullptr;            ///< from the first use of one on, see devices.hpp
     task::Threads* threads = nullptr;      ///< from the step `threads` on, in images that have them
+    async::Executors* executors = nullptr; ///< from the first task on, see async.hpp
     StartupPlan plan;
     PerCpu boot_cpu;
     std::string_view running_command; ///< for the panic report

@@ -63,10 +63,11 @@ private:
     }
 
     void end_turn() {
-        // Only the holder writes this word.
+        // Only the holder writes this word. Whoever takes the lock then may end it.
+        LockRank const rank = m_rank;
         u32 const turn = m_serving.load(relaxed);
         m_serving.store(turn + 1, numbered(OrderSite::spin_lock_release, twofold::release));
-        note_release(m_rank);
+        note_release(rank);
     }
 
     Atomic<u32> m_next{0};    ///< the next ticket to be drawn

@@ -1,5 +1,6 @@
 // The image `test`: the full image and the tests that run inside a kernel.
 #include "apps/scenarios/scenarios.hpp"
+#include "core/boot/async.hpp"
 #include "core/boot/boot.hpp"
 #include "tests/support/runner.hpp"
 
@@ -10,8 +11,8 @@ Composition composition() {
         .image = "test",
         .steps = basic_steps(),
         .commands =
-            {basic_commands(), measuring_commands(), thread_commands(), scenario_commands(),
-             test::commands()},
+            {basic_commands(), measuring_commands(), thread_commands(), async_commands(),
+             scenario_commands(), test::commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads};
 }

@@ -116,6 +116,9 @@ constexpr NamedMutant table[] = {
     {Mutant::threads_full_late, "threads_full_late", Notices::workload},
     {Mutant::threads_stack_missing, "threads_stack_missing", Notices::workload},
     {Mutant::forkjoin_push_late, "forkjoin_push_late", Notices::workload},
+    {Mutant::async_permit_kept, "async_permit_kept"},
+    {Mutant::async_wake_lost, "async_wake_lost", Notices::workload},
+    {Mutant::async_sleeper_left, "async_sleeper_left", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

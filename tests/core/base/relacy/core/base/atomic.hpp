@@ -118,6 +118,9 @@ public:
     T fetch_sub(T value, MemoryOrder order) {
         return model().rmw(rl::rmw_type_t<rl::rmw_type_sub>(), value, order, RL_INFO);
     }
+    T fetch_or(T value, MemoryOrder order) {
+        return model().rmw(rl::rmw_type_t<rl::rmw_type_or>(), value, order, RL_INFO);
+    }
     bool compare_exchange(T& expected, T desired, MemoryOrder success, MemoryOrder failure) {
         return model().compare_exchange(
             rl::bool_t<false>(), expected, desired, success, failure, RL_INFO);

@@ -6,8 +6,10 @@
 #pragma once
 
 #include "core/text/cell.hpp"
+#include "core/text/font.hpp"
 #include "core/text/screen.hpp"
 #include "core/text/screen_memory.hpp"
 #include "core/text/terminal.hpp"
+#include "core/text/theme.hpp"
 #include "core/text/utf8_decoder.hpp"
 #include "core/text/width.hpp"

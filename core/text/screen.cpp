@@ -101,6 +101,13 @@ void Screen::select(Plane plane) {
     }
 }
 
+bool Screen::has_damage() const {
+    return m_scroll.lines > 0 ||
+           std::any_of(m_damage.begin(), m_damage.end(), [](ColumnRange const& range) {
+               return !range.empty();
+           });
+}
+
 void Screen::clear_damage() {
     std::fill(m_damage.begin(), m_damage.end(), ColumnRange{});
     m_scroll = {};

@@ -114,6 +114,8 @@ public:
     // What changed since clear_damage.
     Scroll const& scroll() const { return m_scroll; }
     ColumnRange damage(u32 row) const { return m_damage[row]; }
+    /// Whether anything did. O(rows).
+    bool has_damage() const;
     void clear_damage();
     void damage_all() { damage_rows(0, m_size.rows); }
 
@@ -127,8 +129,10 @@ public:
     /// Shows a plane. The cursor stays where it is. O(rows).
     void select(Plane plane);
 
-    /// Printable ASCII from a column on; all of it fits. O(text).
+    /// Characters of one cell each from a column on, ASCII or code points; all of them fit.
+    /// O(text).
     void write(u32 row, u32 column, std::string_view text, Pen const& pen);
+    void write(u32 row, u32 column, std::span<CodePoint const> text, Pen const& pen);
     /// One character of `width` 1 or 2 cells, which fit. O(1).
     void write(u32 row, u32 column, CodePoint point, u32 width, Pen const& pen);
     /// Adds a combining mark to what stands at or around a column. O(1).
@@ -196,6 +200,8 @@ private:
     u32 keep_in_history(u32 slot);
     void blank_slot(u32 slot, Colour background);
     void split(u32 row, u32 column);
+    template<class Text>
+    void write_run(u32 row, u32 column, Text text, Pen const& pen);
     void adopt_plane(Screen const& other, Plane plane, Cursor& cursor, Cursor& saved);
     u32 rows_used(Plane plane) const;
     void adopt_row(Screen const& other, u32 from_slot, u32 to_slot);

@@ -20,18 +20,27 @@ void Screen::split(u32 row, u32 column) {
     }
 }
 
-void Screen::write(u32 row, u32 column, std::string_view text, Pen const& pen) {
+template<class Text>
+void Screen::write_run(u32 row, u32 column, Text text, Pen const& pen) {
+    CHECK(text.size() <= m_size.columns - column);
     u32 const end = column + static_cast<u32>(text.size());
-    CHECK(end <= m_size.columns);
     split(row, column);
     split(row, end);
-    Cell const blank(0, pen);
+    Cell cell(0, pen);
     std::span<Cell> const cells = line(row).subspan(column, text.size());
     for (usize i = 0; i < cells.size(); ++i) {
-        cells[i] = blank;
-        cells[i].set_point(static_cast<u8>(text[i]));
+        cell.set_point(static_cast<CodePoint>(text[i]));
+        cells[i] = cell;
     }
     damage_columns(row, column, end);
+}
+
+void Screen::write(u32 row, u32 column, std::string_view text, Pen const& pen) {
+    write_run(row, column, text, pen);
+}
+
+void Screen::write(u32 row, u32 column, std::span<CodePoint const> text, Pen const& pen) {
+    write_run(row, column, text, pen);
 }
 
 void Screen::write(u32 row, u32 column, CodePoint point, u32 width, Pen const& pen) {

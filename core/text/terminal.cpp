@@ -32,6 +32,13 @@ usize printable_run(std::string_view bytes) {
     return length;
 }
 
+std::string_view part_of(std::string_view text, usize offset, usize count) {
+    return slice(text, offset, count);
+}
+std::span<CodePoint const> part_of(std::span<CodePoint const> text, usize offset, usize count) {
+    return text.subspan(offset, count);
+}
+
 /// Format characters that no cell has a place for: they steer what is not done here (direction,
 /// line breaks). The joiner of emoji is kept, as text.
 constexpr bool is_invisible(CodePoint point) {
@@ -46,9 +53,14 @@ constexpr bool is_invisible(CodePoint point) {
 void Terminal::write(std::string_view bytes) {
     while (!bytes.empty()) {
         if (m_state == State::ground && !m_decoder.is_within()) {
-            if (usize const run = printable_run(bytes); run > 0) {
-                print_ascii(slice(bytes, 0, run));
-                bytes.remove_prefix(run);
+            usize run = printable_run(bytes);
+            if (run > 0) {
+                print_run(slice(bytes, 0, run));
+            } else {
+                run = print_narrow(bytes);
+            }
+            bytes.remove_prefix(run);
+            if (run > 0) {
                 continue;
             }
         }
@@ -191,22 +203,49 @@ void Terminal::take_string(u8 byte) {
     }
 }
 
-void Terminal::print_ascii(std::string_view text) {
+/// Characters of one cell each, as many at once as a row takes.
+template<class Text>
+void Terminal::print_run(Text text) {
     u32 const columns = m_screen.size().columns;
-    while (!text.empty()) {
+    for (usize done = 0; done < text.size();) {
         if (m_screen.cursor().wraps && m_modes.wraps) {
             wrap_line();
         }
         Cursor const at = m_screen.cursor();
-        usize const count = std::min<usize>(text.size(), columns - at.column);
+        usize const count = std::min<usize>(text.size() - done, columns - at.column);
         if (m_modes.insert) {
             m_screen.insert_cells(at.row, at.column, static_cast<u32>(count), m_pen.background);
         }
-        m_screen.write(at.row, at.column, slice(text, 0, count), m_pen);
+        m_screen.write(at.row, at.column, part_of(text, done, count), m_pen);
         u32 const next = at.column + static_cast<u32>(count);
         m_screen.set_cursor({at.row, next, next == columns});
-        text.remove_prefix(count);
+        done += count;
     }
+}
+
+/// Prints characters of one cell from the beginning of `bytes`, and returns how many bytes these
+/// were. It stops before whatever is something else, and then that is at the beginning.
+usize Terminal::print_narrow(std::string_view bytes) {
+    constexpr usize points_max = 256;
+    CodePoint points[points_max];
+    usize count = 0;
+    usize taken = 0;
+    Utf8Decoder decoder;
+    for (usize at = 0; at < bytes.size() && count < points_max; ++at) {
+        Decoded const decoded = decoder.take(static_cast<u8>(bytes[at]));
+        if (decoder.is_within() && decoded.count == 0) {
+            continue;
+        }
+        CodePoint const point = decoded.items[0];
+        bool const is_narrow = decoded.count == 1 && !decoder.is_within() && width_of(point) == 1;
+        if (!is_narrow) {
+            break;
+        }
+        points[count++] = point;
+        taken = at + 1;
+    }
+    print_run(std::span<CodePoint const>(points, count));
+    return taken;
 }
 
 void Terminal::print(CodePoint point) {

@@ -79,7 +79,9 @@ private:
     void take_parameter(u8 byte);
     void take_string(u8 byte);
     void begin_sequence(State state);
-    void print_ascii(std::string_view text);
+    template<class Text>
+    void print_run(Text text);
+    usize print_narrow(std::string_view bytes);
     void print(CodePoint point);
     void print_mark(CodePoint mark);
     void wrap_line();

@@ -7,9 +7,12 @@
 
 #include "core/text/cell.hpp"
 #include "core/text/font.hpp"
+#include "core/text/pixel_kernels.hpp"
 #include "core/text/screen.hpp"
 #include "core/text/screen_memory.hpp"
+#include "core/text/surface.hpp"
 #include "core/text/terminal.hpp"
+#include "core/text/text_view.hpp"
 #include "core/text/theme.hpp"
 #include "core/text/utf8_decoder.hpp"
 #include "core/text/width.hpp"

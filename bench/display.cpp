@@ -1,20 +1,19 @@
 // Measures text on a screen: bytes through a terminal into 1920x1080 pixels in memory, and what a
-// scroll costs to draw. The room is compiled as kernel code, in general registers alone; the peer
-// is libvterm, which keeps a screen as ours does and draws nothing.
+// scroll costs to draw. The room is compiled as kernel code, in general registers alone; pixels are
+// written by the best kernels of this processor, or ("reference") by the room's own. The peer is
+// libvterm, which keeps a screen as ours does and draws nothing.
 //
 // "By chunk" draws once for each 64 KiB of text; "by frame" once for each 16 ms that passed.
 #include "core/text/text.hpp"
 
 #include <benchmark/benchmark.h>
+#include <isa/pixel_kernels.hpp>
+#include <vterm.h>
 
 #include <chrono>
 #include <random>
 #include <string>
 #include <vector>
-
-#ifdef TWOFOLD_WITH_VTERM
-#include <vterm.h>
-#endif
 
 namespace {
 
@@ -124,7 +123,6 @@ void terminal(benchmark::State& state, Kind kind) {
     state.SetBytesProcessed(static_cast<i64>(state.iterations() * text.size()));
 }
 
-#ifdef TWOFOLD_WITH_VTERM
 constexpr usize vterm_piece = 4096;
 
 void terminal_vterm(benchmark::State& state, Kind kind) {
@@ -143,7 +141,6 @@ void terminal_vterm(benchmark::State& state, Kind kind) {
     vterm_free(vterm);
     state.SetBytesProcessed(static_cast<i64>(state.iterations() * text.size()));
 }
-#endif
 
 /// A line feed at the bottom of a screen that is full of text, drawn.
 void scroll_one(benchmark::State& state, PixelKernels const& kernels) {
@@ -195,13 +192,12 @@ bool const declared = [] {
         std::string const name = names[static_cast<usize>(kind)];
         benchmark::RegisterBenchmark(
             (name + "/ours").c_str(), [kind](benchmark::State& state) { terminal(state, kind); });
-#ifdef TWOFOLD_WITH_VTERM
         benchmark::RegisterBenchmark((name + "/libvterm").c_str(), [kind](benchmark::State& state) {
             terminal_vterm(state, kind);
         });
-#endif
     }
-    declare("", reference_pixel_kernels());
+    declare("", isa::pixel_kernels(isa::decode(isa::read_cpuid())));
+    declare("_reference", reference_pixel_kernels());
     return true;
 }();
 

@@ -3,6 +3,8 @@
 
 #include "core/text/pixel_kernels.hpp"
 
+#include <isa/pixel_kernels.hpp>
+
 #include <vector>
 
 namespace twofold::text::testing {
@@ -13,7 +15,12 @@ struct KernelTable {
 };
 
 inline std::vector<KernelTable> kernel_tables() {
-    return {{"reference", reference_pixel_kernels()}};
+    std::vector<KernelTable> tables = {
+        {"reference", reference_pixel_kernels()}, {"sse2", isa_pixel_kernels_sse2}};
+    if (isa::has(isa::decode(isa::read_cpuid()), isa::Feature::avx2)) {
+        tables.push_back({"avx2", isa_pixel_kernels_avx2});
+    }
+    return tables;
 }
 
 } // namespace twofold::text::testing

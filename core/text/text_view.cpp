@@ -92,6 +92,15 @@ void rule(std::span<u8> shape, Font const& font, u32 row) {
     std::fill(bytes.begin(), bytes.end(), u8{0xFF});
 }
 
+/// The least range around a range and a column.
+ColumnRange around(ColumnRange const& range, u32 column) {
+    ColumnRange const one{static_cast<u16>(column), static_cast<u16>(column + 1)};
+    if (range.empty()) {
+        return one;
+    }
+    return {std::min(range.first, one.first), std::max(range.end, one.end)};
+}
+
 void add(DrawnRectangles& drawn, Rectangle const& area) {
     if (area.empty()) {
         return;
@@ -142,10 +151,7 @@ ColumnRange TextView::range_of(Screen const& screen, u32 row, CursorPlace const&
         return {0, static_cast<u16>(screen.size().columns)};
     }
     ColumnRange range = screen.damage(row);
-    auto const include = [&](u32 column) {
-        range.first = std::min(range.first, static_cast<u16>(column));
-        range.end = std::max(range.end, static_cast<u16>(column + 1));
-    };
+    auto const include = [&](u32 column) { range = around(range, column); };
     bool const has_moved = cursor != m_cursor;
     if (m_cursor.shown && m_cursor.row == row && has_moved) {
         include(m_cursor.column);
@@ -177,6 +183,8 @@ void TextView::follow_scroll(Screen& screen, Surface& surface, DrawnRectangles& 
     source.height = (height - scroll.lines) * m_font->height;
     Rectangle const target = pixels_of(scroll.top, 0, columns);
     surface.blit({target.x, target.y}, surface, source);
+    std::span<u16> const ends = std::span(m_ends).subspan(scroll.top, height);
+    std::copy(ends.begin() + scroll.lines, ends.end(), ends.begin());
     add(drawn, intersection({target.x, target.y, source.width, source.height}, surface.bounds()));
     bool const went_along = m_cursor.row >= scroll.top && m_cursor.row < scroll.bottom;
     if (m_cursor.shown && went_along) {
@@ -186,10 +194,38 @@ void TextView::follow_scroll(Screen& screen, Surface& surface, DrawnRectangles& 
     }
 }
 
+/// Whether a cell looks like what is right of all text.
+bool TextView::is_ground(Cell const& cell) const {
+    return is_empty(cell) && cell.background() == Colour{} &&
+           !has(cell.attributes(), Attributes::inverse);
+}
+
+/// Draws a range of a row, and returns what of it was touched: ground is not drawn on ground, which
+/// spares most of the pixels where lines are short.
+ColumnRange
+TextView::draw_range(Surface& surface, std::span<Cell const> cells, u32 row, ColumnRange range) {
+    u16 used = range.end;
+    while (used > range.first && is_ground(cells[used - 1])) {
+        --used;
+    }
+    u16& end = m_ends[row];
+    u16 const touched = std::max(used, std::min(range.end, end));
+    if (touched > range.first) {
+        draw_cells(surface, cells, row, range.first, touched);
+    }
+    if (range.end >= end) {
+        end = used > range.first ? used : std::min(end, range.first);
+    }
+    return {range.first, touched};
+}
+
 DrawnRectangles TextView::draw(Screen& screen, Surface& surface) {
     DrawnRectangles drawn;
     bool const has_changed = m_back > 0 && screen.has_damage();
     m_all = m_all || has_changed; // what is shown of the history moves with every row
+    if (m_all) {
+        std::fill(std::begin(m_ends), std::end(m_ends), static_cast<u16>(screen.size().columns));
+    }
     follow_scroll(screen, surface, drawn);
     CursorPlace const cursor = cursor_of(screen);
     Rectangle const bounds = surface.bounds();
@@ -199,13 +235,17 @@ DrawnRectangles TextView::draw(Screen& screen, Surface& surface) {
             continue;
         }
         std::span<Cell const> const cells = cells_of_row(screen, row);
-        draw_cells(surface, cells, row, range.first, range.end);
+        ColumnRange touched = draw_range(surface, cells, row, range);
         bool const is_within =
             cursor.row == row && cursor.column >= range.first && cursor.column < range.end;
         if (cursor.shown && is_within) {
             draw_cursor(surface, cells, cursor);
+            touched = around(touched, cursor.column);
+            m_ends[row] = std::max(m_ends[row], touched.end);
         }
-        add(drawn, intersection(pixels_of(row, range.first, range.end), bounds));
+        if (!touched.empty()) {
+            add(drawn, intersection(pixels_of(row, touched.first, touched.end), bounds));
+        }
     }
     if (m_all) {
         fill_margins(screen.size(), surface);

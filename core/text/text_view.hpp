@@ -61,6 +61,9 @@ private:
     CursorPlace cursor_of(Screen const& screen) const;
     void follow_scroll(Screen& screen, Surface& surface, DrawnRectangles& drawn);
     ColumnRange range_of(Screen const& screen, u32 row, CursorPlace const& cursor) const;
+    bool is_ground(Cell const& cell) const;
+    ColumnRange
+    draw_range(Surface& surface, std::span<Cell const> cells, u32 row, ColumnRange range);
     void draw_cells(Surface& surface, std::span<Cell const> cells, u32 row, u32 from, u32 to);
     void draw_cell(Surface& surface, Cell const& cell, Point at, Rgb ink, Rgb ground);
     void draw_cursor(Surface& surface, std::span<Cell const> cells, CursorPlace const& cursor);
@@ -74,6 +77,8 @@ private:
     bool m_blink_changed = false;
     u32 m_back = 0;
     CursorPlace m_cursor;
+    /// Of each row: from this column on, the surface holds nothing but the theme's ground.
+    u16 m_ends[rows_max] = {};
 };
 
 } // namespace twofold::text

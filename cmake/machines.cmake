@@ -20,7 +20,7 @@ if(TWOFOLD_HEAP_CHECKS)
 endif()
 
 # What kernel code is compiled with on every machine: freestanding, no exceptions, no RTTI, no red
-# zone, frame pointers, no vector or floating-point register.
+# zone, frame pointers, no vector or floating-point register but in targets with the property TWOFOLD_VECTOR.
 add_library(kernel_code INTERFACE)
 target_link_libraries(kernel_code INTERFACE warnings)
 target_include_directories(kernel_code INTERFACE
@@ -41,14 +41,15 @@ if(NOT TWOFOLD_CHECKS)
     target_compile_definitions(kernel_code INTERFACE TWOFOLD_WITHOUT_CHECKS)
 endif()
 
+set(is_general $<NOT:$<BOOL:$<TARGET_PROPERTY:TWOFOLD_VECTOR>>>)
 add_library(kernel_code_x86_64 INTERFACE)
 target_link_libraries(kernel_code_x86_64 INTERFACE kernel_code)
 target_include_directories(kernel_code_x86_64 INTERFACE ${CMAKE_SOURCE_DIR}/hal/x86_64/isa/include)
 target_compile_options(kernel_code_x86_64 INTERFACE
     $<$<COMPILE_LANGUAGE:C,CXX>:-mno-red-zone>
     $<$<COMPILE_LANGUAGE:C,CXX>:-fcf-protection=full>
-    $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>>:-mgeneral-regs-only>
-    $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:Clang>>:-mno-sse;-mno-mmx;-mno-avx>)
+    $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>,${is_general}>:-mgeneral-regs-only>
+    $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:Clang>,${is_general}>:-mno-sse;-mno-mmx;-mno-avx>)
 
 # What the kernels of the hosted machine have in common. Sanitizers apply here.
 add_library(machine_hosted INTERFACE)

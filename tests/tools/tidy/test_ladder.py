@@ -107,6 +107,16 @@ class Ladder(TreeTest):
         self.assert_finding(found, ladder.LADDER, "base -> memory leads upward")
         self.assert_finding(found, ladder.LADDER, "the pure room base uses memory")
 
+    def test_a_header_alone(self):
+        allocator = {"core/memory/allocator.hpp": '#include "core/base/base.hpp"\n'}
+        directive = '#include "core/memory/allocator.hpp"'
+        self.assert_clean(self.including("core/text/a.hpp", directive, {**MEMORY, **allocator}))
+        found = self.including("core/text/b.cpp", '#include "core/memory/memory.hpp"')
+        self.assert_finding(found, "core/text/b.cpp", "undeclared edge text -> memory")
+        allocator = {"core/memory/allocator.hpp": '#include "core/memory/memory.hpp"\n'}
+        found = self.check(ladder, {**allocator, "core/memory/memory.hpp": '#include "hal/cpu.hpp"'})
+        self.assert_finding(found, ladder.LADDER, "text uses core/memory/allocator.hpp, which is not")
+
 
 if __name__ == "__main__":
     unittest.main()

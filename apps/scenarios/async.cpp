@@ -18,8 +18,8 @@ using namespace twofold::async;
 using twofold::boot::Kernel;
 using twofold::boot::Recorder;
 
-/// A simulation counts each step that a processor takes: a million awaits would take it minutes.
-constexpr u32 awaits = probe::is_simulated ? 10'000 : 1'000'000;
+/// A simulation counts each step that a processor takes: a million awaits would take it seconds.
+constexpr u32 awaits = probe::is_simulated ? 100'000 : 1'000'000;
 constexpr u32 sleepers = 10'000;
 
 using Letters = FixedString<64>;

@@ -3,6 +3,9 @@
 
 #include "core/memory/allocator.hpp"
 
+#include <bit>
+#include <span>
+
 namespace twofold::async {
 
 /// An allocator of any type, as frames know it. It outlives every frame.
@@ -23,36 +26,46 @@ struct FrameSource {
     }
 };
 
-/// What lies before a frame.
-struct alignas(memory::default_alignment.value) FrameNote {
-    FrameSource const* source;
-    void const* frame;
+/// A frame of `size` bytes, and behind it a note of where it came from.
+class FrameBlock {
+public:
+    explicit FrameBlock(usize size)
+        : m_note_at(align_up(size, alignof(FrameSource const*))),
+          m_bytes(m_note_at + sizeof(FrameSource const*)) {}
 
-    static FrameNote* of(void* frame) { return room_for<FrameNote>(frame) - 1; }
+    Bytes bytes() const { return {m_bytes}; }
+    /// The note of a frame that lies at `block`.
+    FrameSource const*& note(std::byte* block) const {
+        return *room_for<FrameSource const*>(std::span(block, m_bytes).subspan(m_note_at).data());
+    }
+
+private:
+    usize m_note_at;
+    usize m_bytes;
 };
 
-/// A frame, behind a note of where it came from. Null where there is no memory. Nothing in a frame
-/// is aligned to more than memory::default_alignment, which compilers do not see to.
+/// Null where there is no memory. Nothing in a frame is aligned to more than
+/// memory::default_alignment, which compilers do not see to.
 inline void* allocate_frame(FrameSource const& source, usize size) {
-    auto const block = source.allocate(source.object, {size + sizeof(FrameNote)});
+    FrameBlock const room(size);
+    auto const block = source.allocate(source.object, room.bytes());
     if (!block) {
         return nullptr;
     }
-    auto* const note = room_for<FrameNote>(block.value());
-    void* const frame = note + 1;
-    std::construct_at(note, FrameNote{&source, frame});
-    return frame;
+    std::construct_at(&room.note(block.value()), &source);
+    return block.value();
 }
 
-inline void free_frame(void* frame) {
-    FrameNote const& note = *FrameNote::of(frame);
-    note.source->free(note.source->object, room_for<std::byte>(FrameNote::of(frame)));
+inline void free_frame(void* frame, usize size) {
+    auto* const block = room_for<std::byte>(frame);
+    FrameSource const& source = *FrameBlock(size).note(block);
+    source.free(source.object, block);
 }
 
-/// Whether a handle leads to the beginning of a frame. Compilers have put what a condition awaits
-/// before it (g++ 12; see task.hpp): such a coroutine is found when it is first called.
+/// Whether a frame can begin there. Compilers have put what a condition awaits before it (g++ 12;
+/// see task.hpp), and made handles that lead a word past its beginning.
 inline bool is_frame(void* address) {
-    return FrameNote::of(address)->frame == address;
+    return is_aligned(std::bit_cast<u64>(address), memory::default_alignment.value);
 }
 
 } // namespace twofold::async

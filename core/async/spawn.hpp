@@ -59,9 +59,9 @@ public:
         }
     }
 
-    /// `co_await handle.join()`: waits until the task has ended; what it returned, once. Errors
-    /// beside the task's own: out_of_memory (it never ran); cancelled (who waits is to end; the
-    /// task runs on).
+    /// `co_await handle`, or `co_await handle.join()`: waits until the task has ended; what it
+    /// returned, once. Errors beside the task's own: out_of_memory (it never ran); cancelled (who
+    /// waits is to end; the task runs on).
     class [[nodiscard]] Join : public JoinWait {
     public:
         explicit Join(JoinHandle& handle)
@@ -73,6 +73,7 @@ public:
         JoinHandle& m_handle;
     };
     Join join() { return Join(*this); }
+    Join operator co_await() { return join(); }
 
     /// The same for a thread, which sleeps until then, or `deadline`. Errors beside the task's own:
     /// out_of_memory; timed_out.

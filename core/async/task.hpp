@@ -85,7 +85,7 @@ public:
     static void* operator new(usize size, Object&, Scope& scope, Rest&...) noexcept {
         return allocate_frame(scope.frames(), size);
     }
-    static void operator delete(void* frame) noexcept { free_frame(frame); }
+    static void operator delete(void* frame, usize size) noexcept { free_frame(frame, size); }
 
 private:
     void finish() {

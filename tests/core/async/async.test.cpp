@@ -94,7 +94,7 @@ Task<u64> await_many(Scope& scope, u32 count) {
 
 TEST(Async, AMillionAwaitsInARowNeedNoStack) {
     // A simulation counts each step that a processor takes.
-    constexpr u32 count = probe::is_simulated ? 20'000 : 1'000'000;
+    constexpr u32 count = probe::is_simulated ? 100'000 : 1'000'000;
     OpenExecutors executors;
     ThreadScope scope(*executors);
     EXPECT_EQ(spawn(scope, await_many(scope, count)).wait(waiting()).value(), u64{count} / 2);

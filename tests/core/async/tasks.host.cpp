@@ -373,7 +373,7 @@ TEST_F(Tasks, AFrameLivesAsLongAsItsTaskRunsOrItsHandleIsHeld) {
 }
 
 Task<Result<u32>> join_other(Scope&, JoinHandle<Result<void>>& other) {
-    auto const outcome = co_await other.join();
+    auto const outcome = co_await other;
     if (!outcome) {
         co_return outcome.error();
     }

@@ -221,7 +221,7 @@ struct Copy {
 };
 
 TEST(Screen, NothingChangesWithoutDamage) {
-    for (u32 seed = 0; seed < 300; ++seed) {
+    for (u32 seed = 0; seed < 120; ++seed) {
         RandomBytes random(seed);
         Session session({1 + seed % 12, 1 + seed % 7}, seed % 5);
         Copy copy(session.screen);
@@ -239,7 +239,7 @@ TEST(Screen, NothingChangesWithoutDamage) {
 }
 
 TEST(Screen, StaysSoundInAnySizes) {
-    for (u32 seed = 0; seed < 200; ++seed) {
+    for (u32 seed = 0; seed < 80; ++seed) {
         RandomBytes random(seed);
         Session session({5, 5}, 4);
         for (u32 round = 0; round < 50; ++round) {

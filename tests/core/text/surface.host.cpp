@@ -309,22 +309,25 @@ TEST(PixelKernels, AreEqualBitForBit) {
 
 TEST(PixelKernels, BlendEveryPairOfLevels) {
     // All levels above, below and opacities: 2^24 cases, in rows of 256.
-    std::vector<u32> above(256);
     for (KernelTable const& table : kernel_tables()) {
+        u32 wrong = 0;
         for (u32 alpha = 0; alpha < 256; ++alpha) {
             for (u32 level = 0; level < 256; ++level) {
-                std::vector<u32> ours(256);
+                u32 const one = alpha << 24 | level * 0x01'0101;
+                u32 above[256];
+                u32 ours[256];
                 for (u32 i = 0; i < 256; ++i) {
+                    above[i] = one;
                     ours[i] = i * 0x01'0101;
-                    above[i] = alpha << 24 | level * 0x01'0101;
                 }
-                table.kernels.blend(ours.data(), above.data(), 256);
+                table.kernels.blend(ours, above, 256);
                 for (u32 i = 0; i < 256; ++i) {
                     u32 const exact = (2 * (level * alpha + i * (255 - alpha)) + 255) / 510;
-                    ASSERT_EQ(ours[i], exact * 0x01'0101) << table.name;
+                    wrong += ours[i] == exact * 0x01'0101 ? 0 : 1;
                 }
             }
         }
+        EXPECT_EQ(wrong, 0u) << table.name;
     }
 }
 

@@ -4,8 +4,8 @@
 namespace {
 
 struct Sse2 {
-    using U32 = u32 __attribute__((vector_size(16), aligned(4), may_alias));
-    using U16 = u16 __attribute__((vector_size(16), aligned(4), may_alias));
+    using U32 = u32 __attribute__((vector_size(16)));
+    using U16 = u16 __attribute__((vector_size(16)));
 };
 
 } // namespace

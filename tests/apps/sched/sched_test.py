@@ -263,7 +263,7 @@ class BadOptions(LabTest):
         self.expect_refused(run("--workload", "server", "--switch-cost", "-1"), USAGE, "--switch-cost")
         self.expect_refused(run("--workload", "server", "--switch-cost", "guessed"), USAGE, "--switch-cost")
         self.expect_refused(run("--workload", "server", "--machine", "emulator"), USAGE,
-                            "'emulator' is none of host, live, metal, process, sim")
+                            "'emulator' is none of host, live, live-sim, metal, process, sim")
         self.expect_refused(run("--workload", "server", "--timeout", "0"), USAGE, "--timeout")
 
 

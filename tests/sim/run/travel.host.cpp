@@ -106,7 +106,7 @@ void expect_same_travel(std::string const& members) {
 }
 
 TEST(Travel, ByACopyIsAsFromTheBegin) {
-    expect_same_travel(R"("workload":"heap","seed":3)");
+    expect_same_travel(R"("workload":"heap","seed":3,"operations":160)");
     expect_same_travel(R"("workload":"calls","seed":5)");
 }
 

@@ -16,7 +16,7 @@ PROGRAM = ""
 PATIENCE_S = 200
 CASE = ("heap", "--seed", "3", "--fault", "points.heap.allocate:at=3")
 EVENT = "1000"
-UNAVAILABLE, FRONT_USAGE = 69, 2
+UNAVAILABLE, FRONT_USAGE = 69, 64
 
 
 def front(*words: str, commands: str = "", path: str | None = None) -> subprocess.CompletedProcess[str]:

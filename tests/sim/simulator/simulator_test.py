@@ -20,7 +20,7 @@ from tests.support.protobuf import fields  # noqa: E402
 PROGRAM = ""
 PATIENCE_S = 120
 USAGE, IO = 64, 74
-FRONT_USAGE = 2
+FRONT_USAGE = 64
 SCHEDULE = "twofold-schedule 1 own-times\n"
 
 

@@ -76,7 +76,7 @@ def trace_event(simulator: pathlib.Path) -> dict[str, float]:
     options = ["--cpus", "4", "--threads", "8", "--operations", BUSY_OPERATIONS]
     with tempfile.NamedTemporaryFile() as file:
         without, traced = [], []
-        for _ in range(3):
+        for _ in range(8):
             without.append(outcome(simulator, "interrupts", *options))
             traced.append(outcome(simulator, "interrupts", *options, "--trace", file.name))
     least = [min(one["host_ns"] for one in several) for several in (without, traced)]

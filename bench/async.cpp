@@ -1,6 +1,11 @@
 // Measures what tasks cost, beside coroutines of Boost.Asio on an io_context of one thread that do
 // the same. Both sides can be woken from other threads, and neither has one beside it here. Frames
 // of ours come from the kernel's heap over memory of the host; Asio keeps a cache of its own.
+
+// It knows the coroutines of clangs that are older than the standard alone.
+#define BOOST_ASIO_HAS_CO_AWAIT 1
+#define BOOST_ASIO_HAS_STD_COROUTINE 1
+
 #include "bench/async/subject.hpp"
 #include "tests/support/host_heap.hpp"
 #include "tests/support/processor.hpp"

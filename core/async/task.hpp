@@ -85,6 +85,7 @@ public:
     static void* operator new(usize size, Object&, Scope& scope, Rest&...) noexcept {
         return allocate_frame(scope.frames(), size);
     }
+    // NOLINTNEXTLINE(misc-new-delete-overloads): the two above are its other half
     static void operator delete(void* frame, usize size) noexcept { free_frame(frame, size); }
 
 private:

@@ -46,11 +46,11 @@ void glyph(
         {foreground, background},
         {foreground, foreground}};
     std::span<u8 const> const bits(rows, usize{row_bytes} * height);
-    std::span<u32> const pixels(to, height == 0 ? 0 : stride * (height - 1) + row_bytes * 8);
+    std::span<u32> const pixels(to, height == 0 ? 0 : stride * (height - 1) + usize{row_bytes} * 8);
     for (u32 row = 0; row < height; ++row) {
         for (u32 byte = 0; byte < row_bytes; ++byte) {
             u32 const eight = bits[usize{row} * row_bytes + byte];
-            usize const at = row * stride + byte * 8;
+            usize const at = row * stride + usize{byte} * 8;
             put(pixels[at], pairs[eight >> 6]);
             put(pixels[at + 2], pairs[eight >> 4 & 3]);
             put(pixels[at + 4], pairs[eight >> 2 & 3]);

@@ -56,6 +56,7 @@ private:
         Block& operator=(Block const&) = delete;
         ~Block() {
             if (!m_bytes.empty()) {
+                // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): every constructor sets it
                 Result<void> const freed = m_allocator->free(m_bytes.data());
                 CHECK(freed.has_value());
             }

@@ -167,7 +167,7 @@ i32 Surface::text(
         }
         if (cells == 2 && x + font.width < m_clip.right()) {
             fill(
-                between(x + font.width, to.y, x + 2 * font.width, i64{to.y} + font.height),
+                between(x + font.width, to.y, x + 2 * i64{font.width}, i64{to.y} + font.height),
                 background);
         }
         x += i64{cells} * font.width;

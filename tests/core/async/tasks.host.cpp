@@ -114,7 +114,7 @@ TEST_F(Tasks, WithoutMemoryForAFrameWhoAwaitsIsTold) {
 }
 
 Task<u32> ends_at_once(Scope&, u32 value, std::uintptr_t& lowest) {
-    std::uintptr_t const here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+    std::uintptr_t const here = std::bit_cast<std::uintptr_t>(__builtin_frame_address(0));
     lowest = std::min(lowest, here);
     co_return value;
 }
@@ -122,7 +122,7 @@ Task<u64> await_many(Scope& scope, u32 count, std::uintptr_t& lowest, std::uintp
     u64 sum = 0;
     for (u32 i = 0; i < count; ++i) {
         auto const one = co_await ends_at_once(scope, i, lowest);
-        highest = std::max(highest, reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)));
+        highest = std::max(highest, std::bit_cast<std::uintptr_t>(__builtin_frame_address(0)));
         sum += one.value();
         if (i % 16 == 0) {
             co_await yield();

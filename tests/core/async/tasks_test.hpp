@@ -18,9 +18,10 @@
 namespace twofold::async {
 
 class Tasks : public testing::Test {
-protected:
+public:
     ~Tasks() override { EXPECT_EQ(frames_live, 0u) << "frames were not given back"; }
 
+protected:
     /// Until nothing is to be done at this moment.
     void run() {
         while (executor.turn()) {

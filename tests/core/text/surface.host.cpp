@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 #include <vector>
 
@@ -21,7 +22,8 @@ struct Canvas {
     Canvas(u32 width, u32 height, u32 gap, PixelKernels const& kernels, u32 seed)
         : stride(width + gap), pixels(stride * height + 2 * guard, poison) {
         surface = Surface::create(
-            std::span(pixels).subspan(guard, stride * height), width, height, stride, kernels);
+            std::span(pixels).subspan(guard, usize{stride} * height), width, height, stride,
+            kernels);
         std::mt19937 random(seed);
         for (u32 y = 0; y < height; ++y) {
             for (u32 x = 0; x < width; ++x) {
@@ -108,7 +110,7 @@ struct Model {
             for (u32 shift = 0; shift < 24; shift += 8) {
                 double const value = (over >> shift & 255) * alpha / 255.0 +
                                      (old >> shift & 255) * (255 - alpha) / 255.0;
-                mixed |= static_cast<u32>(value + 0.5) << shift;
+                mixed |= static_cast<u32>(std::lround(value)) << shift;
             }
             return mixed;
         });
@@ -123,7 +125,7 @@ i32 coordinate(std::mt19937& random, u32 side) {
     case 1:
         return static_cast<i32>(side);
     default:
-        return static_cast<i32>(random() % (2 * side)) - static_cast<i32>(side / 2);
+        return static_cast<i32>(random() % (u64{2} * side)) - static_cast<i32>(side / 2);
     }
 }
 
@@ -178,7 +180,7 @@ void draw(std::mt19937& random, Canvas& drawn, Canvas& expected) {
     }
     default: {
         u32 const side = 1 + random() % 20;
-        std::vector<u32> pixels(side * side);
+        std::vector<u32> pixels(usize{side} * side);
         for (u32& one : pixels) {
             one = colour();
         }

@@ -30,7 +30,7 @@ std::vector<Golden> const goldens = {
     {"other controls",
      {"a\0\x01\x0E\x7F\x1A"
       "b",
-      8},
+      7},
      {"ab"},
      {0, 2}},
     {"C1 in UTF-8",

@@ -101,9 +101,9 @@ TEST(TextView, DrawsAttributes) {
     EXPECT_NE(cell("\x1B[1mL"), plain);
     EXPECT_EQ(count(cell("\x1B[3mL"), '#'), letter_pixels);
     EXPECT_NE(cell("\x1B[3mL"), plain);
-    EXPECT_EQ(cell("\x1B[4mL").substr(14 * 9, 9), "########\n");
-    EXPECT_EQ(cell("\x1B[9mL").substr(8 * 9, 9), "########\n");
-    EXPECT_EQ(cell("\x1B[4m ").substr(14 * 9, 9), "########\n");
+    EXPECT_EQ(cell("\x1B[4mL").substr(usize{14} * 9, 9), "########\n");
+    EXPECT_EQ(cell("\x1B[9mL").substr(usize{8} * 9, 9), "########\n");
+    EXPECT_EQ(cell("\x1B[4m ").substr(usize{14} * 9, 9), "########\n");
     EXPECT_EQ(count(cell("\x1B[8mL"), '#'), 0u);
     EXPECT_EQ(count(cell("\x1B[7mL"), '.'), letter_pixels);
     EXPECT_EQ(count(cell("\x1B[7m "), '.'), 0u);
@@ -113,8 +113,8 @@ TEST(TextView, DrawsAttributes) {
 
 TEST(TextView, DrawsCursors) {
     EXPECT_EQ(count(cell("\x1B[H"), 'c'), 8u * 16);
-    EXPECT_EQ(count(cell("L\x1B[H"), 'c'), 8u * 16 - letter_pixels);
-    EXPECT_EQ(cell("\x1B[3 qL\x1B[H").substr(14 * 9), "cccccccc\ncccccccc\n");
+    EXPECT_EQ(count(cell("L\x1B[H"), 'c'), usize{8} * 16 - letter_pixels);
+    EXPECT_EQ(cell("\x1B[3 qL\x1B[H").substr(usize{14} * 9), "cccccccc\ncccccccc\n");
     EXPECT_EQ(count(cell("\x1B[5 q\x1B[H"), 'c'), 2u * 16);
     EXPECT_EQ(count(cell("\x1B[?25l\x1B[H"), 'c'), 0u);
 }
@@ -158,7 +158,7 @@ TEST(TextView, LooksBack) {
 }
 
 TEST(TextView, FillsASurface) {
-    std::vector<u32> pixels(1920 * 1080);
+    std::vector<u32> pixels(usize{1920} * 1080);
     Surface const screen = Surface::create(pixels, 1920, 1080, 1920).value();
     EXPECT_EQ(TextView::cells_of(screen, font_8x16), (ScreenSize{240, 67}));
     EXPECT_EQ(TextView::cells_of(screen, font_16x32), (ScreenSize{120, 33}));
@@ -168,12 +168,12 @@ TEST(TextView, FillsASurface) {
 
 TEST(TextView, FillsWhatNoCellReaches) {
     Session session({2, 1});
-    std::vector<u32> pixels(19 * 21, 7);
+    std::vector<u32> pixels(usize{19} * 21, 7);
     Surface surface = Surface::create(pixels, 19, 21, 19).value();
     TextView view(font_8x16, dark());
     session << "\x1B[?25l";
     DrawnRectangles const drawn = view.draw(session.screen, surface);
-    EXPECT_EQ(pixels, std::vector<u32>(19 * 21, dark().background));
+    EXPECT_EQ(pixels, std::vector<u32>(usize{19} * 21, dark().background));
     ASSERT_EQ(drawn.size(), 1u);
     EXPECT_EQ(drawn[0], surface.bounds());
 }

@@ -61,11 +61,11 @@ void glyph(
     typename V::U32 const difference = V::all(foreground ^ background);
     for (u32 row = 0; row < height; ++row) {
         for (u32 byte = 0; byte < row_bytes; ++byte) {
-            typename V::U32 const eight = V::all(rows[row * row_bytes + byte]);
+            typename V::U32 const eight = V::all(rows[usize{row} * row_bytes + byte]);
             for (usize part = 0; part < parts; ++part) {
                 // All ones in the lanes whose bit is set.
                 typename V::U32 const mask = (typename V::U32)((eight & bits[part]) == bits[part]);
-                V::store(to + byte * 8 + part * V::lanes, ground ^ (difference & mask));
+                V::store(to + usize{byte} * 8 + part * V::lanes, ground ^ (difference & mask));
             }
         }
         to += stride;

@@ -120,6 +120,15 @@ public:
         m_next = where;
         m_waits_for = WaitsFor::grant;
     }
+    /// The same, unless it is to end: false, and the wait's outcome says so.
+    bool suspend_unless_cancelled(std::coroutine_handle<> where, TaskWait& wait) {
+        if (is_cancelled()) {
+            wait.set_outcome(Error::cancelled);
+            return false;
+        }
+        suspend(where, wait);
+        return true;
+    }
     /// It goes on at once after all; nobody will grant the wait.
     void resume_at_once() {
         m_wait = nullptr;

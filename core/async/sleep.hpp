@@ -15,11 +15,9 @@ public:
     template<TaskPromise P>
     bool await_suspend(std::coroutine_handle<P> awaiting) {
         Job& job = awaiting.promise().job();
-        if (job.is_cancelled()) {
-            set_outcome(Error::cancelled);
+        if (!job.suspend_unless_cancelled(awaiting, *this)) {
             return false;
         }
-        job.suspend(awaiting, *this);
         job.executor().start(*this, m_until);
         return true;
     }
@@ -93,8 +91,8 @@ private:
     Job* m_job;
 };
 
-/// `co_await this_waker()`: the waker of the task that runs. Does not wait.
-class [[nodiscard]] ThisWaker {
+/// What a task asks of itself. Does not wait.
+class JobQuestion {
 public:
     static bool await_ready() noexcept { return false; }
     template<TaskPromise P>
@@ -102,10 +100,18 @@ public:
         m_job = &awaiting.promise().job();
         return false;
     }
-    Waker await_resume() const { return Waker(*m_job); }
+
+protected:
+    Job& job() const { return *m_job; }
 
 private:
     Job* m_job = nullptr;
+};
+
+/// `co_await this_waker()`: the waker of the task that runs.
+class [[nodiscard]] ThisWaker : public JobQuestion {
+public:
+    Waker await_resume() const { return Waker(job()); }
 };
 inline ThisWaker this_waker() {
     return {};
@@ -132,19 +138,10 @@ inline UntilWoken until_woken() {
     return {};
 }
 
-/// `co_await is_cancelled()`: whether the task that runs is to end. Does not wait.
-class [[nodiscard]] IsCancelled {
+/// `co_await is_cancelled()`: whether the task that runs is to end.
+class [[nodiscard]] IsCancelled : public JobQuestion {
 public:
-    static bool await_ready() noexcept { return false; }
-    template<TaskPromise P>
-    bool await_suspend(std::coroutine_handle<P> awaiting) {
-        m_job = &awaiting.promise().job();
-        return false;
-    }
-    bool await_resume() const { return m_job->is_cancelled(); }
-
-private:
-    Job* m_job = nullptr;
+    bool await_resume() const { return job().is_cancelled(); }
 };
 inline IsCancelled is_cancelled() {
     return {};

@@ -15,11 +15,9 @@ public:
     template<TaskPromise P>
     bool await_suspend(std::coroutine_handle<P> awaiting) {
         Job& waiting = awaiting.promise().job();
-        if (waiting.is_cancelled()) {
-            set_outcome(Error::cancelled);
+        if (!waiting.suspend_unless_cancelled(awaiting, *this)) {
             return false;
         }
-        waiting.suspend(awaiting, *this);
         if (m_job->wait_for_end(*this)) {
             waiting.resume_at_once();
             return false;

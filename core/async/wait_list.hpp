@@ -69,11 +69,9 @@ public:
     template<TaskPromise P>
     bool await_suspend(std::coroutine_handle<P> awaiting) {
         Job& job = awaiting.promise().job();
-        if (job.is_cancelled()) {
-            set_outcome(Error::cancelled);
+        if (!job.suspend_unless_cancelled(awaiting, *this)) {
             return false;
         }
-        job.suspend(awaiting, *this);
         if (m_source.take_or_wait(*this)) {
             job.resume_at_once();
             return false;

@@ -7,61 +7,23 @@ SIMULATOR is twofold-simulator of a build whose operations can be flipped; tools
 notices what.
 """
 
-import json
-import pathlib
-import shlex
-import subprocess
 import sys
-import tomllib
 import unittest
 
+from served import BUGS, Served, case_of
+
 SIMULATOR = sys.argv.pop()
-TABLE = pathlib.Path(__file__).resolve().parents[3] / "tools/sim/bugs.toml"
 # The rarest shows in one of some 200 seeds.
 SEEDS = 600
 
 
-def case_of(name: str, bug: dict) -> dict:
-    """The case of a bug, without its seed."""
-    case = {"id": 1, "workload": bug["workload"], "faults": [], "mutant": name}
-    words = iter(shlex.split(bug["options"]))
-    for option in words:
-        value = next(words)
-        if option == "--fault":
-            case["faults"].append(value)
-        else:
-            case[option.removeprefix("--")] = int(value)
-    return case
-
-
-class Bugs(unittest.TestCase):
-    """What the simulator answers to cases."""
-
-    server: subprocess.Popen
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.server = subprocess.Popen(
-            [SIMULATOR, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        cls.bugs = tomllib.loads(TABLE.read_text())["bug"]
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.server.stdin.close()
-        cls.server.wait()
-        cls.server.stdout.close()
-
-    def answer(self, case: dict) -> dict:
-        print(json.dumps(case), file=self.server.stdin, flush=True)
-        answer = json.loads(self.server.stdout.readline())
-        self.assertNotIn("error", answer)
-        return answer
+class Bugs(Served):
+    simulator = SIMULATOR
 
     def test_each_is_noticed(self) -> None:
-        for name, bug in self.bugs.items():
+        for name, bug in BUGS.items():
             with self.subTest(bug=name):
-                case = case_of(name, bug)
+                case = case_of(bug["workload"], bug["options"]) | {"mutant": name}
                 failing = next(
                     (
                         seed
@@ -76,11 +38,8 @@ class Bugs(unittest.TestCase):
                 self.assertEqual(plain["outcome"], "passed", plain)
 
     def test_all_that_can_be_flipped_are_in_the_table(self) -> None:
-        described = json.loads(
-            subprocess.run([SIMULATOR, "--describe"], capture_output=True, text=True, check=True).stdout
-        )
-        self.assertEqual(sorted(described["mutants"]), sorted(self.bugs))
-        self.assertGreaterEqual(len(self.bugs), 44)
+        self.assertEqual(sorted(self.described["mutants"]), sorted(BUGS))
+        self.assertGreaterEqual(len(BUGS), 44)
 
 
 if __name__ == "__main__":

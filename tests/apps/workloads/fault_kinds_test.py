@@ -8,19 +8,15 @@ which kind; a kind that is not there fails. Of the faults that a bug's options n
 the cut of power that some need to be seen.
 """
 
-import json
-import pathlib
 import re
-import shlex
-import subprocess
 import sys
 import tomllib
 import unittest
 
+from served import BUGS, ROOT, Served, case_of
+
 SIMULATOR = sys.argv.pop()
-ROOT = pathlib.Path(__file__).resolve().parents[3]
 KINDS = tomllib.loads((ROOT / "tools/sim/faults.toml").read_text())["fault"]
-BUGS = tomllib.loads((ROOT / "tools/sim/bugs.toml").read_text())["bug"]
 DOCUMENT = (ROOT / "docs/fault-plans.md").read_text()
 COMPANY = "power.cut"
 # The rarest shows in one of some 30 seeds.
@@ -35,19 +31,6 @@ def kind_of(rule: str) -> str:
     return rule.partition(":")[0]
 
 
-def case_of(workload: str, options: str) -> dict:
-    """The case of a workload with options, without its seed."""
-    case = {"id": 1, "workload": workload, "faults": []}
-    words = iter(shlex.split(options))
-    for option in words:
-        value = next(words)
-        if option == "--fault":
-            case["faults"].append(value)
-        else:
-            case[option.removeprefix("--")] = int(value)
-    return case
-
-
 def case_with(kind: str, case: dict) -> dict:
     """The case with no faults but this kind, and the cut of power."""
     return case | {"faults": [rule for rule in case["faults"] if kind_of(rule) in (kind, COMPANY)]}
@@ -57,28 +40,8 @@ def case_without(kind: str, case: dict) -> dict:
     return case | {"faults": [rule for rule in case["faults"] if kind_of(rule) != kind]}
 
 
-class FaultKinds(unittest.TestCase):
-    """What the simulator answers to cases."""
-
-    server: subprocess.Popen
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        described = subprocess.run([SIMULATOR, "--describe"], capture_output=True, text=True, check=True).stdout
-        cls.described = json.loads(described)
-        cls.server = subprocess.Popen([SIMULATOR, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.server.stdin.close()
-        cls.server.wait()
-        cls.server.stdout.close()
-
-    def answer(self, case: dict) -> dict:
-        print(json.dumps(case), file=self.server.stdin, flush=True)
-        answer = json.loads(self.server.stdout.readline())
-        self.assertNotIn("error", answer)
-        return answer
+class FaultKinds(Served):
+    simulator = SIMULATOR
 
     def fails_with(self, kind: str, case: dict) -> None:
         """One of the seeds fails, and the fault has happened there."""

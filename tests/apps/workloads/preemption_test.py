@@ -1,25 +1,19 @@
-"""What a bug needs to show: a fault of links, or one preemption. Without it the flipped operation changes nothing, and
-with nothing flipped what is needed is borne.
+"""A bug that takes exactly one preemption: all schedules without one pass, and one with one does not.
 
-    conditions_test.py SIMULATOR
+    preemption_test.py SIMULATOR
 
 SIMULATOR is twofold-simulator of a build whose operations can be flipped.
 """
 
-import json
-import pathlib
 import re
-import shlex
 import subprocess
 import sys
 import tempfile
-import tomllib
 import unittest
 
+from served import Served
+
 SIMULATOR = sys.argv.pop()
-TABLE = pathlib.Path(__file__).resolve().parents[3] / "tools/sim/bugs.toml"
-LINK_FAULTS = {"link.lost", "link.late", "link.duplicated", "link.reordered", "link.partition"}
-SEEDS = range(1, 13)
 # Two misuses of frames at once, each of which counts by a read and a write: one in between loses one.
 RACE = ("frames", "--seed", "27", "--operations", "96", "--keep", "34,39", "--mutant", "frames_count_torn")
 TWO = ("--cpus", "2", "--threads", "2")
@@ -27,57 +21,8 @@ THREE = ("--cpus", "4", "--threads", "3")
 RANDOM_SEEDS = range(1, 21)
 
 
-def answers(cases: list[dict]) -> list[dict]:
-    """What the simulator answers to cases, in their order."""
-    lines = "".join(json.dumps(case) + "\n" for case in cases)
-    done = subprocess.run([SIMULATOR, "--serve"], input=lines, capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def outcomes(case: dict, seeds: range = SEEDS) -> list[dict]:
-    return answers([case | {"id": seed, "seed": seed} for seed in seeds])
-
-
-def failed(found: list[dict]) -> list[dict]:
-    return [one for one in found if one["outcome"] != "passed"]
-
-
-class Links(unittest.TestCase):
-    """Each fault of links has a flipped operation that it takes to find."""
-
-    def rows(self) -> dict[str, list[str]]:
-        """The rules of each bug of the table that takes faults of links."""
-        found = {}
-        for name, bug in tomllib.loads(TABLE.read_text())["bug"].items():
-            words = shlex.split(bug.get("options", ""))
-            rules = [rule for word, rule in zip(words, words[1:]) if word == "--fault" and rule.startswith("link.")]
-            if rules:
-                self.assertEqual(bug["workload"], "register")
-                found[name] = rules
-        return found
-
-    def test_each_has_one(self) -> None:
-        named = {rule.partition(":")[0] for rules in self.rows().values() for rule in rules}
-        self.assertEqual(named, LINK_FAULTS)
-
-    def test_it_takes_the_fault_and_the_flip(self) -> None:
-        for name, rules in self.rows().items():
-            with self.subTest(bug=name, rules=rules):
-                plain = {"workload": "register"}
-                faults = {"faults": rules}
-                both = failed(outcomes(plain | faults | {"mutant": name}))
-                self.assertTrue(both, "flipped, with the fault")
-                self.assertEqual(failed(outcomes(plain | {"mutant": name})), [], "flipped, without it")
-                borne = outcomes(plain | faults)
-                self.assertEqual(failed(borne), [], "not flipped, with it")
-                for rule in rules:
-                    kind = rule.partition(":")[0]
-                    self.assertTrue(any(one["faults"].get(kind, {}).get("fired") for one in borne), kind)
-                    self.assertTrue(any(one["faults"].get(kind, {}).get("fired") for one in both), kind)
-
-
-class Exhaustive(unittest.TestCase):
-    """A bug that takes exactly one preemption, in all schedules with none, and with one."""
+class Exhaustive(Served):
+    simulator = SIMULATOR
 
     def run_race(self, *more: str) -> tuple[bool, str]:
         """Whether it passed, and what was said."""
@@ -107,8 +52,9 @@ class Exhaustive(unittest.TestCase):
 
     def test_chance_seldom_does(self) -> None:
         """With all operations, under other seeds: a few in a hundred."""
-        found = outcomes({"workload": "frames", "cpus": 2, "threads": 2, "mutant": "frames_count_torn"}, RANDOM_SEEDS)
-        self.assertLess(len(failed(found)), len(found) / 2)
+        case = {"id": 1, "workload": "frames", "cpus": 2, "threads": 2, "mutant": "frames_count_torn"}
+        failed = sum(self.answer(case | {"seed": seed})["outcome"] != "passed" for seed in RANDOM_SEEDS)
+        self.assertLess(failed, len(RANDOM_SEEDS) / 2)
 
 
 if __name__ == "__main__":

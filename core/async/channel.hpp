@@ -160,8 +160,8 @@ private:
         ++m_size;
     }
 
-    template<class Attempt_>
-    Result<void> exchange_now(Attempt_ const& attempt) {
+    template<class Try>
+    Result<void> exchange_now(Try const& attempt) {
         Result<void> outcome;
         Attempt done{};
         {
@@ -175,8 +175,8 @@ private:
     }
 
     /// True where it is over, with its outcome; else it waits.
-    template<class Attempt_>
-    bool exchange_or_wait(Wait& wait, Attempt_ const& attempt) {
+    template<class Try>
+    bool exchange_or_wait(Wait& wait, Try const& attempt) {
         Result<void> outcome;
         Attempt done{};
         {

@@ -10,7 +10,7 @@ namespace twofold::async {
 class ScopeEnd;
 
 /// The first parameter of every coroutine, behind the object of a member function. Lives until
-/// somebody has waited for its end (scope_end.hpp), or nothing was ever spawned in it.
+/// somebody has waited for its end (end_of, spawn.hpp), or nothing was ever spawned in it.
 class Scope : private Family, private Runnable {
 public:
     /// Both outlive the scope, and `frames` all frames.

@@ -43,8 +43,8 @@ stage() {
     return 1
 }
 
-# What the kernel's own tests need, on every machine.
-kernel_targets=(twofold-test-host twofold-host twofold-boot image_full image_test)
+# What the kernel's own tests need, on every machine; and all that the kernel may be made of, for tidy.
+kernel_targets=(twofold-test-host twofold-host twofold-boot image_full image_test core/all hal/all)
 
 # build_stage PRESET [TARGET...]
 build_stage() {

@@ -10,6 +10,7 @@
 #include <elf.h>
 #include <fmt/format.h>
 #include <lz4hc.h>
+#include <numeric>
 
 namespace twofold::pack {
 
@@ -159,7 +160,8 @@ Image make_image(Bytes_ kernel) {
     return image;
 }
 
-/// Puts the addends in place; answers with the offsets of the words that the base is added to.
+/// Puts the addends in place; answers with the words that the base is added to, each by how far it
+/// lies behind the one before.
 std::vector<u32> relocate(Image& image, Bytes_ kernel) {
     std::vector<u32> offsets;
     for (Elf64_Shdr const& section : Sections(kernel).of_type(SHT_RELA)) {
@@ -183,6 +185,7 @@ std::vector<u32> relocate(Image& image, Bytes_ kernel) {
         }
     }
     std::sort(offsets.begin(), offsets.end());
+    std::adjacent_difference(offsets.begin(), offsets.end(), offsets.begin());
     return offsets;
 }
 
@@ -210,10 +213,10 @@ void append(Buffer& to, Bytes_ bytes) {
 
 Buffer make_payload(Bytes_ kernel, Bytes_ symbols) {
     Image image = make_image(kernel);
-    std::vector<u32> const offsets = relocate(image, kernel);
+    std::vector<u32> const gaps = relocate(image, kernel);
     Buffer tail(symbols.begin(), symbols.end());
     tail.resize(align_up(tail.size(), 4));
-    append(tail, std::as_bytes(std::span{offsets}));
+    append(tail, std::as_bytes(std::span{gaps}));
 
     Buffer const packed_image = compress(image.bytes);
     Buffer const packed_tail = compress(tail);
@@ -224,7 +227,7 @@ Buffer make_payload(Bytes_ kernel, Bytes_ symbols) {
     header.tail_stored = static_cast<u32>(tail.size());
     header.tail_packed = static_cast<u32>(packed_tail.size());
     header.symbols_size = static_cast<u32>(symbols.size());
-    header.relocation_count = static_cast<u32>(offsets.size());
+    header.relocation_count = static_cast<u32>(gaps.size());
     header.total_size = static_cast<u32>(sizeof(header) + packed_image.size() + packed_tail.size());
 
     Buffer payload(sizeof(header));

@@ -5,8 +5,10 @@
 //
 // The image block unpacks to the first `image_stored` bytes of the image as it lies in memory from
 // its base, every relocated word holding its addend. The tail unpacks to the symbol table
-// (core/trace), then `relocation_count` u32 offsets, 4-aligned, of words to which the image's base
-// is added. All numbers are little-endian. The hash covers everything after itself.
+// (core/trace), then `relocation_count` u32, 4-aligned: the words to which the image's base is
+// added, each by how far it lies behind the one before (the first: behind the base), which is
+// mostly the same and so compresses well. All numbers are little-endian. The hash covers everything
+// after itself.
 #pragma once
 
 #include "core/base/base.hpp"
@@ -57,7 +59,7 @@ struct PayloadHeader {
 };
 static_assert(sizeof(PayloadHeader) == 16 + 12 * 4 + most_segments * 16);
 
-inline constexpr std::string_view payload_magic{"T2PACK\0\1", 8};
+inline constexpr std::string_view payload_magic{"T2PACK\0\2", 8};
 inline constexpr u32 largest_payload = 64 << 20;
 inline constexpr u32 largest_image = 256 << 20;
 

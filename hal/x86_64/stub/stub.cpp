@@ -111,9 +111,11 @@ void decompress(std::span<std::byte const> packed, PhysAddr to, u32 size) {
     }
 }
 
-/// Adds the base to every word that holds an address.
-void relocate(PhysAddr image, Bytes image_size, std::span<u32 const> offsets, VirtAddr base) {
-    for (u32 const offset : offsets) {
+/// Adds the base to every word that holds an address; `gaps` lie between them.
+void relocate(PhysAddr image, Bytes image_size, std::span<u32 const> gaps, VirtAddr base) {
+    u64 offset = 0;
+    for (u32 const gap : gaps) {
+        offset += gap;
         if (offset > image_size.value - sizeof(u64)) {
             give_up("the image is corrupt", "a relocation lies outside");
         }
@@ -149,10 +151,9 @@ Unpacked unpack(Payload const& payload, BootArea& area, VirtAddr base) {
     PhysAddr const tail = area.take({header.tail_stored}, {16});
     decompress(payload.tail, tail, header.tail_stored);
     u64 const symbols_end = align_up(header.symbols_size, 4);
-    // Sound: the tail is 16-aligned, the offsets in it 4-aligned (verify_payload checked the
-    // sizes).
-    auto const* const offsets = reinterpret_cast<u32 const*>(identity(tail + Bytes{symbols_end}));
-    relocate(image, {header.image_stored}, {offsets, header.relocation_count}, base);
+    // Sound: the tail is 16-aligned, the gaps in it 4-aligned (verify_payload checked the sizes).
+    auto const* const gaps = reinterpret_cast<u32 const*>(identity(tail + Bytes{symbols_end}));
+    relocate(image, {header.image_stored}, {gaps, header.relocation_count}, base);
     area.rewind(tail + Bytes{header.symbols_size});
     return {image, base, {identity(tail), header.symbols_size}};
 }

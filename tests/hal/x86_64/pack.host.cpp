@@ -63,10 +63,12 @@ TEST(Pack, UnpacksToTheKernel) {
     ASSERT_EQ(header.symbols_size, symbols().size());
     EXPECT_TRUE(std::equal(tail.begin(), tail.begin() + header.symbols_size, symbols().begin()));
     ASSERT_GT(header.relocation_count, 0u);
-    std::size_t const offsets_at = align_up(header.symbols_size, 4);
+    std::size_t const gaps_at = align_up(header.symbols_size, 4);
+    u64 offset = 0;
     for (u32 number = 0; number < header.relocation_count; ++number) {
-        u32 offset;
-        std::memcpy(&offset, &tail.at(offsets_at + number * sizeof(offset)), sizeof(offset));
+        u32 gap;
+        std::memcpy(&gap, &tail.at(gaps_at + number * sizeof(gap)), sizeof(gap));
+        offset += gap;
         u64 addend;
         std::memcpy(&addend, &image.at(offset), sizeof(addend));
         EXPECT_LE(addend, header.image_size) << "an address inside the image";

@@ -78,6 +78,8 @@ hal::ConsoleInput HostConsole::read() {
         return {hal::InputStatus::byte, m_input[m_next++]};
     }
     m_told_end = m_ended;
+    m_is_new = !m_ended;
+    m_question.notify_one();
     return {m_ended ? hal::InputStatus::end : hal::InputStatus::none, '\0'};
 }
 
@@ -98,6 +100,19 @@ void HostConsole::take_record(launch::Record const& record) {
 bool HostConsole::is_awaited() const {
     std::lock_guard const lock(m_mutex);
     return m_asked && !m_ended;
+}
+
+bool HostConsole::wait_for_question() {
+    std::unique_lock lock(m_mutex);
+    m_question.wait(lock, [this] { return m_is_new || m_questions_ended; });
+    m_is_new = false;
+    return !m_questions_ended;
+}
+
+void HostConsole::end_questions() {
+    std::lock_guard const lock(m_mutex);
+    m_questions_ended = true;
+    m_question.notify_one();
 }
 
 bool HostConsole::told_end() const {

@@ -6,6 +6,7 @@
 #include "apps/launch/results_file.hpp"
 #include "hal/hosted/machine.hpp"
 
+#include <condition_variable>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -33,6 +34,10 @@ public:
     /// Whether the kernel has asked in vain, and more may come: then input ends its wait. A kernel
     /// that waits for something else leaves input where it is.
     bool is_awaited() const;
+    /// Waits until the kernel has asked in vain once more. False: nobody is to wait any more. One
+    /// thread.
+    bool wait_for_question();
+    void end_questions();
     /// Whether the kernel has been told that its input has ended.
     bool told_end() const;
     /// Whether a person asked for the end of the machine (ctrl-A x).
@@ -48,10 +53,13 @@ private:
 
     mutable std::mutex m_mutex; ///< of all below
     InputKind m_kind;
-    std::string m_input;  ///< taken from the stream, not yet read by the kernel
-    usize m_next = 0;     ///< of m_input
-    bool m_ended = false; ///< nothing more will come
-    bool m_asked = false; ///< the last read had nothing to tell
+    std::string m_input;   ///< taken from the stream, not yet read by the kernel
+    usize m_next = 0;      ///< of m_input
+    bool m_ended = false;  ///< nothing more will come
+    bool m_asked = false;  ///< the last read had nothing to tell
+    bool m_is_new = false; ///< there was such a read since somebody waited for one
+    bool m_questions_ended = false;
+    std::condition_variable m_question;
     bool m_told_end = false;
     bool m_quit = false;
     launch::KeyFilter m_keys;

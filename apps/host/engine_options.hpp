@@ -21,6 +21,8 @@ public:
     static char const* program_name();
     static char const* program_purpose();
     void add_to(Arguments& arguments);
+    /// Whether a machine may hear of input while its kernel computes (InputPump).
+    static bool hears_input_always();
     /// As Machine::create.
     std::expected<std::unique_ptr<hosted::Machine>, std::string>
     create(hosted::MachineConfig config, hosted::ConsoleEndpoint& console) const;

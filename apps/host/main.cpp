@@ -2,6 +2,7 @@
 // the kernel prints; everything else is said on stderr. Exit statuses: apps/launch/status.hpp.
 #include "apps/host/console.hpp"
 #include "apps/host/engine_options.hpp"
+#include "apps/host/input_pump.hpp"
 #include "apps/host/mutant_option.hpp"
 #include "apps/host/terminal.hpp"
 #include "apps/host/watchdog.hpp"
@@ -145,13 +146,14 @@ make_machine(HostOptions const& options, bool person, HostConsole& console) {
 
 /// Waits for what the kernel waits for: input that it has asked for, or an interrupt.
 void wait_for_kernel(Machine& machine, HostConsole const& console, bool watched) {
+    bool const is_pumped = EngineOptions::hears_input_always();
     bool const awaited = console.is_awaited();
     if (!awaited && !watched && !machine.can_wake()) {
         throw Failure(
             Status::crash, console.told_end() ? "the kernel waits for input, which has ended"
                                               : "the kernel waits for what can never come");
     }
-    machine.wait(awaited ? STDIN_FILENO : -1);
+    machine.wait(awaited && !is_pumped ? STDIN_FILENO : -1);
 }
 
 int report_exit(HostConsole const& console, int status) {
@@ -167,6 +169,10 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
     std::optional<Watchdog> watchdog;
     if (run.timeout_s) {
         watchdog.emplace(machine, *run.timeout_s);
+    }
+    std::optional<InputPump> pump;
+    if (EngineOptions::hears_input_always()) {
+        pump.emplace(console, machine);
     }
     while (true) {
         Stop const stop = machine.run();

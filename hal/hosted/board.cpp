@@ -254,6 +254,14 @@ void Board::answer_console(GuestCpu& cpu) {
     }
 }
 
+bool Board::raise_input() {
+    u32 const vector = __atomic_load_n(&m_guest->console_vector, __ATOMIC_ACQUIRE);
+    if (vector != 0) {
+        m_owner->raise(boot(), {static_cast<u8>(vector)});
+    }
+    return vector != 0;
+}
+
 void Board::answer_entropy(GuestCpu& cpu) {
     CHECK(cpu.arguments[0] <= transfer_bytes);
     std::lock_guard const lock(m_locks->entropy);

@@ -86,6 +86,9 @@ public:
     GuestMachine& guest() const { return *m_guest; }
     std::span<std::unique_ptr<Processor> const> processors() const { return m_processors; }
     Processor& boot() const { return *m_processors.front(); }
+    /// The kernel is told that there may be input, if it wants to know. Any thread. False: it does
+    /// not.
+    bool raise_input();
     /// The processor that looked for input last.
     GuestCpu const* input_reader() const { return m_input_reader; }
     /// Of a board at rest.

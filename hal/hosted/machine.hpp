@@ -62,8 +62,9 @@ public:
     /// input to be read at `input_descriptor` (-1: there is none), something is pending for the
     /// boot processor, or a signal handler of the program has run. May return early.
     void wait(int input_descriptor) { m_engine->wait(input_descriptor); }
-    /// There may be input again, which `wait` has not been told of: the processor that looked for
-    /// some last looks again. While the boot processor rests, which does so by itself in `run`.
+    /// There may be input again, which `wait` has not been told of: the kernel hears of it, or the
+    /// processor that looked for some last looks again. Any thread; of a simulated machine, while
+    /// it rests.
     void note_input() { m_engine->note_input(); }
 
     /// Starts over: cleared memory, firmware, the kernel not yet entered. Whatever state it was in.

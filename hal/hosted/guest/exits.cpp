@@ -1,5 +1,6 @@
 // The kernel's way out to the machine, and the operations of the contract that take it.
 #include "hal/console.hpp"
+#include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/entropy.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
@@ -75,6 +76,19 @@ ConsoleInput Console::read() {
     auto const status = static_cast<InputStatus>(self.cpu().result >> 8);
     CHECK(status <= InputStatus::end);
     return {status, static_cast<char>(self.cpu().result)};
+}
+
+Result<void> Console::raise_on_input(Vector vector) {
+    if (!guest_cpu().machine->has_controller) {
+        return Error::not_supported;
+    }
+    __atomic_store_n(&guest_cpu().machine->console_vector, vector.value, __ATOMIC_RELEASE);
+    Controller::send({0}, vector);
+    return {};
+}
+
+void Console::raise_nothing() {
+    __atomic_store_n(&guest_cpu().machine->console_vector, 0u, __ATOMIC_RELEASE);
 }
 
 void Console::write_result(std::span<std::byte const> record) {

@@ -93,6 +93,7 @@ struct GuestCpu;
 struct GuestMachine {
     GuestCpu* processors[cpus_max] = {}; ///< by CpuId; set when one is started
     bool has_controller = false;         ///< the kernel has adopted it
+    u32 console_vector = 0; ///< what the kernel wants raised on input; 0: nothing. Atomic.
     u64 common_clock_offset_ns =
         0;                  ///< by which the host's clock is ahead, where no counter is used
     i64 latest_ns = 0;      ///< in the simulator: what the clock last said on any processor

@@ -295,8 +295,11 @@ void LiveEngine::wait(int input_descriptor) {
 }
 
 void LiveEngine::note_input() {
+    if (m_board.raise_input()) {
+        return;
+    }
     for (auto const& processor : m_processors) {
-        if (processor.get() != &boot() && &processor->cpu() == m_board.input_reader()) {
+        if (&processor->cpu() == m_board.input_reader()) {
             processor->note_input();
         }
     }

@@ -114,7 +114,7 @@ bool LiveProcessor::is_running() {
 
 bool LiveProcessor::rest() {
     set_run_state(RunState::resting);
-    if (cpu().interrupts.any() || signals().stop_requested) {
+    if (cpu().interrupts.any() || signals().stop_requested || m_has_input.exchange(false)) {
         set_run_state(RunState::running);
         note_pending(); // who raised it may have found it at rest: no signal comes
         return false;

@@ -159,6 +159,7 @@ Stop SimEngine::run() {
     GsBase gs(&m_board.boot().cpu());
     if (m_board.input_reader() != nullptr && !std::exchange(m_is_paused, false)) {
         wake(m_board.input_reader()->slot, m.now_ns); // there may be input
+        m_board.raise_input();
     }
     while (!m_end) {
         Overview const now = m.open_turn ? Overview() : look();

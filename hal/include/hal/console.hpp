@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "hal/interrupt_types.hpp"
 
 #include <concepts>
 #include <span>
@@ -26,15 +27,22 @@ struct ConsoleInput {
 namespace hal {
 
 template<class C>
-concept ConsoleContract = requires(std::string_view text, std::span<std::byte const> record) {
-    /// Writes all of `text`, waiting for the device where needed. Any context. O(n).
-    { C::write(text) } -> std::same_as<void>;
-    /// Takes one byte of input if there is one; never waits. O(1).
-    { C::read() } -> std::same_as<ConsoleInput>;
-    /// Writes a record to the result channel, apart from what a person reads; whole in one call,
-    /// for several processors may write. Any context. O(n).
-    { C::write_result(record) } -> std::same_as<void>;
-};
+concept ConsoleContract =
+    requires(std::string_view text, std::span<std::byte const> record, Vector vector) {
+        /// Writes all of `text`, waiting for the device where needed. Any context. O(n).
+        { C::write(text) } -> std::same_as<void>;
+        /// Takes one byte of input if there is one; never waits. O(1).
+        { C::read() } -> std::same_as<ConsoleInput>;
+        /// From now on `vector`, one that may be given out, is raised on the boot processor when
+        /// there may be input that no read has seen; and once at once. Errors: not_supported (the
+        /// console can only be polled). Context thread; O(1).
+        { C::raise_on_input(vector) } -> std::same_as<Result<void>>;
+        /// Input raises nothing any more; what was raised may still come. Context thread; O(1).
+        { C::raise_nothing() } -> std::same_as<void>;
+        /// Writes a record to the result channel, apart from what a person reads; whole in one
+        /// call, for several processors may write. Any context. O(n).
+        { C::write_result(record) } -> std::same_as<void>;
+    };
 static_assert(ConsoleContract<Console>, "the machine's Console does not keep the contract");
 
 } // namespace hal

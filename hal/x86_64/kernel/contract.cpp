@@ -1,5 +1,6 @@
 // The operations of the contract that are no single instruction.
 #include "hal/console.hpp"
+#include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/entropy.hpp"
 #include "hal/interrupt.hpp"
@@ -39,6 +40,20 @@ ConsoleInput Console::read() {
     }
     std::optional<char> const byte = machine.serial.read();
     return byte ? ConsoleInput{InputStatus::byte, *byte} : ConsoleInput{InputStatus::none, '\0'};
+}
+
+Result<void> Console::raise_on_input(Vector vector) {
+    metal::Machine& machine = metal::machine();
+    if (!machine.controller.has_console_line) {
+        return Error::not_supported;
+    }
+    machine.console_vector.store(vector.value, relaxed);
+    Controller::send({0}, vector);
+    return {};
+}
+
+void Console::raise_nothing() {
+    metal::machine().console_vector.store(0, relaxed);
 }
 
 void Console::write_result(std::span<std::byte const> record) {

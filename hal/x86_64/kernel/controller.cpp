@@ -186,7 +186,7 @@ void metal_local_error(hal::Interruption const&) {
 }
 
 /// Whoever sleeps has been woken by the interrupt itself; the one who waits for input may be
-/// another.
+/// another, and the kernel may want to hear of it.
 void metal_console_input(hal::Interruption const&) {
     using namespace metal;
     CpuId const reader{machine().console_reader.load(relaxed)};
@@ -194,6 +194,10 @@ void metal_console_input(hal::Interruption const&) {
     CpuBlock const& self = this_processor();
     if (self.number == 0 && target != nullptr && target != &self) {
         raise_on(*target, vectors::console);
+    }
+    if (u32 const wanted = machine().console_vector.load(relaxed);
+        self.number == 0 && wanted != 0) {
+        raise_on(self, {static_cast<u8>(wanted)});
     }
     with_local_apic([](auto& local) { local.finish(); });
 }

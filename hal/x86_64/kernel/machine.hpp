@@ -76,6 +76,7 @@ struct Machine {
     ClockState clock{};
     ProcessorTable processors{};
     Atomic<u32> console_reader{0}; ///< the processor that looked for input last
+    Atomic<u32> console_vector{0}; ///< what the kernel wants raised on input; 0: nothing
     Atomic<u32> results_busy{0};   ///< the lock of the result channel
 };
 extern Machine the_machine; // start.cpp

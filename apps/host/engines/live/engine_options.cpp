@@ -18,6 +18,10 @@ char const* EngineOptions::program_purpose() {
 
 void EngineOptions::add_to(Arguments&) {}
 
+bool EngineOptions::hears_input_always() {
+    return true;
+}
+
 std::expected<std::unique_ptr<hosted::Machine>, std::string>
 EngineOptions::create(hosted::MachineConfig config, hosted::ConsoleEndpoint& console) const {
     return hosted::Machine::create(std::move(config), console);

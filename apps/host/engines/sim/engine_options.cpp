@@ -64,6 +64,10 @@ char const* EngineOptions::program_purpose() {
     return "Runs the kernel on a simulated machine: a seed is a whole run.";
 }
 
+bool EngineOptions::hears_input_always() {
+    return false; // when it comes would be the host's affair
+}
+
 void EngineOptions::add_to(Arguments& arguments) {
     Values& values = *m_values;
     arguments.add(

@@ -9,6 +9,8 @@ namespace hal {
 struct Console {
     static void write(std::string_view text);
     static ConsoleInput read();
+    static Result<void> raise_on_input(Vector vector);
+    static void raise_nothing();
     static void write_result(std::span<std::byte const> record);
 };
 

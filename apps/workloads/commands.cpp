@@ -45,10 +45,6 @@ std::optional<Options> read_options(CommandContext& context) {
 }
 
 u8 run_one(CommandContext& context) {
-    if (context.arguments.empty()) {
-        context.out.line("workload: name one; 'workloads' lists them");
-        return status::usage;
-    }
     std::string_view const name = context.arguments[0];
     Workload const* const workload = find(name);
     if (workload == nullptr) {
@@ -86,9 +82,14 @@ u8 run_one(CommandContext& context) {
 }
 
 constexpr boot::Command table[] = {
-    {"workloads", "", "lists the workloads, one a line", 0, list},
-    {"workload", "NAME KEY=VALUE...", "runs a workload: seed, operations, keep, threads", 7,
-     run_one},
+    {"workloads", "lists the workloads, one a line", list},
+    {"workload",
+     "runs a workload",
+     run_one,
+     {{"NAME", "which one; 'workloads' lists them"},
+      {"KEY=VALUE", "seed, operations, keep, threads, machines, machine", boot::ArgumentKind::text,
+       boot::ArgumentCount::any}},
+     {{"workload heap seed=7 operations=100", "a hundred operations of seed 7"}}},
 };
 
 } // namespace

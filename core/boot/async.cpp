@@ -30,8 +30,7 @@ u8 show_executors(CommandContext& context) {
     return status::success;
 }
 
-constexpr Command async_table[] = {
-    {"async", "", "shows the executors of tasks", 0, show_executors}};
+constexpr Command async_table[] = {{"async", "shows the executors of tasks", show_executors}};
 
 } // namespace
 

@@ -1,133 +1,39 @@
-// Running lines of commands, and printing what they say.
+// Running lines of commands.
 #include "core/boot/command.hpp"
 
 #include "core/boot/kernel.hpp"
-#include "hal/cpu.hpp"
+#include "core/boot/running_command.hpp"
 
 namespace twofold::boot {
 
-void CommandOutput::begin(std::string_view command) {
-    m_first_object = true;
-    m_columns = {};
-    if (m_json) {
-        m_sink.write("{\"command\":");
-        json_text(command);
-        m_sink.write(",\"output\":[");
+std::span<Argument const> Command::known_arguments() const {
+    usize count = 0;
+    while (count < arguments_max && !arguments[count].name.empty()) {
+        ++count;
     }
+    return {arguments, count};
 }
 
-void CommandOutput::end(u8 status) {
-    if (m_json) {
-        format_to(m_sink, "],\"status\":{}}}\n", status);
+std::span<Example const> Command::known_examples() const {
+    usize count = 0;
+    while (count < examples_max && !examples[count].line.empty()) {
+        ++count;
     }
+    return {examples, count};
 }
 
-void CommandOutput::line(std::string_view text) {
-    if (!m_json) {
-        m_sink.write(text);
-        m_sink.write("\n");
-        return;
+Usage usage_of(Command const& command) {
+    Usage usage;
+    for (Argument const& argument : command.known_arguments()) {
+        bool const may_lack = argument.count != ArgumentCount::one;
+        usage.append(usage.empty() ? "" : " ").value();
+        usage.append(may_lack ? "[" : "").value();
+        usage.append(argument.name).value();
+        usage.append(argument.count == ArgumentCount::any ? "..." : "").value();
+        usage.append(may_lack ? "]" : "").value();
     }
-    begin_object();
-    m_sink.write("{\"text\":");
-    json_text(text);
-    m_sink.write("}");
+    return usage;
 }
-
-void CommandOutput::table(std::span<Column const> columns) {
-    CHECK(!columns.empty() && columns.size() <= columns_max);
-    m_columns = columns;
-    if (!m_json) {
-        for (usize i = 0; i < columns.size(); ++i) {
-            plain_cell(columns[i], columns[i].name, i + 1 == columns.size());
-        }
-        m_sink.write("\n");
-    }
-}
-
-void CommandOutput::row(std::initializer_list<Cell> cells) {
-    CHECK(cells.size() == m_columns.size());
-    if (m_json) {
-        begin_object();
-        m_sink.write("{");
-    }
-    usize index = 0;
-    for (Cell const& cell : cells) {
-        bool const last = index + 1 == m_columns.size();
-        if (m_json) {
-            json_text(m_columns[index].name);
-            m_sink.write(":");
-            json_cell(cell);
-            m_sink.write(last ? "}" : ",");
-        } else {
-            plain_cell(m_columns[index], cell, last);
-        }
-        ++index;
-    }
-    if (!m_json) {
-        m_sink.write("\n");
-    }
-}
-
-void CommandOutput::begin_object() {
-    if (!m_first_object) {
-        m_sink.write(",");
-    }
-    m_first_object = false;
-}
-
-void CommandOutput::json_text(std::string_view text) {
-    m_sink.write("\"");
-    for (char const letter : text) { // RFC 8259, section 7
-        if (letter == '"' || letter == '\\') {
-            format_to(m_sink, "\\{}", letter);
-        } else if (static_cast<u8>(letter) < 0x20) {
-            format_to(m_sink, "\\u{:04x}", static_cast<u8>(letter));
-        } else {
-            m_sink.write({&letter, 1});
-        }
-    }
-    m_sink.write("\"");
-}
-
-void CommandOutput::json_cell(Cell const& cell) {
-    switch (cell.kind()) {
-    case Cell::Kind::text:
-        json_text(cell.text());
-        return;
-    case Cell::Kind::number:
-        format_to(m_sink, "{}", cell.number());
-        return;
-    case Cell::Kind::address: // beyond 2^53 a JSON number loses bits
-        format_to(m_sink, "\"{:#x}\"", cell.number());
-        return;
-    }
-    UNREACHABLE();
-}
-
-void CommandOutput::plain_cell(Column const& column, Cell const& cell, bool last) {
-    switch (cell.kind()) {
-    case Cell::Kind::text:
-        if (last) {
-            m_sink.write(cell.text());
-        } else {
-            format_to(m_sink, "{:<{}}  ", cell.text(), column.width);
-        }
-        return;
-    case Cell::Kind::number:
-        format_to(m_sink, "{:>{}}{}", cell.number(), column.width, last ? "" : "  ");
-        return;
-    case Cell::Kind::address:
-        format_to(m_sink, "{:<#{}x}{}", cell.number(), column.width, last ? "" : "  ");
-        return;
-    }
-    UNREACHABLE();
-}
-
-namespace {
-
-constexpr usize words_max = 16;
-constexpr std::string_view separators = ";";
 
 Command const* find_command(Composition const& parts, std::string_view name) {
     for (auto const table : parts.commands) {
@@ -140,7 +46,63 @@ Command const* find_command(Composition const& parts, std::string_view name) {
     return nullptr;
 }
 
-u8 run_words(Kernel& kernel, CommandOutput& out, std::span<std::string_view const> words) {
+namespace {
+
+constexpr usize words_max = 16;
+constexpr std::string_view separators = ";";
+
+bool is_among(std::string_view choices, std::string_view word) {
+    while (!choices.empty()) {
+        std::string_view const choice = choices.substr(0, choices.find(' '));
+        if (choice == word) {
+            return true;
+        }
+        choices.remove_prefix(choices.size() > choice.size() ? choice.size() + 1 : choice.size());
+    }
+    return false;
+}
+
+/// Whether the words are what the command is declared to take; says so if not.
+bool check_arguments(
+    CommandOutput& out, Command const& command, std::span<std::string_view const> words) {
+    auto const known = command.known_arguments();
+    usize least = 0;
+    usize most = known.size();
+    for (Argument const& argument : known) {
+        least += argument.count == ArgumentCount::one ? 1 : 0;
+        most = argument.count == ArgumentCount::any ? ~usize{0} : most;
+    }
+    if (words.size() < least || words.size() > most) {
+        out.line(
+            "{}: too {} arguments; usage: {}{}{}", command.name,
+            words.size() < least ? "few" : "many", command.name, known.empty() ? "" : " ",
+            usage_of(command).view());
+        return false;
+    }
+    for (usize i = 0; i < words.size(); ++i) {
+        Argument const& argument = known[i < known.size() ? i : known.size() - 1];
+        if (argument.kind == ArgumentKind::choice && !is_among(argument.choices, words[i])) {
+            out.line(
+                "{}: '{}' is no {}; one of: {}", command.name, words[i], argument.name,
+                argument.choices);
+            return false;
+        }
+        if ((argument.kind == ArgumentKind::number || argument.kind == ArgumentKind::thread) &&
+            !parse_unsigned(words[i])) {
+            out.line(
+                "{}: '{}' is no number; {} is {}", command.name, words[i], argument.name,
+                argument.help);
+            return false;
+        }
+    }
+    return true;
+}
+
+u8 run_words(
+    Kernel& kernel,
+    CommandOutput& out,
+    std::span<std::string_view const> words,
+    shell::Session* session) {
     CHECK(!words.empty());
     Command const* const command = find_command(kernel.parts, words[0]);
     if (command == nullptr) {
@@ -148,36 +110,11 @@ u8 run_words(Kernel& kernel, CommandOutput& out, std::span<std::string_view cons
         return status::unknown_command;
     }
     auto const arguments = words.subspan(1);
-    if (arguments.size() > command->arguments_max) {
-        out.line("{}: too many arguments; usage: {} {}", words[0], words[0], command->arguments);
+    if (!check_arguments(out, *command, arguments)) {
         return status::usage;
     }
-    CommandContext context{kernel, arguments, out};
+    CommandContext context{kernel, arguments, out, session};
     return command->run(context);
-}
-
-/// Runs one command and reports it to the result channel.
-u8 run_reported(Kernel& kernel, Output const& sink, std::span<std::string_view const> words) {
-    FixedString<Options::command_max> text;
-    for (std::string_view const word : words) {
-        text.append(text.empty() ? "" : " ").value();
-        text.append(word).value();
-    }
-    u64 const number = kernel.commands_run++;
-    u64 const before = hal::Cpu::cycle_counter();
-    kernel.running_command = text;
-    kernel.event(trace::EventKind::command_begin, number);
-    CommandOutput out(sink, kernel.options.json);
-    out.begin(text);
-    u8 const outcome = run_words(kernel, out, words);
-    out.end(outcome);
-    CHECK(outcome <= status::command_max);
-    kernel.event(trace::EventKind::command_end, number, outcome);
-    kernel.running_command = {};
-    trace::Record record(trace::RecordType::command);
-    record.text(text).integer(outcome);
-    kernel.send(record.number(before).number(hal::Cpu::cycle_counter()));
-    return outcome;
 }
 
 /// What is wrong with a line, before any of it runs; empty if nothing.
@@ -205,6 +142,14 @@ std::string_view problem_of(std::string_view line, std::span<char> scratch) {
     }
 }
 
+u8 print_command(Kernel& kernel, Output const& sink, std::span<std::string_view const> words) {
+    Printer printer(sink, kernel.options.json);
+    printer.begin(join(words));
+    u8 const outcome = run_command(kernel, printer.items(), words);
+    printer.items().end(outcome);
+    return outcome;
+}
+
 bool is_comment(std::string_view line) {
     for (char const letter : line) {
         if (letter != ' ' && letter != '\t') {
@@ -215,6 +160,18 @@ bool is_comment(std::string_view line) {
 }
 
 } // namespace
+
+u8 run_command(
+    Kernel& kernel,
+    ItemSink& sink,
+    std::span<std::string_view const> words,
+    shell::Session* session) {
+    RunningCommand const running(kernel, join(words));
+    CommandOutput out(sink);
+    u8 const outcome = run_words(kernel, out, words, session);
+    running.report(outcome);
+    return outcome;
+}
 
 u8 run_line(Kernel& kernel, Output const& sink, std::string_view line, u8 previous) {
     char scratch[Options::command_max];
@@ -234,7 +191,7 @@ u8 run_line(Kernel& kernel, Output const& sink, std::string_view line, u8 previo
         if (token.kind == Token::Kind::word) {
             words.push_back(token.text).value();
         } else if (!words.empty()) {
-            last = run_reported(kernel, sink, words.items());
+            last = print_command(kernel, sink, words.items());
             words.clear();
         }
     }

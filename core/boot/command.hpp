@@ -1,17 +1,21 @@
 // Kernel commands: small functions that print tables and return a status. A command is declared
-// once, with its usage and summary; `help` and the documents come from the declaration.
+// once, with its arguments and examples; `help`, completion and the documents come from that.
 #pragma once
 
 #include "core/base/base.hpp"
+#include "core/boot/command_output.hpp"
 
-#include <initializer_list>
 #include <span>
 #include <string_view>
-#include <type_traits>
+
+namespace twofold::shell {
+class Session;
+}
 
 namespace twofold::boot {
 
 class Kernel;
+struct Composition;
 
 /// The status of a command, which becomes the status of the run. 0 to 63; higher ones are the
 /// runner's.
@@ -24,76 +28,34 @@ inline constexpr u8 command_max = 63; ///< statuses above are not a command's
 inline constexpr u8 panic = 70;
 } // namespace status
 
-/// A column of a table. `width` is the least number of characters; numbers are aligned to the
-/// right.
-struct Column {
-    std::string_view name;
-    u8 width;
+/// What a word of a command stands for: how it is checked before the command runs, how it is
+/// completed, and what the documents say.
+enum class ArgumentKind : u8 {
+    text,     ///< whatever is typed
+    number,   ///< decimal, or hexadecimal after 0x
+    choice,   ///< one of `choices`
+    command,  ///< the name of a command
+    thread,   ///< the number of a thread
+    scenario, ///< the name of a scenario
 };
 
-/// One value of a table's row.
-class Cell {
-public:
-    enum class Kind : u8 { text, number, address };
-
-    constexpr Cell(std::string_view text) : m_kind(Kind::text), m_text(text) {}
-    constexpr Cell(char const* text) : Cell(std::string_view(text)) {}
-    constexpr Cell(u64 number) : m_kind(Kind::number), m_number(number) {}
-    constexpr Cell(u32 number) : Cell(u64{number}) {}
-    constexpr Cell(Bytes size) : Cell(size.value) {}
-    constexpr Cell(PhysAddr address) : m_kind(Kind::address), m_number(address.value) {}
-    constexpr Cell(VirtAddr address) : m_kind(Kind::address), m_number(address.value) {}
-
-    Kind kind() const { return m_kind; }
-    std::string_view text() const { return m_text; }
-    u64 number() const { return m_number; }
-
-private:
-    Kind m_kind;
-    std::string_view m_text;
-    u64 m_number = 0;
+enum class ArgumentCount : u8 {
+    one,
+    optional,
+    any, ///< as many as there are, none too; the last argument
 };
 
-/// Where a command prints: lines and tables for people, or one JSON object a command for programs:
-/// {"command": "...", "output": [{...}, ...], "status": 0}. Streams; keeps no more than the
-/// columns.
-class CommandOutput {
-public:
-    static constexpr usize columns_max = 8;
+struct Argument {
+    std::string_view name; ///< as in a usage, e.g. "ID"; empty: there is none
+    std::string_view help;
+    ArgumentKind kind = ArgumentKind::text;
+    ArgumentCount count = ArgumentCount::one;
+    std::string_view choices = {}; ///< words with blanks between
+};
 
-    CommandOutput(Output const& sink, bool json) : m_sink(sink), m_json(json) {}
-
-    void begin(std::string_view command);
-    void end(u8 status);
-
-    /// A line of text. In JSON an object {"text": "..."}.
-    void line(std::string_view text);
-    template<class First, class... Rest>
-    void line(
-        FormatString<std::type_identity_t<First>, std::type_identity_t<Rest>...> format,
-        First const& first,
-        Rest const&... rest) {
-        char text[line_max];
-        line(format_to(std::span(text), format, first, rest...).text);
-    }
-
-    /// Begins a table. `columns` must live until the last row; at most columns_max.
-    void table(std::span<Column const> columns);
-    /// A row of the table that was begun last, one cell a column.
-    void row(std::initializer_list<Cell> cells);
-
-private:
-    static constexpr usize line_max = 512;
-
-    void begin_object();
-    void json_text(std::string_view text);
-    void json_cell(Cell const& cell);
-    void plain_cell(Column const& column, Cell const& cell, bool last);
-
-    Output const& m_sink;
-    bool m_json;
-    bool m_first_object = true;
-    std::span<Column const> m_columns;
+struct Example {
+    std::string_view line; ///< as it is typed; empty: there is none
+    std::string_view tells;
 };
 
 /// What a running command is given.
@@ -101,15 +63,41 @@ struct CommandContext {
     Kernel& kernel;
     std::span<std::string_view const> arguments; ///< without the command's own name
     CommandOutput& out;
+    shell::Session* session = nullptr; ///< whoever asks; null: no shell does
+
+    /// Whether somebody wants the command to end early (threads.cpp). Context thread; O(1).
+    bool is_interrupted() const;
 };
 
+/// A command, declared once: what it is called with, and what helps people to use it.
 struct Command {
+    static constexpr usize arguments_max = 4, examples_max = 3;
+
     std::string_view name;
-    std::string_view arguments; ///< e.g. "[KIND]"; empty if it takes none
     std::string_view summary;
-    usize arguments_max;
     u8 (*run)(CommandContext&);
+    Argument arguments[arguments_max] = {};
+    Example examples[examples_max] = {};
+
+    /// Those that there are.
+    std::span<Argument const> known_arguments() const;
+    std::span<Example const> known_examples() const;
 };
+
+/// How it is called, behind its name: "ID VALUE", "[COMMAND]". Empty if it takes nothing.
+using Usage = FixedString<96>;
+Usage usage_of(Command const& command);
+
+/// The command of that name; null: there is none.
+Command const* find_command(Composition const& parts, std::string_view name);
+
+/// Runs the command that the first of `words` names, with the others, and reports it to the result
+/// channel. Its status; unknown_command and usage where it could not run, which is said.
+u8 run_command(
+    Kernel& kernel,
+    ItemSink& sink,
+    std::span<std::string_view const> words,
+    shell::Session* session = nullptr);
 
 /// A line of commands: `a; b "c d"`. Runs each, prints to `sink`, and returns the last status; an
 /// empty line returns `previous`. Words are cut by blanks unless quoted, commands by `;`; a line

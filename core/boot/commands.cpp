@@ -19,28 +19,50 @@ namespace twofold::boot {
 namespace {
 
 constexpr Column help_columns[] = {{"command", 10}, {"arguments", 12}, {"summary", 0}};
+constexpr Column argument_columns[] = {{"argument", 10}, {"meaning", 52}, {"one of", 0}};
+constexpr Column example_columns[] = {{"example", 24}, {"shows", 0}};
 constexpr Column map_columns[] = {{"start", 18}, {"end", 18}, {"KiB", 10}, {"kind", 0}};
 constexpr Column window_columns[] = {{"window", 8}, {"start", 18}, {"end", 18}, {"MiB", 0}};
 constexpr Column cpu_columns[] = {{"property", 10}, {"value", 0}};
 constexpr Column log_columns[] = {{"cycle", 14}, {"cpu", 3}, {"level", 7}, {"message", 0}};
 constexpr Column step_columns[] = {{"step", 14}, {"state", 8}, {"requires", 24}, {"summary", 0}};
 
-u8 help(CommandContext& context) {
+u8 list_commands(CommandContext& context) {
     context.out.table(help_columns);
-    bool found = false;
     for (auto const table : context.kernel.parts.commands) {
         for (Command const& command : table) {
-            bool const wanted = context.arguments.empty() || context.arguments[0] == command.name;
-            if (wanted) {
-                context.out.row({command.name, command.arguments, command.summary});
-                found = true;
-            }
+            context.out.row({command.name, usage_of(command).view(), command.summary});
         }
     }
-    if (!found) {
-        context.out.line("help: there is no command '{}'", context.arguments[0]);
+    return status::success;
+}
+
+u8 help(CommandContext& context) {
+    if (context.arguments.empty()) {
+        return list_commands(context);
     }
-    return found ? status::success : status::failure;
+    Command const* const command = find_command(context.kernel.parts, context.arguments[0]);
+    if (command == nullptr) {
+        context.out.line("help: there is no command '{}'", context.arguments[0]);
+        return status::failure;
+    }
+    bool const has_arguments = !command->known_arguments().empty();
+    context.out.line(
+        "{}{}{}: {}", command->name, has_arguments ? " " : "", usage_of(*command).view(),
+        command->summary);
+    if (has_arguments) {
+        context.out.table(argument_columns);
+        for (Argument const& argument : command->known_arguments()) {
+            context.out.row({argument.name, argument.help, argument.choices});
+        }
+    }
+    if (!command->known_examples().empty()) {
+        context.out.table(example_columns);
+        for (Example const& example : command->known_examples()) {
+            context.out.row({example.line, example.tells});
+        }
+    }
+    return status::success;
 }
 
 u8 version(CommandContext& context) {
@@ -134,8 +156,8 @@ u8 panic_command(CommandContext& context) {
 u8 fault(CommandContext& context) {
     std::string_view const kind = context.arguments.empty() ? "read" : context.arguments[0];
     if (!provoke_fault(kind)) {
-        context.out.line("fault: unknown kind '{}'; one of: {}", kind, provocable_faults);
-        return status::usage;
+        context.out.line("fault: the machine cannot provoke '{}'", kind);
+        return status::failure;
     }
     context.out.line("fault: the machine let '{}' pass", kind);
     return status::failure;
@@ -161,27 +183,50 @@ u8 reset(CommandContext& context) {
 }
 
 constexpr Command basic_table[] = {
-    {"help", "[COMMAND]", "lists the commands", 1, help},
-    {"version", "", "tells version, machine and build", 0, version},
-    {"memmap", "", "shows physical memory and the kernel's windows", 0, memmap},
-    {"mem", "", "sums up memory by kind and by zone", 0, show_memory},
-    {"frames", "", "shows free frames by order, magazines and counts", 0, show_frames},
-    {"cpu", "", "describes the processor", 0, cpu},
-    {"cpus", "", "lists the processors and what each does", 0, show_processors},
-    {"irq", "", "shows interrupt vectors, their counts, and lines", 0, show_interrupts},
-    {"timers", "", "shows the clock, deadlines, and how late they were", 0, show_timers},
-    {"log", "", "shows the kernel's last messages", 0, log},
-    {"acpi", "", "lists the firmware's tables and what they say", 0, show_firmware_tables},
-    {"lspci", "", "lists the functions of the PCI buses", 0, show_pci},
-    {"heap", "[leaks]", "shows what the kernel's heap holds and wastes, or who holds it", 2,
-     show_heap},
-    {"pools", "", "shows scratch buffers and what tensors take", 0, show_pools},
-    {"vm", "", "shows the kernel's address space and its faults", 0, show_kernel_space},
-    {"startup", "", "shows the start-up graph and its state", 0, startup},
-    {"panic", "[CAUSE]", "ends the run as a broken invariant would", 1, panic_command},
-    {"fault", "[KIND]", "provokes a fault: read write execute null divide opcode stack", 1, fault},
-    {"halt", "[STATUS]", "powers off", 1, halt},
-    {"reset", "", "starts the machine anew; a run ends with it", 0, reset},
+    {"help",
+     "lists the commands, or explains one",
+     help,
+     {{"COMMAND", "which one to explain", ArgumentKind::command, ArgumentCount::optional}},
+     {{"help", "all commands with their arguments"}, {"help heap", "one of them, with examples"}}},
+    {"version", "tells version, machine and build", version},
+    {"memmap", "shows physical memory and the kernel's windows", memmap},
+    {"mem", "sums up memory by kind and by zone", show_memory},
+    {"frames", "shows free frames by order, magazines and counts", show_frames},
+    {"cpu", "describes the processor", cpu},
+    {"cpus", "lists the processors and what each does", show_processors},
+    {"irq", "shows interrupt vectors, their counts, and lines", show_interrupts},
+    {"timers", "shows the clock, deadlines, and how late they were", show_timers},
+    {"log", "shows the kernel's last messages", log},
+    {"acpi", "lists the firmware's tables and what they say", show_firmware_tables},
+    {"lspci", "lists the functions of the PCI buses", show_pci},
+    {"heap",
+     "shows what the kernel's heap holds and wastes, or who holds it",
+     show_heap,
+     {{"WHAT", "something else: who holds blocks, or a mistake on purpose", ArgumentKind::choice,
+       ArgumentCount::optional, "leaks misuse"},
+      {"KIND", "of the mistake", ArgumentKind::text, ArgumentCount::optional}},
+     {{"heap", "what it holds and wastes"},
+      {"heap leaks", "who holds blocks, in a checked build"}}},
+    {"pools", "shows scratch buffers and what tensors take", show_pools},
+    {"vm", "shows the kernel's address space and its faults", show_kernel_space},
+    {"startup", "shows the start-up graph and its state", startup},
+    {"panic",
+     "ends the run as a broken invariant would",
+     panic_command,
+     {{"CAUSE", "what the report says", ArgumentKind::text, ArgumentCount::optional}},
+     {{"panic 'on purpose'", "a report with this cause"}}},
+    {"fault",
+     "provokes a fault",
+     fault,
+     {{"KIND", "which one; read if none is named", ArgumentKind::choice, ArgumentCount::optional,
+       provocable_faults}},
+     {{"fault divide", "divides by zero"}}},
+    {"halt",
+     "powers off",
+     halt,
+     {{"STATUS", "of the run, 0 to 63", ArgumentKind::number, ArgumentCount::optional}},
+     {{"halt", "the run ends well"}, {"halt 3", "the run ends with status 3"}}},
+    {"reset", "starts the machine anew; a run ends with it", reset},
 };
 
 } // namespace

@@ -165,8 +165,9 @@ void report_leaks(Kernel& kernel) {
         return;
     }
     Output const sink = console_output();
-    CommandOutput out(sink, kernel.options.json);
-    out.begin("leaks");
+    Printer printer(sink, kernel.options.json);
+    printer.begin("leaks");
+    CommandOutput out(printer.items());
     out.line(
         "heap: {} blocks of {} bytes were never given back", kernel.heap->live_blocks(),
         kernel.heap->live_bytes());

@@ -6,6 +6,7 @@
 #include "core/boot/composition.hpp"
 #include "core/boot/fault.hpp"
 #include "core/boot/options.hpp"
+#include "core/boot/running_command.hpp"
 #include "core/boot/topology.hpp"
 #include "core/memory/memory.hpp"
 #include "core/processor/processor.hpp"
@@ -109,8 +110,7 @@ public:
     async::Executors* executors = nullptr; ///< from the first task on, see async.hpp
     StartupPlan plan;
     PerCpu boot_cpu;
-    std::string_view running_command; ///< for the panic report
-    u64 commands_run = 0;
+    RunningCommands running; ///< for reports
 
 private:
     void log_text(trace::LogLevel level, std::string_view text);

@@ -101,15 +101,20 @@ void print_edges(Output& out) {
     });
 }
 
+/// The others are stopped: nobody changes the list.
+void print_commands(Output& out, Kernel const& kernel) {
+    std::string_view const verb = kernel.boot_info.machine == "metal" ? "boot" : "run";
+    for (RunningCommand const& command : kernel.running.all) {
+        format_to(out, "reproduce: ./twofold {} --command '{}'\n", verb, command.text());
+    }
+}
+
 void print_reproduction(Output& out, Kernel const& kernel) {
     format_to(
         out, "machine: {}, image {}, version {}, entered by {}\n", kernel.boot_info.machine,
         kernel.parts.image, TWOFOLD_VERSION, kernel.boot_info.protocol);
     format_to(out, "kernel command line: {}\n", kernel.boot_info.command_line);
-    if (!kernel.running_command.empty()) {
-        std::string_view const verb = kernel.boot_info.machine == "metal" ? "boot" : "run";
-        format_to(out, "reproduce: ./twofold {} --command '{}'\n", verb, kernel.running_command);
-    }
+    print_commands(out, kernel);
 }
 
 constexpr u32 stop_looks = 1u << 20;

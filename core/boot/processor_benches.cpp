@@ -388,11 +388,18 @@ u8 measure_jitter(CommandContext& context) {
 }
 
 std::span<Command const> measuring_commands() {
+    static constexpr Argument rounds = {
+        "ROUNDS", "how often", ArgumentKind::number, ArgumentCount::optional};
     static constexpr Command table[] = {
-        {"irq-bench", "[ROUNDS]", "times interrupts of this processor", 1, measure_interrupts},
-        {"ipi-bench", "[ROUNDS]", "times calls between each two processors", 1, measure_calls},
-        {"switch-bench", "[ROUNDS]", "times switches between two stacks", 1, measure_switches},
-        {"jitter", "[MS]", "measures how late deadlines are under load", 1, measure_jitter},
+        {"irq-bench", "times interrupts of this processor", measure_interrupts, {rounds}},
+        {"ipi-bench", "times calls between each two processors", measure_calls, {rounds}},
+        {"switch-bench", "times switches between two stacks", measure_switches, {rounds}},
+        {"jitter",
+         "measures how late deadlines are under load",
+         measure_jitter,
+         {{"MS", "how long; 300 if nothing is said", ArgumentKind::number,
+           ArgumentCount::optional}},
+         {{"jitter 1000", "deadlines of one second"}}},
     };
     return table;
 }

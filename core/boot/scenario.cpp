@@ -37,10 +37,6 @@ u8 list_scenarios(CommandContext& context) {
 }
 
 u8 run_scenario(CommandContext& context) {
-    if (context.arguments.empty()) {
-        context.out.line("scenario: name one; 'scenarios' lists them");
-        return status::usage;
-    }
     for (Scenario const& scenario : context.kernel.parts.scenarios) {
         if (scenario.name == context.arguments[0]) {
             Recorder recorder(context.kernel, scenario.name);
@@ -54,8 +50,12 @@ u8 run_scenario(CommandContext& context) {
 }
 
 constexpr Command scenario_table[] = {
-    {"scenarios", "", "lists the scenarios, one a line", 0, list_scenarios},
-    {"scenario", "NAME", "runs a scenario and records its values", 1, run_scenario},
+    {"scenarios", "lists the scenarios, one a line", list_scenarios},
+    {"scenario",
+     "runs a scenario and records its values",
+     run_scenario,
+     {{"NAME", "which one; 'scenarios' lists them", ArgumentKind::scenario}},
+     {{"scenario heap", "what it records must be equal on every machine"}}},
 };
 
 } // namespace

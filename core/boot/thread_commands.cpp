@@ -231,10 +231,6 @@ std::optional<i32> parse_nice(std::string_view text) {
 }
 
 u8 run_nice(CommandContext& context) {
-    if (context.arguments.size() != 2) {
-        context.out.line("usage: nice ID VALUE, a value from -20 (most) to 19 (least)");
-        return status::usage;
-    }
     Threads* const threads = find_threads(context);
     u64 id = 0;
     if (threads == nullptr || !read_id(context, id)) {
@@ -279,10 +275,6 @@ std::optional<sched::CpuMask> parse_cpus(std::string_view text) {
 }
 
 u8 run_affinity(CommandContext& context) {
-    if (context.arguments.size() != 2) {
-        context.out.line("usage: affinity ID CPUS, for example: affinity 1 0,2-3");
-        return status::usage;
-    }
     Threads* const threads = find_threads(context);
     u64 id = 0;
     if (threads == nullptr || !read_id(context, id)) {
@@ -302,13 +294,23 @@ u8 run_affinity(CommandContext& context) {
     return report(context, is_found, id, outcome);
 }
 
+constexpr Argument thread_argument = {"ID", "the thread's number", ArgumentKind::thread};
+
 constexpr Command commands[] = {
-    {"ps", "", "shows the threads", 0, run_ps},
-    {"threads", "", "shows what became of the threads' time", 0, run_threads},
-    {"top", "", "shows who ran in a tenth of a second", 0, run_top},
-    {"sched", "", "shows the run queues", 0, run_sched},
-    {"nice", "ID VALUE", "gives a thread more time or less", 2, run_nice},
-    {"affinity", "ID CPUS", "binds a thread to processors", 2, run_affinity},
+    {"ps", "shows the threads", run_ps, {}, {{"ps", "all of them, with their states"}}},
+    {"threads", "shows what became of the threads' time", run_threads},
+    {"top", "shows who ran in a tenth of a second", run_top},
+    {"sched", "shows the run queues", run_sched},
+    {"nice",
+     "gives a thread more time or less",
+     run_nice,
+     {thread_argument, {"VALUE", "from -20 (most) to 19 (least)"}},
+     {{"nice 7 19", "it runs where nobody else wants to"}}},
+    {"affinity",
+     "binds a thread to processors",
+     run_affinity,
+     {thread_argument, {"CPUS", "a list of processors, like 0,2-3"}},
+     {{"affinity 1 0,2-3", "it runs on three processors alone"}}},
 };
 
 } // namespace

@@ -31,6 +31,10 @@ sched::CpuPlace place_of(void* object, CpuId cpu) {
 
 } // namespace
 
+bool CommandContext::is_interrupted() const {
+    return kernel.threads != nullptr && task::Threads::current().is_to_end();
+}
+
 Result<void> open_threads(Kernel& kernel) {
     auto const threads = task::Threads::begin(
         {.cpus = kernel.cpus,

@@ -134,9 +134,12 @@ u8 list_tests(boot::CommandContext& context) {
 }
 
 constexpr boot::Command test_commands[] = {
-    {"test", "[NAME]", "runs the kernel's tests, or those whose name starts with NAME", 1,
-     run_tests},
-    {"tests", "", "lists the kernel's tests, one a line", 0, list_tests},
+    {"test",
+     "runs the kernel's tests",
+     run_tests,
+     {{"NAME", "those whose name starts with it", boot::ArgumentKind::text,
+       boot::ArgumentCount::optional}}},
+    {"tests", "lists the kernel's tests, one a line", list_tests},
 };
 
 } // namespace

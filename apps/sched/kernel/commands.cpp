@@ -114,9 +114,15 @@ u8 run(CommandContext& context) {
     return status::success;
 }
 
+constexpr boot::Argument policy_argument = {"POLICY", "which policy, like 'eevdf'"};
+
 constexpr boot::Command table[] = {
-    {run_command, "POLICY NS", "runs the module's workload in virtual time", 2, run},
-    {"sched-live", "POLICY", "runs the module's workload by threads", 1, run_live},
+    {run_command,
+     "runs the module's workload in virtual time",
+     run,
+     {policy_argument, {"NS", "what a switch costs, in nanoseconds", boot::ArgumentKind::number}},
+     {{"sched-run eevdf 500", "the module's threads, each switch half a microsecond"}}},
+    {"sched-live", "runs the module's workload by threads", run_live, {policy_argument}},
 };
 
 } // namespace

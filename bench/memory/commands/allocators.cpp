@@ -238,7 +238,10 @@ u8 measure_allocators(CommandContext& context) {
 
 std::span<boot::Command const> memory_bench_commands() {
     static constexpr boot::Command table[] = {
-        {"allocator-bench", "[ROUNDS]", "times allocators side by side", 1, measure_allocators},
+        {"allocator-bench",
+         "times allocators side by side",
+         measure_allocators,
+         {{"ROUNDS", "how often", boot::ArgumentKind::number, boot::ArgumentCount::optional}}},
     };
     return table;
 }

@@ -3,14 +3,32 @@
 
 namespace twofold::bench {
 
+namespace {
+
+constexpr boot::Argument optional_number(std::string_view name, std::string_view help) {
+    return {name, help, boot::ArgumentKind::number, boot::ArgumentCount::optional};
+}
+
+} // namespace
+
 std::span<boot::Command const> thread_bench_commands() {
     static constexpr boot::Command table[] = {
-        {"hand-over-bench", "[ROUNDS]", "times what two threads do for each other", 1,
-         measure_hand_overs},
-        {"storm-bench", "[MESSAGES]", "times messages between 400 threads", 1, measure_storm},
-        {"join-bench", "[N]", "times forking and joining, by a Fibonacci number", 1, measure_joins},
-        {"share-bench", "[MS]", "measures the shares of four threads that compute", 1,
-         measure_shares},
+        {"hand-over-bench",
+         "times what two threads do for each other",
+         measure_hand_overs,
+         {optional_number("ROUNDS", "how often")}},
+        {"storm-bench",
+         "times messages between 400 threads",
+         measure_storm,
+         {optional_number("MESSAGES", "how many each sends")}},
+        {"join-bench",
+         "times forking and joining, by a Fibonacci number",
+         measure_joins,
+         {optional_number("N", "which number")}},
+        {"share-bench",
+         "measures the shares of four threads that compute",
+         measure_shares,
+         {optional_number("MS", "how long")}},
     };
     return table;
 }

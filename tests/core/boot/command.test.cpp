@@ -46,6 +46,23 @@ TEST(Command, TooManyArgumentsAreRefusedWithTheUsage) {
     EXPECT_TRUE(ran.says("version"));
 }
 
+TEST(Command, ArgumentsAreCheckedBeforeItRuns) {
+    Ran const kind("fault sideways");
+    EXPECT_EQ(kind.outcome, status::usage);
+    EXPECT_TRUE(kind.says("'sideways' is no KIND"));
+    Ran const number("halt soon");
+    EXPECT_EQ(number.outcome, status::usage);
+    EXPECT_TRUE(number.says("'soon' is no number"));
+}
+
+TEST(Command, HelpExplainsArgumentsAndShowsExamples) {
+    Ran const help("help fault");
+    EXPECT_EQ(help.outcome, status::success);
+    EXPECT_TRUE(help.says("fault [KIND]: "));
+    EXPECT_TRUE(help.says("read write execute"));
+    EXPECT_TRUE(help.says("fault divide"));
+}
+
 TEST(Command, AMalformedLineRunsNothing) {
     Ran const ran("version; help 'open");
     EXPECT_EQ(ran.outcome, status::usage);
@@ -84,8 +101,9 @@ TEST(CommandOutput, WritesJson) {
     TextBuffer text{std::span(storage)};
     Output const sink = text.output();
     constexpr boot::Column columns[] = {{"name", 6}, {"count", 4}, {"where", 0}};
-    boot::CommandOutput out(sink, true);
-    out.begin("list \"all\"");
+    boot::Printer printer(sink, true);
+    printer.begin("list \"all\"");
+    boot::CommandOutput out(printer.items());
     out.table(columns);
     out.row({"a\\b", u64{7}, PhysAddr{0x1000}});
     out.row({"line\n", u64{0}, PhysAddr{0}});
@@ -103,8 +121,9 @@ TEST(CommandOutput, AlignsTables) {
     TextBuffer text{std::span(storage)};
     Output const sink = text.output();
     constexpr boot::Column columns[] = {{"name", 6}, {"count", 5}, {"note", 0}};
-    boot::CommandOutput out(sink, false);
-    out.begin("list");
+    boot::Printer printer(sink, false);
+    printer.begin("list");
+    boot::CommandOutput out(printer.items());
     out.table(columns);
     out.row({"a", u64{7}, "x"});
     out.end(0);

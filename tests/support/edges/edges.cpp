@@ -336,11 +336,15 @@ u8 run_edges(boot::CommandContext& context) {
 }
 
 constexpr boot::Command commands_of_edges[] = {
-    {"edges", "[PLACE] [LIMIT] [TIMES]",
-     "runs the tests in tests/PLACE with an interrupt at every edge of the control flow (at most "
-     "TIMES in a row where one is taken more often, then some), and those of at most LIMIT edges "
-     "once for each edge alone",
-     3, run_edges},
+    {"edges",
+     "runs tests with an interrupt at every edge of the control flow, and short ones once for each "
+     "edge alone",
+     run_edges,
+     {{"PLACE", "those in tests/PLACE", boot::ArgumentKind::text, boot::ArgumentCount::optional},
+      {"LIMIT", "how many edges a short test has at most", boot::ArgumentKind::number,
+       boot::ArgumentCount::optional},
+      {"TIMES", "how often in a row an edge is interrupted that is taken more often",
+       boot::ArgumentKind::number, boot::ArgumentCount::optional}}},
 };
 
 } // namespace

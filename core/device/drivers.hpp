@@ -4,5 +4,6 @@
 
 #include "core/device/block/block_device.hpp"
 #include "core/device/block/ring_block.hpp"
+#include "core/device/display/display.hpp"
 #include "core/device/message/message_port.hpp"
 #include "core/device/message/requests.hpp"

@@ -39,5 +39,5 @@ function(twofold_pure_room name)
 endfunction()
 
 # The rooms that the images are made of, in the order of the ladder (targets without the machine's suffix).
-set(TWOFOLD_BASE_ROOMS base trace memory acpi processor sched task async device boot)
+set(TWOFOLD_BASE_ROOMS base trace memory acpi text processor sched task async device boot)
 set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios)

@@ -12,6 +12,11 @@ namespace {
 constexpr std::string_view separators = ";|&\n";
 constexpr std::string_view special = " \t\n'\"\\;|&#$(){}<>*?";
 
+/// Within "..." a backslash before anything else is a letter.
+constexpr bool is_escaped_in_quotes(char letter) {
+    return letter == '"' || letter == '\\' || letter == '$';
+}
+
 bool has_controls(std::string_view text) {
     return std::any_of(
         text.begin(), text.end(), [](char letter) { return is_control(static_cast<u8>(letter)); });
@@ -153,7 +158,9 @@ Result<void> CursorWord::read(std::string_view before_cursor) {
     for (usize at = 0; at < before_cursor.size(); ++at) {
         char const letter = before_cursor[at];
         bool const is_last = at + 1 == before_cursor.size();
-        if (letter == '\\' && m_quote != '\'' && !is_last) {
+        char const next = is_last ? '\0' : before_cursor[at + 1];
+        bool const escapes = m_quote == 0 || (m_quote == '"' && is_escaped_in_quotes(next));
+        if (letter == '\\' && escapes && !is_last) {
             TRY(m_letters.append(slice(before_cursor, ++at, 1)));
         } else if (m_quote != 0 ? letter == m_quote : letter == '\'' || letter == '"') {
             m_quote = m_quote != 0 ? '\0' : letter;
@@ -184,7 +191,7 @@ Result<void> CursorWord::read(std::string_view before_cursor) {
 Result<void> append_quoted(std::string_view word, char quote, Letters& to) {
     for (usize i = 0; i < word.size(); ++i) {
         char const letter = word[i];
-        bool escapes = quote == '"' ? letter == '"' || letter == '\\' || letter == '$'
+        bool escapes = quote == '"' ? is_escaped_in_quotes(letter)
                                     : special.find(letter) != std::string_view::npos;
         escapes = escapes && !(letter == '$' && i == 0); // a variable's name is completed
         if (quote == '\'' && letter == '\'') {

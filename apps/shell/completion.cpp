@@ -2,8 +2,7 @@
 // out.
 #include "apps/shell/completion.hpp"
 
-#include "apps/shell/clusters.hpp"
-#include "apps/shell/frame.hpp"
+#include "apps/shell/glyphs.hpp"
 
 namespace twofold::shell {
 

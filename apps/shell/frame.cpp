@@ -2,14 +2,12 @@
 // window that is shown.
 #include "apps/shell/frame.hpp"
 
-#include "apps/shell/clusters.hpp"
+#include "apps/shell/glyphs.hpp"
 #include "apps/shell/sequences.hpp"
 
 namespace twofold::shell {
 
 namespace {
-
-constexpr std::string_view mark_holder = "\u25CC"; ///< what a mark without a character stands on
 
 /// How long the escape sequence at `at` is: a control sequence, a command up to BEL or ST, or two
 /// bytes.
@@ -39,40 +37,6 @@ bool is_rendition(std::string_view sequence) {
     return sequence.size() > 2 && sequence[1] == '[' && sequence.back() == 'm';
 }
 
-/// What is shown of a cluster.
-struct Shown {
-    char bytes[Frame::glyph_bytes_max] = {};
-    usize size = 0;
-    u32 width = 1;
-
-    std::string_view view() const { return {bytes, size}; }
-    void add(std::string_view more) {
-        for (char const byte : size + more.size() <= sizeof bytes ? more : std::string_view()) {
-            bytes[size++] = byte;
-        }
-    }
-};
-
-Shown show(std::string_view cluster, u32 columns) {
-    Shown shown;
-    for (usize at = 0; at < cluster.size();) {
-        DecodedPoint const next = decode_at(cluster, at);
-        if (at == 0 && is_mark(next.point)) {
-            shown.add(mark_holder);
-        } else if (at == 0) {
-            u32 const width = text::width_of(next.point);
-            bool const fits = width <= columns;
-            shown.width = fits ? width : 1;
-            at += next.size;
-            shown.add(text::encode_utf8(fits ? next.point : text::replacement_character).view());
-            continue;
-        }
-        shown.add(text::encode_utf8(next.point).view());
-        at += next.size;
-    }
-    return shown;
-}
-
 /// Puts glyphs one behind another into rows; those of a window go to a frame.
 class Flow {
 public:
@@ -98,7 +62,7 @@ public:
     void begin_row(u32 row) { take_place({row, 0}, 0); }
     bool is_full_for(u32 width) const { return m_column + width > m_columns; }
 
-    Result<void> put(Shown const& shown, Style style) {
+    Result<void> put(ShownGlyph const& shown, Style style) {
         text::Cursor const at = place_for(shown.width);
         take_place(at, shown.width);
         if (m_frame != nullptr && at.row >= m_top && at.row < m_end) {
@@ -106,14 +70,13 @@ public:
         }
         return {};
     }
-    /// A cluster that is no line feed; a control as two glyphs.
+    /// A cluster that is no line feed.
     Result<void> put_cluster(std::string_view cluster, Style style) {
-        if (!is_control(static_cast<u8>(cluster[0]))) {
-            return put(show(cluster, m_columns), style);
+        ShownCluster const shown = show_cluster(cluster, m_columns);
+        for (ShownGlyph const& glyph : shown.items()) {
+            TRY(put(glyph, style));
         }
-        char const letter = static_cast<char>(cluster[0] ^ '@');
-        TRY(put(show("^", m_columns), style));
-        return put(show({&letter, 1}, m_columns), style);
+        return {};
     }
     Result<void> put_prompt(std::string_view prompt, Style first) {
         Style style = first;
@@ -136,10 +99,9 @@ public:
         return {};
     }
     u32 width_of_first(std::string_view text) const {
-        if (text.empty() || is_control(static_cast<u8>(text[0]))) {
-            return 1;
-        }
-        return show(slice(text, 0, next_cluster(text, 0)), m_columns).width;
+        return text.empty() || text[0] == '\n'
+                   ? 1
+                   : show_cluster(slice(text, 0, next_cluster(text, 0)), m_columns).glyphs[0].width;
     }
 
 private:
@@ -233,7 +195,7 @@ void Frame::clear() {
 }
 
 Result<void> Frame::add(u32 row, u32 column, std::string_view bytes, u32 width, Style style) {
-    CHECK(bytes.size() <= glyph_bytes_max && row + 1 >= rows());
+    CHECK(bytes.size() <= ShownGlyph::bytes_max && row + 1 >= rows());
     TRY(extend(row + 1));
     auto const offset = static_cast<u32>(m_bytes.size());
     TRY(m_bytes.append(bytes));
@@ -295,16 +257,6 @@ Result<void> compose(Scene const& scene, text::ScreenSize size, u32& top, Frame&
     TRY(frame.extend(height + below));
     frame.set_cursor(cursor.row - top, cursor.column);
     return {};
-}
-
-usize cells_of(std::string_view letters) {
-    usize cells = 0;
-    for (usize at = 0; at < letters.size();) {
-        DecodedPoint const next = decode_at(letters, at);
-        cells += is_control(next.point) ? 2 : text::width_of(next.point);
-        at += next.size;
-    }
-    return cells;
 }
 
 } // namespace twofold::shell

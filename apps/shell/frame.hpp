@@ -4,8 +4,8 @@
 // Where there are more rows than the screen has, the frame is a window that holds the cursor. Pure.
 #pragma once
 
+#include "apps/shell/glyphs.hpp"
 #include "apps/shell/letters.hpp"
-#include "core/text/text.hpp"
 
 #include <span>
 
@@ -29,8 +29,6 @@ struct Glyph {
 
 class Frame {
 public:
-    static constexpr usize glyph_bytes_max = 20; ///< a character and a few marks
-
     explicit Frame(AnyAllocator& allocator)
         : m_glyphs(allocator), m_row_ends(allocator), m_bytes(allocator) {}
 
@@ -85,8 +83,5 @@ Result<void> collect_escapes(
 /// Lays a scene out on a screen of at least one cell. `top` is the first row that was seen last
 /// time, and becomes that of this time. Errors: those of allocate. O(scene).
 Result<void> compose(Scene const& scene, text::ScreenSize size, u32& top, Frame& frame);
-
-/// How many cells a text takes, controls as they are shown ("^A"). O(text).
-usize cells_of(std::string_view letters);
 
 } // namespace twofold::shell

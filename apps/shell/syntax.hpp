@@ -23,7 +23,7 @@ inline constexpr usize commands_max = 256;      ///< of one line
 /// What is wrong with a text, and where.
 struct Problem {
     u32 column = 0; ///< in characters of its row, from 1
-    FixedString<160> text;
+    FixedString<320> text;
 };
 
 /// A piece of a word: letters as they are, or the name of a variable ("?" is the last status).

@@ -123,6 +123,7 @@ void Candidates::finish() {
     while (m_items.size() > kept) {
         m_items.pop();
     }
+    m_word = {};
 }
 
 Candidate Candidates::operator[](usize index) const {

@@ -22,7 +22,7 @@ public:
 
     explicit Candidates(AnyAllocator& allocator) : m_bytes(allocator), m_items(allocator) {}
 
-    /// Only what begins with `word` is taken from now on.
+    /// Only what begins with `word` is taken from now on; it stays where it is until `finish`.
     void begin(std::string_view word);
     /// A candidate; what does not begin with the word is passed over. Errors: those of allocate;
     /// invalid_argument (control characters); no_space (count_max are there). O(text).

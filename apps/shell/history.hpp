@@ -38,7 +38,7 @@ public:
         }
         return std::nullopt;
     }
-    /// The same for the oldest line that is younger than `from`. O(lines).
+    /// The age of the oldest line that is younger than `from` and fits. O(lines).
     template<class Fits>
     std::optional<usize> find_younger(usize from, Fits const& fits) const {
         std::optional<usize> found;

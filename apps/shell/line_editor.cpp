@@ -283,7 +283,7 @@ Action LineEditor::take_enter() {
 /// Leaves the line on the screen as it is, without hint and list.
 Action LineEditor::finish(Action action) {
     m_began = false; // no hint
-    refresh();
+    draw();
     if (action == Action::interrupt) {
         m_painter.send("^C");
     }
@@ -342,6 +342,12 @@ void LineEditor::repaint() {
 }
 
 void LineEditor::refresh() {
+    if (m_began) {
+        draw();
+    }
+}
+
+void LineEditor::draw() {
     if (Result<void> const composed = compose_scene(); !composed) {
         say_no_memory();
         return;

@@ -98,9 +98,11 @@ private:
     bool take_search(Key const& key);
     void find(usize from);
     void find_younger();
+    void show_found(usize age);
     void end_search(bool accepts);
     Result<void> search_prompt(Letters& prompt) const;
 
+    void draw();
     Result<void> compose_scene();
     void say_no_memory();
 

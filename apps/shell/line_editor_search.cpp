@@ -42,13 +42,9 @@ void LineEditor::walk_down() {
         return m_painter.send(bell);
     }
     std::string_view const prefix = m_typed;
-    std::optional<usize> younger;
-    for (usize age = m_age; age-- > 0 && !younger;) {
-        std::string_view const old = m_history->line(age);
-        if (old.starts_with(prefix) && old != m_line.view()) {
-            younger = age;
-        }
-    }
+    std::optional<usize> const younger = m_history->find_younger(m_age, [&](std::string_view old) {
+        return old.starts_with(prefix) && old != m_line.view();
+    });
     m_walks = younger.has_value();
     m_age = younger.value_or(0);
     note(m_line.assign(younger ? m_history->line(m_age) : m_typed.view()));
@@ -111,24 +107,28 @@ void LineEditor::find(usize from) {
     if (!age) {
         return m_painter.send(bell);
     }
-    m_search.age = *age;
-    std::string_view const found = m_history->line(*age);
-    note(m_line.assign(found));
-    m_line.move_to(std::min(found.find(query), m_line.size()));
+    show_found(*age);
 }
 
 void LineEditor::find_younger() {
     std::string_view const query = m_query;
-    for (usize age = m_search.age; age-- > 0 && !query.empty();) {
-        std::string_view const old = m_history->line(age);
-        if (old.find(query) != std::string_view::npos) {
-            m_search.age = age;
-            m_search.failed = false;
-            note(m_line.assign(old));
-            return m_line.move_to(std::min(old.find(query), m_line.size()));
-        }
+    std::optional<usize> const age =
+        m_history->find_younger(m_search.age, [&](std::string_view old) {
+            return !query.empty() && old.find(query) != std::string_view::npos;
+        });
+    if (!age) {
+        return m_painter.send(bell);
     }
-    m_painter.send(bell);
+    show_found(*age);
+}
+
+/// Shows a line of the history, the cursor where the query begins.
+void LineEditor::show_found(usize age) {
+    std::string_view const found = m_history->line(age);
+    m_search.age = age;
+    m_search.failed = false;
+    note(m_line.assign(found));
+    m_line.move_to(std::min(found.find(m_query.view()), m_line.size()));
 }
 
 void LineEditor::end_search(bool accepts) {

@@ -78,11 +78,17 @@ private:
             words.emplace_back("--reverse");
         }
         apply(words);
-        std::stable_sort(m_rows.begin(), m_rows.end(), [&](Row const& x, Row const& y) {
-            Row const& a = down ? y : x;
-            Row const& b = down ? x : y;
-            return by_name ? a.name < b.name : a.size < b.size;
-        });
+        std::vector<Row> sorted; // each behind those that are not greater, so equal ones stay
+        for (Row const& row : m_rows) {
+            auto const place = std::upper_bound(
+                sorted.begin(), sorted.end(), row, [&](Row const& x, Row const& y) {
+                    Row const& a = down ? y : x;
+                    Row const& b = down ? x : y;
+                    return by_name ? a.name < b.name : a.size < b.size;
+                });
+            sorted.insert(place, row);
+        }
+        m_rows = sorted;
     }
     void where_size() {
         u64 const value = below(3);

@@ -40,4 +40,4 @@ endfunction()
 
 # The rooms that the images are made of, in the order of the ladder (targets without the machine's suffix).
 set(TWOFOLD_BASE_ROOMS base trace memory acpi text processor sched task async device boot)
-set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios)
+set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios shell shell_kernel)

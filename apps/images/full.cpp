@@ -1,5 +1,7 @@
 // The image `full`: everything there is, the scenarios included.
 #include "apps/scenarios/scenarios.hpp"
+#include "apps/shell/kernel/commands.hpp"
+#include "apps/shell/kernel/shell.hpp"
 #include "core/boot/async.hpp"
 #include "core/boot/boot.hpp"
 
@@ -11,9 +13,11 @@ Composition composition() {
         .steps = basic_steps(),
         .commands =
             {basic_commands(), measuring_commands(), thread_commands(), async_commands(),
-             device_commands(), scenario_commands()},
+             device_commands(), scenario_commands(), shell::shell_commands(),
+             shell::filter_commands()},
         .scenarios = scenarios::all(),
-        .open_threads = open_threads};
+        .open_threads = open_threads,
+        .lines = &shell::line_runner};
 }
 
 } // namespace twofold::boot

@@ -102,7 +102,8 @@ u8 run_words(
     Kernel& kernel,
     CommandOutput& out,
     std::span<std::string_view const> words,
-    shell::Session* session) {
+    shell::Session* session,
+    bool is_piped) {
     CHECK(!words.empty());
     Command const* const command = find_command(kernel.parts, words[0]);
     if (command == nullptr) {
@@ -113,7 +114,7 @@ u8 run_words(
     if (!check_arguments(out, *command, arguments)) {
         return status::usage;
     }
-    CommandContext context{kernel, arguments, out, session};
+    CommandContext context{kernel, arguments, out, session, is_piped};
     return command->run(context);
 }
 
@@ -165,10 +166,11 @@ u8 run_command(
     Kernel& kernel,
     ItemSink& sink,
     std::span<std::string_view const> words,
-    shell::Session* session) {
+    shell::Session* session,
+    bool is_piped) {
     RunningCommand const running(kernel, join(words));
     CommandOutput out(sink);
-    u8 const outcome = run_words(kernel, out, words, session);
+    u8 const outcome = run_words(kernel, out, words, session, is_piped);
     running.report(outcome);
     return outcome;
 }

@@ -37,6 +37,8 @@ enum class ArgumentKind : u8 {
     command,  ///< the name of a command
     thread,   ///< the number of a thread
     scenario, ///< the name of a scenario
+    variable, ///< the name of a variable of the shell
+    column,   ///< the name of a column of the table before
 };
 
 enum class ArgumentCount : u8 {
@@ -64,6 +66,7 @@ struct CommandContext {
     std::span<std::string_view const> arguments; ///< without the command's own name
     CommandOutput& out;
     shell::Session* session = nullptr; ///< whoever asks; null: no shell does
+    bool is_piped = false;             ///< what is printed is for another command
 
     /// Whether somebody wants the command to end early (threads.cpp). Context thread; O(1).
     bool is_interrupted() const;
@@ -97,7 +100,8 @@ u8 run_command(
     Kernel& kernel,
     ItemSink& sink,
     std::span<std::string_view const> words,
-    shell::Session* session = nullptr);
+    shell::Session* session = nullptr,
+    bool is_piped = false);
 
 /// A line of commands: `a; b "c d"`. Runs each, prints to `sink`, and returns the last status; an
 /// empty line returns `previous`. Words are cut by blanks unless quoted, commands by `;`; a line

@@ -55,6 +55,11 @@ void TextPrinter::cell(Column const& column, Cell const& cell, bool last) {
     case Cell::Kind::address:
         format_to(m_sink, "{:<#{}x}{}", cell.number(), column.width, last ? "" : "  ");
         return;
+    case Cell::Kind::percent:
+        format_to(
+            m_sink, "{:>{}}.{}{}", cell.number() / 100, column.width < 2 ? 0 : column.width - 2,
+            cell.number() / 10 % 10, last ? "" : "  ");
+        return;
     }
     UNREACHABLE();
 }
@@ -117,6 +122,9 @@ void JsonPrinter::cell(Cell const& cell) {
         return;
     case Cell::Kind::number:
         format_to(m_sink, "{}", cell.number());
+        return;
+    case Cell::Kind::percent:
+        format_to(m_sink, "{}.{:02}", cell.number() / 100, cell.number() % 100);
         return;
     case Cell::Kind::address: // beyond 2^53 a JSON number loses bits
         format_to(m_sink, "\"{:#x}\"", cell.number());

@@ -21,7 +21,7 @@ struct Column {
 /// One value of a table's row.
 class Cell {
 public:
-    enum class Kind : u8 { text, number, address };
+    enum class Kind : u8 { text, number, address, percent };
 
     constexpr Cell(std::string_view text)
         : m_letters(text.data()), m_number(text.size()), m_kind(Kind::text) {}
@@ -31,6 +31,13 @@ public:
     constexpr Cell(Bytes size) : Cell(size.value) {}
     constexpr Cell(PhysAddr address) : m_number(address.value), m_kind(Kind::address) {}
     constexpr Cell(VirtAddr address) : m_number(address.value), m_kind(Kind::address) {}
+
+    /// A share, in hundredths of a percent.
+    static constexpr Cell percent(u64 hundredths) {
+        Cell cell(hundredths);
+        cell.m_kind = Kind::percent;
+        return cell;
+    }
 
     Kind kind() const { return m_kind; }
     /// Of a text.

@@ -12,6 +12,14 @@
 
 namespace twofold::boot {
 
+/// What reads and runs lines in place of the plain reader. Needs threads.
+struct LineRunner {
+    /// Runs a line of the machine's own command line: its status.
+    u8 (*run)(Kernel& kernel, std::string_view line);
+    /// Reads and runs lines until there are no more: the status of the last.
+    u8 (*converse)(Kernel& kernel);
+};
+
 struct Composition {
     static constexpr usize command_tables_max = 8;
 
@@ -20,6 +28,7 @@ struct Composition {
     std::array<std::span<Command const>, command_tables_max> commands; ///< searched in order
     std::span<Scenario const> scenarios;
     Result<void> (*open_threads)(Kernel& kernel) = nullptr; ///< see threads.hpp; null: none
+    LineRunner const* lines = nullptr;                      ///< null: the plain reader
 };
 
 /// The composition of this image. Defined once, by the image's composition source.

@@ -129,11 +129,17 @@ void Kernel::report_unreached() {
 }
 
 u8 Kernel::run_commands() {
+    if (parts.lines != nullptr && threads != nullptr) {
+        return parts.lines->run(*this, options.command.view());
+    }
     Output out = console_output();
     return run_line(*this, out, options.command.view(), status::success);
 }
 
 u8 Kernel::run_console() {
+    if (parts.lines != nullptr && threads != nullptr) {
+        return parts.lines->converse(*this);
+    }
     Output out = console_output();
     Console console(out, options.console);
     u8 last = status::success;

@@ -243,7 +243,8 @@ void show_clock(CommandContext& context) {
     }
 }
 
-/// A processor's histogram as it is now: copied there, with interrupts off.
+} // namespace
+
 processor::Histogram lateness_of(Kernel& kernel, CpuId id) {
     processor::Histogram copy;
     kernel.cpus
@@ -257,8 +258,6 @@ processor::Histogram lateness_of(Kernel& kernel, CpuId id) {
         .value(); // only of processors that run
     return copy;
 }
-
-} // namespace
 
 u8 show_timers(CommandContext& context) {
     Kernel& kernel = context.kernel;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/boot/command.hpp"
+#include "core/processor/processor.hpp"
 
 namespace twofold::boot {
 
@@ -11,6 +12,9 @@ u8 show_processors(CommandContext& context);
 u8 show_interrupts(CommandContext& context);
 /// The command `timers`: the clock, deadlines that wait, and how late they were.
 u8 show_timers(CommandContext& context);
+/// How late the deadlines of a processor that runs have been, as of now. Context thread, interrupts
+/// on.
+processor::Histogram lateness_of(Kernel& kernel, CpuId id);
 /// The command `irq-bench [ROUNDS]`: from raising an interrupt to its handler, and what holding
 /// interrupts back costs.
 u8 measure_interrupts(CommandContext& context);

@@ -1,7 +1,6 @@
 // The commands that show and steer threads: ps, top, sched, threads, nice, affinity.
-#include "core/boot/kernel.hpp"
+#include "core/boot/thread_views.hpp"
 #include "core/boot/threads.hpp"
-#include "core/task/task.hpp"
 
 #include <algorithm>
 
@@ -14,16 +13,12 @@ constexpr Column ps_columns[] = {{"id", 6},     {"name", 16}, {"process", 10}, {
 constexpr Column thread_columns[] = {{"id", 6},         {"waited us", 12}, {"worst wait us", 14},
                                      {"wakes", 10},     {"preempted", 10}, {"moved", 8},
                                      {"throttled", 10}, {"may use", 0}};
-constexpr Column top_columns[] = {{"id", 6},  {"name", 16}, {"class", 10},
-                                  {"cpu", 4}, {"cpu %", 8}, {"switches/s", 0}};
 constexpr Column run_queue_columns[] = {{"cpu", 4},        {"runs", 16},    {"runnable", 9},
                                         {"switches", 12},  {"stolen", 8},   {"given away", 10},
                                         {"looked at", 10}, {"violation", 0}};
 
 using task::Thread;
 using task::Threads;
-
-constexpr usize shown_max = 256;
 
 u64 micros(Nanos time) {
     return static_cast<u64>(time.value) / 1000;
@@ -37,65 +32,19 @@ Threads* find_threads(CommandContext& context) {
     return context.kernel.threads;
 }
 
-/// What is shown of a thread, taken under the lock of the list.
-struct ThreadView {
-    u64 id = 0;
-    Thread::Name name;
-    task::Process::Name process;
-    std::string_view class_name;
-    sched::TaskState state{};
-    CpuId cpu;
-    sched::TaskCounts counts;
-    u32 allowed = 0;
-    bool may_use_all = false;
-};
-using ThreadViews = FixedVector<ThreadView, shown_max>;
-
-ThreadView view_of(Threads& threads, Thread& thread) {
-    return {
-        .id = thread.id(),
-        .name = Thread::Name::create(thread.name()).value(),
-        .process = task::Process::Name::create(thread.process().name()).value(),
-        .class_name = thread.is_idle() ? "idle" : thread.parameters().class_name(),
-        .state = thread.state(),
-        .cpu = thread.cpu(),
-        .counts = threads.counts(thread),
-        .allowed = thread.allowed().size(),
-        .may_use_all = thread.allowed() == sched::CpuMask::all()};
-}
-
-/// Views lie in the heap: they are too many for a stack.
-class ViewsBox {
-public:
-    explicit ViewsBox(Kernel& kernel)
-        : m_views(memory::Box<ThreadViews, memory::KernelHeap>::create(*kernel.heap)) {}
-    ThreadViews* get() { return m_views ? &*m_views.value() : nullptr; }
-
-private:
-    Result<memory::Box<ThreadViews, memory::KernelHeap>> m_views;
-};
-
-/// All threads, or the first of very many; how many there are beyond.
-u64 look_at(Threads& threads, ThreadViews& views) {
-    u64 left_out = 0;
-    threads.for_each(
-        [&](Thread& thread) { left_out += views.push_back(view_of(threads, thread)) ? 0 : 1; });
-    return left_out;
-}
-
 template<class Show>
 u8 show_views(CommandContext& context, Show const& show) {
     Threads* const threads = find_threads(context);
     if (threads == nullptr) {
         return status::failure;
     }
-    ViewsBox views(context.kernel);
-    if (views.get() == nullptr) {
+    auto const views = ThreadViewsBox::create(*context.kernel.heap);
+    if (!views) {
         context.out.line("there is no memory to look at the threads");
         return status::failure;
     }
-    u64 const left_out = look_at(*threads, *views.get());
-    show(*views.get());
+    u64 const left_out = look_at_threads(*threads, *views.value());
+    show(*views.value());
     if (left_out != 0) {
         context.out.line("{} more threads are not shown", left_out);
     }
@@ -127,47 +76,6 @@ u8 run_threads(CommandContext& context) {
                 {view.id, micros(view.counts.waited), micros(view.counts.waited_max),
                  view.counts.wakes, view.counts.preemptions, view.counts.migrations,
                  view.counts.throttles, may_use});
-        }
-    });
-}
-
-/// What ran in a tenth of a second, the busiest first.
-u8 run_top(CommandContext& context) {
-    constexpr Nanos window{100'000'000};
-    Threads* const threads = find_threads(context);
-    if (threads == nullptr) {
-        return status::failure;
-    }
-    ViewsBox before(context.kernel);
-    if (before.get() == nullptr) {
-        context.out.line("there is no memory to look at the threads");
-        return status::failure;
-    }
-    look_at(*threads, *before.get());
-    Nanos const began = hal::Clock::now();
-    threads->sleep_for(window);
-    Nanos const lasted = hal::Clock::now() - began;
-    return show_views(context, [&](ThreadViews& views) {
-        for (ThreadView& view : views) {
-            for (ThreadView const& old : *before.get()) {
-                if (old.id == view.id) {
-                    view.counts.ran = view.counts.ran - old.counts.ran;
-                    view.counts.switches -= old.counts.switches;
-                }
-            }
-        }
-        std::sort(views.begin(), views.end(), [](ThreadView const& a, ThreadView const& b) {
-            return a.counts.ran != b.counts.ran ? a.counts.ran > b.counts.ran : a.id < b.id;
-        });
-        context.out.table(top_columns);
-        for (ThreadView const& view : views) {
-            auto const share =
-                static_cast<u64>(view.counts.ran.value) * 1000 / static_cast<u64>(lasted.value);
-            char letters[32];
-            context.out.row(
-                {view.id, view.name.view(), view.class_name, view.cpu.value,
-                 format_to(std::span(letters), "{}.{}", share / 10, share % 10).text,
-                 view.counts.switches * 1'000'000'000 / static_cast<u64>(lasted.value)});
         }
     });
 }
@@ -299,7 +207,6 @@ constexpr Argument thread_argument = {"ID", "the thread's number", ArgumentKind:
 constexpr Command commands[] = {
     {"ps", "shows the threads", run_ps, {}, {{"ps", "all of them, with their states"}}},
     {"threads", "shows what became of the threads' time", run_threads},
-    {"top", "shows who ran in a tenth of a second", run_top},
     {"sched", "shows the run queues", run_sched},
     {"nice",
      "gives a thread more time or less",

@@ -75,6 +75,17 @@ public:
         return m_max;
     }
 
+    /// Calls visit(value, count) for each step that has any, with the greatest value of the step.
+    /// O(steps).
+    template<class Visit>
+    void for_each(Visit const& visit) const {
+        for (u32 i = 0; i < std::size(m_counts); ++i) {
+            if (m_counts[i] != 0) {
+                visit(detail::step_end(i), m_counts[i]);
+            }
+        }
+    }
+
 private:
     u32 m_counts[detail::step_count]{};
     u64 m_total = 0;

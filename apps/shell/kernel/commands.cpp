@@ -56,7 +56,7 @@ u8 echo(CommandContext& context) {
 
 u8 list_variables(CommandContext& context) {
     context.out.table(variable_columns);
-    context.session->with_values([&](Variables& variables, History&) {
+    context.session->with_variables([&](Variables& variables) {
         for (usize i = 0; i < variables.size(); ++i) {
             context.out.row({variables[i].name, variables[i].value});
         }
@@ -65,8 +65,8 @@ u8 list_variables(CommandContext& context) {
 }
 
 u8 unset(CommandContext& context) {
-    Result<void> const outcome = context.session->with_values(
-        [&](Variables& variables, History&) { return variables.unset(context.arguments[0]); });
+    Result<void> const outcome = context.session->with_variables(
+        [&](Variables& variables) { return variables.unset(context.arguments[0]); });
     if (!outcome) {
         context.out.line("unset: there is no variable '{}'", context.arguments[0]);
         return status::failure;
@@ -75,12 +75,26 @@ u8 unset(CommandContext& context) {
 }
 
 u8 list_history(CommandContext& context) {
-    context.out.table(history_columns);
-    context.session->with_values([&](Variables&, History& history) {
+    // A copy: what is printed needs the lock that keeps the history as it is.
+    Letters lines(context.session->allocator());
+    auto const outcome = context.session->with_history([&](History const& history) -> Result<void> {
         for (usize age = history.size(); age-- > 0;) {
-            context.out.row({u64{history.size() - age}, history.line(age)});
+            TRY(lines.append(history.line(age)));
+            TRY(lines.append({"\0", 1})); // no line holds one
         }
+        return {};
     });
+    if (!outcome) {
+        context.out.line("history: there is no memory to copy it");
+        return status::failure;
+    }
+    context.out.table(history_columns);
+    std::string_view rest = lines.view();
+    for (u64 number = 1; !rest.empty(); ++number) {
+        std::string_view const line = rest.substr(0, rest.find('\0'));
+        context.out.row({number, line});
+        rest.remove_prefix(line.size() + 1);
+    }
     return status::success;
 }
 

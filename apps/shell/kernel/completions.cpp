@@ -44,7 +44,7 @@ Result<void> add_threads(boot::Kernel& kernel, Candidates& candidates) {
 }
 
 Result<void> add_variables(Session& session, std::string_view sigil, Candidates& candidates) {
-    return session.with_values([&](Variables& variables, History&) -> Result<void> {
+    return session.with_variables([&](Variables& variables) -> Result<void> {
         for (usize i = 0; i < variables.size(); ++i) {
             FixedString<Variables::name_bytes_max + 2> name;
             TRY(name.append(sigil));

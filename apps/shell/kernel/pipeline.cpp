@@ -131,7 +131,7 @@ public:
 private:
     Result<void>
     expand(Pipeline const& pipeline, memory::Vector<ExpandedCommand, AnyAllocator>& commands) {
-        return m_session.with_values([&](Variables& variables, History&) -> Result<void> {
+        return m_session.with_variables([&](Variables& variables) -> Result<void> {
             for (Command const& command : m_line.commands(pipeline)) {
                 TRY(commands.push(ExpandedCommand(m_session.allocator())));
                 TRY(commands[commands.size() - 1].expand(m_line, command, variables, m_status));

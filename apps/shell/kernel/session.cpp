@@ -137,7 +137,7 @@ void Session::prompt() {
     char text[64];
     std::string_view const look = last_status() == status::success ? "1;32" : "1;31";
     std::string_view const shown =
-        format_to(std::span(text), "\x1B[{}mtwofold>\x1B[0m ", look).text;
+        format_to(std::span(text), "\x1B[{}mtwofold> \x1B[0m", look).text;
     MutexGuard const guard(m_lock);
     m_editor.begin(shown, continuation);
     m_is_editing = true;
@@ -163,10 +163,6 @@ std::optional<Action> Session::take_key() {
 
 /// Runs a person's line as a job, so that keys are heard meanwhile.
 void Session::run_line(std::string_view line) {
-    {
-        MutexGuard const guard(m_values);
-        static_cast<void>(m_history.add(line)); // without memory it is not kept
-    }
     auto const outcome = m_jobs.run(line);
     if (!outcome) {
         char text[96];

@@ -50,11 +50,17 @@ public:
     /// Whether no key will ever come any more.
     bool has_ended_input() { return m_keys.queue().is_ready() && m_keys.has_ended(); }
     Jobs& jobs() { return m_jobs; }
-    /// Calls visit(Variables&, History&) while no other thread uses them.
+    /// Calls visit(Variables&) while no other thread uses them.
     template<class Visit>
-    auto with_values(Visit const& visit) {
+    auto with_variables(Visit const& visit) {
         task::MutexGuard const guard(m_values);
-        return visit(m_variables, m_history);
+        return visit(m_variables);
+    }
+    /// Calls visit(History const&) while no line is added. It prints nothing.
+    template<class Visit>
+    auto with_history(Visit const& visit) {
+        task::MutexGuard const guard(m_lock);
+        return visit(m_history);
     }
     /// No further line is run; what `run` answers.
     void exit(u8 status);
@@ -86,7 +92,7 @@ private:
     Seat& m_seat;
     Kind m_kind;
     AnyAllocator m_allocator;
-    History m_history; ///< changed under m_values, by the session's own thread alone
+    History m_history GUARDED_BY(m_lock); ///< the editor adds to it
     Variables m_variables GUARDED_BY(m_values);
     Jobs m_jobs;
     TypedKeys m_keys;

@@ -5,5 +5,7 @@
 #include "core/device/block/block_device.hpp"
 #include "core/device/block/ring_block.hpp"
 #include "core/device/display/display.hpp"
+#include "core/device/input/key_text.hpp"
+#include "core/device/input/mouse.hpp"
 #include "core/device/message/message_port.hpp"
 #include "core/device/message/requests.hpp"

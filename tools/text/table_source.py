@@ -1,4 +1,4 @@
-"""What the generators of core/text's tables share: C++ sources that hold constant arrays."""
+"""What the generators of tables share (tools/text, tools/input): C++ sources that hold constant arrays."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def two_levels(values: list[int], block: int) -> tuple[list[int], list[list[int]
     return places, [list(part) for part in blocks]
 
 
-def write(path: Path, header: str, origin: str, parts: Iterable[str]) -> None:
-    """A source of the namespace twofold::text that includes `header`."""
-    text = f'// Made by tools/text from {origin}.\n#include "{header}"\n\nnamespace twofold::text {{\n\n'
-    path.write_text(text + "\n".join(parts) + "\n} // namespace twofold::text\n", encoding="ascii")
+def write(path: Path, header: str, origin: str, parts: Iterable[str], room: str = "text") -> None:
+    """A source of the namespace twofold::ROOM that includes `header`."""
+    namespace = f"twofold::{room}"
+    text = f'// Made at build time from {origin}.\n#include "{header}"\n\nnamespace {namespace} {{\n\n'
+    path.write_text(text + "\n".join(parts) + f"\n}} // namespace {namespace}\n", encoding="ascii")

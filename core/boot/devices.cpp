@@ -25,16 +25,15 @@ Result<Driver*> open_first(Kernel& kernel) {
     for (pci::Function const& function : bus->functions.functions()) {
         if (function.header.vendor == device::ring_vendor &&
             function.header.device == Driver::device_id) {
-            return Driver::open(
-                {.configuration = pci::Configuration::of(bus->access),
-                 .space = *kernel.space,
-                 .frames = *kernel.frames,
-                 .heap = *kernel.heap,
-                 .interrupts = kernel.interrupts},
-                function);
+            return Driver::open(TRY(driver_environment(kernel)), function);
         }
     }
     return Error::not_found;
+}
+
+hal::LineInput isa_line(Kernel const& kernel, usize number) {
+    LegacyLine const& line = kernel.interrupt_description.legacy[number];
+    return {line.line, line.trigger, line.polarity};
 }
 
 constexpr Command device_table[] = {
@@ -61,6 +60,18 @@ constexpr Command device_table[] = {
      {{"message send 1 hello", "a frame to machine 1"},
       {"message receive 500", "what comes within half a second"},
       {"message ping 1 10 20", "ten answers, each within 20 ms"}}},
+    {"input",
+     "uses keyboard and mouse",
+     use_input,
+     {{"WHAT", "what to do; info if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
+       "info layout type watch"},
+      {"VALUE", "the layout, the text, or how many events", ArgumentKind::text,
+       ArgumentCount::optional},
+      {"MS", "how long to wait for each event; for ever if nothing is said", ArgumentKind::number,
+       ArgumentCount::optional}},
+     {{"input layout de", "keys are where they are in Germany"},
+      {"input type hello", "as if somebody typed it"},
+      {"input watch 10", "shows what is typed and moved"}}},
     {"beat",
      "wakes up again and again, and uses devices",
      beat,
@@ -89,6 +100,34 @@ Result<device::MessagePort*> message_port(Kernel& kernel) {
     return devices->message;
 }
 
+Result<device::DriverEnvironment> driver_environment(Kernel& kernel) {
+    PciBus* const bus = TRY(pci_bus(kernel));
+    return device::DriverEnvironment{
+        .configuration = pci::Configuration::of(bus->access),
+        .space = *kernel.space,
+        .frames = *kernel.frames,
+        .heap = *kernel.heap,
+        .interrupts = kernel.interrupts};
+}
+
+device::Ps2Options keyboard_options(Kernel const& kernel) {
+    constexpr usize keyboard = 1;
+    constexpr usize mouse = 12;
+    return {.keyboard_line = isa_line(kernel, keyboard), .mouse_line = isa_line(kernel, mouse)};
+}
+
+Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel) {
+    if (!device::Ps2Controller::is_there()) {
+        return Error::not_found; // without a walk over the bus
+    }
+    Devices* const devices = TRY(devices_of(kernel));
+    if (devices->ps2 == nullptr) {
+        device::DriverEnvironment const environment = TRY(driver_environment(kernel));
+        devices->ps2 = TRY(device::Ps2::open(environment, keyboard_options(kernel)));
+    }
+    return devices->ps2;
+}
+
 void close_devices(Kernel& kernel) {
     Devices* const devices = std::exchange(kernel.devices, nullptr);
     if (devices == nullptr) {
@@ -99,6 +138,9 @@ void close_devices(Kernel& kernel) {
     }
     if (devices->message != nullptr) {
         devices->message->close();
+    }
+    if (devices->ps2 != nullptr) {
+        devices->ps2->close();
     }
     memory::free_room(*kernel.heap, devices);
 }

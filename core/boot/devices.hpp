@@ -11,12 +11,19 @@ namespace twofold::boot {
 struct Devices {
     device::RingBlock* block = nullptr;
     device::MessagePort* message = nullptr;
+    device::Ps2* ps2 = nullptr;
 };
 
 /// The first device of its kind, open. Context thread; one context at a time asks for the first
 /// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
 Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
+
+/// The keyboard and the mouse of a PC, which are on no bus. The same. Errors: those of Ps2::open.
+Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel);
+/// What they are opened with: their lines are where firmware says.
+Result<device::DriverEnvironment> driver_environment(Kernel& kernel);
+device::Ps2Options keyboard_options(Kernel const& kernel);
 
 /// Closes what was opened; the next use opens it again. No device is used. Context thread.
 void close_devices(Kernel& kernel);
@@ -31,9 +38,10 @@ inline Result<u64> argument_number(CommandContext const& context, usize index, u
                                             : Result<u64>(fallback);
 }
 
-/// The commands block, message and beat.
+/// The commands block, message, input and beat.
 u8 use_block(CommandContext& context);
 u8 use_messages(CommandContext& context);
+u8 use_input(CommandContext& context);
 u8 beat(CommandContext& context);
 
 } // namespace twofold::boot

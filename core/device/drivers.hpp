@@ -7,5 +7,6 @@
 #include "core/device/display/display.hpp"
 #include "core/device/input/key_text.hpp"
 #include "core/device/input/mouse.hpp"
+#include "core/device/input/ps2.hpp"
 #include "core/device/message/message_port.hpp"
 #include "core/device/message/requests.hpp"

@@ -103,6 +103,12 @@ void Board::make_processors() {
 }
 
 std::expected<void, std::string> Board::power_on() {
+    {
+        // Whoever types does not wait for the machine.
+        std::lock_guard const lock(m_locks->device);
+        m_lines = LineController();
+        m_i8042 = I8042();
+    }
     *m_guest = GuestMachine{};
     m_guest->processors[0] = &boot().cpu();
     for (u32 slot = 0; slot < m_config.cpus; ++slot) {
@@ -112,7 +118,6 @@ std::expected<void, std::string> Board::power_on() {
     for (auto const& device : devices()) {
         m_pci.plug(device->identity());
     }
-    m_lines = LineController();
     m_input_reader = nullptr;
     auto const prepared = firmware::prepare(*m_memory, m_config, boot().cpu(), m_pci);
     if (prepared) {
@@ -186,6 +191,8 @@ bool Board::answer(GuestCpu& cpu) {
     case Request::pci_read:
     case Request::pci_write:
     case Request::device_write:
+    case Request::port_read:
+    case Request::port_write:
     case Request::line_route:
     case Request::line_mask:
     case Request::line_end:
@@ -289,6 +296,12 @@ void Board::answer_device(GuestCpu& cpu) {
         break;
     case Request::device_write:
         tell_devices(cpu, first);
+        break;
+    case Request::port_read:
+        cpu.result = read_port(unpack_port(first));
+        break;
+    case Request::port_write:
+        write_port(unpack_port(first), static_cast<u32>(second));
         break;
     case Request::line_route:
         m_lines.route(line, unpack_route(second));

@@ -6,8 +6,10 @@
 // time and in no signal handler.
 #pragma once
 
+#include "hal/hosted/devices/i8042.hpp"
 #include "hal/hosted/devices/line_controller.hpp"
 #include "hal/hosted/devices/pci_bus.hpp"
+#include "hal/hosted/devices/port_access.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "hal/hosted/machine_config.hpp"
 #include "hal/hosted/physical_memory.hpp"
@@ -41,6 +43,9 @@ public:
     virtual void call_later(u32 device, u64 delay_ns, u64 tag) = 0;
     /// There is an occasion for a fault of a device: whether it happens, and then its amount.
     virtual std::optional<u64> device_fault(DeviceFault fault) = 0;
+    /// Somebody has hit a key or moved the mouse: Board::advance_input is to be called, on this
+    /// thread or another. Any thread.
+    virtual void input_is_there() = 0;
 };
 
 class Board {
@@ -66,6 +71,14 @@ public:
     void drive_line(u32 line, bool is_asserted);
     /// What a device has asked for by BoardOwner::call_later.
     void device_due(u32 device, u64 tag);
+    /// Somebody hits a key, or moves the mouse. False: it is dropped, since there is no such
+    /// controller or key, or what waits is too much. Any thread; O(1).
+    bool add_input(KeyStroke const& stroke) { return add_any_input(stroke); }
+    bool add_input(MouseMotion const& motion) { return add_any_input(motion); }
+    /// Passes on what has come by add_input since the last call, and has the controller's lines
+    /// driven.
+    void advance_input();
+    bool has_input() const { return m_has_input.load(std::memory_order_relaxed); }
     /// Checks what a kernel wants to start, and prepares the processor; `by` asks. Errors:
     /// out_of_range, already_exists; timed_out (there is none that answers).
     Result<Processor*> prepare_start(GuestCpu& by);
@@ -93,6 +106,9 @@ public:
     GuestCpu const* input_reader() const { return m_input_reader; }
     /// Of a board at rest.
     PciBus& pci() { return m_pci; }
+    /// The keyboard controller as it is, and another in its place.
+    I8042 copy_i8042() const;
+    void assign_i8042(I8042 const& controller);
     std::span<std::shared_ptr<PciDevice> const> devices() const { return m_config.devices; }
     LineController& lines() { return m_lines; }
 
@@ -110,6 +126,12 @@ private:
     void answer_console(GuestCpu& cpu);
     void answer_entropy(GuestCpu& cpu);
     void answer_device(GuestCpu& cpu);
+    u32 read_port(PortAccess const& access);
+    void write_port(PortAccess const& access, u32 value);
+    template<class What>
+    bool add_any_input(What const& what);
+    void drive_input_lines();
+    void settle_input();
     void tell_devices(GuestCpu const& cpu, u64 address);
     void start_devices();
     void write_device(PciRegister const& where);
@@ -127,6 +149,8 @@ private:
     std::unique_ptr<BoardLocks> m_locks;
     PciBus m_pci;           ///< under the lock `device`, as the devices
     LineController m_lines; ///< the same
+    I8042 m_i8042;          ///< the same; of no use where the configuration has none
+    std::atomic<bool> m_has_input = false;
     std::atomic<GuestCpu const*> m_input_reader = nullptr;
 };
 

@@ -30,6 +30,9 @@ std::string why_it_differs(Snapshot const& snapshot, Board& board, Engine const&
             "the snapshot is of a machine with {} devices, this one has {}",
             snapshot.devices.size(), board.devices().size());
     }
+    if (snapshot.has_keyboard_controller != board.config().has_keyboard_controller) {
+        return "the snapshot is of a machine that differs in whether it has a keyboard";
+    }
     if (!engine.accepts(*snapshot.engine)) {
         return "the snapshot is of a machine that another engine makes run";
     }
@@ -89,10 +92,17 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         return std::unexpected(std::string(why));
     }
     Board& board = *m_board;
-    Snapshot out{board.config().window,  board.physical_memory().copy(),
-                 board.guest(),          {},
-                 m_engine->copy_state(), board.pci(),
-                 board.lines(),          {}};
+    Snapshot out{
+        .window = board.config().window,
+        .memory = board.physical_memory().copy(),
+        .machine = board.guest(),
+        .cpus = {},
+        .engine = m_engine->copy_state(),
+        .pci = board.pci(),
+        .lines = board.lines(),
+        .has_keyboard_controller = board.config().has_keyboard_controller,
+        .i8042 = board.copy_i8042(),
+        .devices = {}};
     for (auto const& processor : board.processors()) {
         out.cpus.push_back(processor->cpu());
     }
@@ -116,6 +126,7 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
     board.restore_processors(snapshot.cpus);
     board.pci() = snapshot.pci;
     board.lines() = snapshot.lines;
+    board.assign_i8042(snapshot.i8042);
     m_engine->assign_state(*snapshot.engine);
     m_at_rest = true;
     return {};

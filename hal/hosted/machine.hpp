@@ -13,7 +13,7 @@
 // `restore` puts them back, and the kernel goes on from there as if nothing had happened since.
 //
 // Neighbours: guest/ (the kernel's side of the contract), mmu.hpp, signals.hpp (faults), firmware/.
-// A machine is used by one thread at a time.
+// A machine is used by one thread at a time, where nothing else is said.
 #pragma once
 
 #include "hal/hosted/board.hpp"
@@ -37,6 +37,8 @@ struct Snapshot {
     std::shared_ptr<EngineState const> engine;
     PciBus pci;
     LineController lines;
+    bool has_keyboard_controller = true;
+    I8042 i8042;
     std::vector<std::vector<std::byte>> devices; ///< as each has saved itself
 };
 
@@ -103,6 +105,18 @@ public:
     }
     /// Drives a line of the interrupt controller, as a device does. Any thread.
     void drive_line(u32 line, bool is_asserted) { m_board->drive_line(line, is_asserted); }
+    /// Somebody hits a key of the machine's keyboard, by its usage of the page "Keyboard/Keypad" of
+    /// USB HID (device::Key), or lets go of it. Down once more without coming up is a repeat.
+    /// False: dropped, since the machine has no keyboard or that no such key, or the kernel does
+    /// not take what has come before. Any thread; O(1).
+    bool key(u8 hid_usage, bool pressed) {
+        return m_board->add_input(KeyStroke{static_cast<device::Key>(hid_usage), pressed});
+    }
+    /// Somebody moves the mouse (to the right, downwards), turns its wheel (towards the body) and
+    /// holds its buttons (1 the left one, 2 the right one, 4 that in the middle). The same.
+    bool move_mouse(i32 dx, i32 dy, i32 wheel, u8 buttons) {
+        return m_board->add_input(MouseMotion{dx, dy, wheel, buttons});
+    }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake() { return m_engine->can_wake(); }

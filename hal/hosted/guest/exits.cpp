@@ -3,6 +3,7 @@
 #include "hal/controller.hpp"
 #include "hal/cpu.hpp"
 #include "hal/entropy.hpp"
+#include "hal/hosted/devices/port_access.hpp"
 #include "hal/hosted/guest/guest_cpu.hpp"
 #include "hal/io.hpp"
 #include "hal/layout.hpp"
@@ -41,6 +42,17 @@ void guest_start(void* boot_info) {
 void tell_device(VirtAddr address) {
     Undisturbed const self;
     exit_to_machine(self.cpu(), Request::device_write, address.value);
+}
+
+u32 read_port(u16 port, u32 width) {
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::port_read, pack(PortAccess{port, width}));
+    return static_cast<u32>(self.cpu().result);
+}
+
+void write_port(u16 port, u32 width, u32 value) {
+    Undisturbed const self;
+    exit_to_machine(self.cpu(), Request::port_write, pack(PortAccess{port, width}), value);
 }
 
 namespace {

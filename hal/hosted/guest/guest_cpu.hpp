@@ -37,6 +37,8 @@ enum class Request : u8 {
     pci_read,        ///< arguments: a packed PciAccess; result: what it reads
     pci_write,       ///< arguments: a packed PciAccess, the value
     device_write,    ///< arguments: where the kernel has written to a register
+    port_read,       ///< arguments: a packed PortAccess; result: what it reads
+    port_write,      ///< arguments: a packed PortAccess, the value
     notify,          ///< arguments: the slot of a processor, what is pending for it; 0: an NMI
     yield,           ///< the caller spins, others may need the processor of the host; in the
                      ///< simulator: the time that it was given is over; arguments: it spins

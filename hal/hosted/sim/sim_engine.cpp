@@ -10,7 +10,7 @@
 #include <isa/extended_state.hpp>
 
 #include <algorithm>
-#include <poll.h>
+#include <sys/eventfd.h>
 
 namespace hosted {
 
@@ -40,6 +40,8 @@ std::optional<SimOperation> operation_of(Request request) {
     case Request::pci_read:
     case Request::pci_write:
     case Request::device_write:
+    case Request::port_read:
+    case Request::port_write:
     case Request::line_route:
     case Request::line_mask:
     case Request::line_end:
@@ -75,13 +77,22 @@ SimEngine::create(Board& board, SimConfig config) {
     if (!signal_stack) {
         return std::unexpected(signal_stack.error());
     }
-    std::unique_ptr<SimEngine> engine(new SimEngine(board, config, std::move(*signal_stack)));
+    int const wake_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_descriptor < 0) {
+        return std::unexpected("the host has no event descriptor left");
+    }
+    std::unique_ptr<SimEngine> engine(
+        new SimEngine(board, config, std::move(*signal_stack), wake_descriptor));
     board.connect(*engine);
     return engine;
 }
 
-SimEngine::SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack)
-    : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {
+SimEngine::SimEngine(
+    Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack, int wake_descriptor)
+    : m_board(board),
+      m_config(std::move(config)),
+      m_signal_stack(std::move(signal_stack)),
+      m_wake_descriptor(wake_descriptor) {
     for (auto const& each : m_board.processors()) {
         m_cpus.push_back(&each->cpu());
     }
@@ -162,6 +173,9 @@ Stop SimEngine::run() {
         m_board.raise_input();
     }
     while (!m_end) {
+        if (m_board.has_input()) [[unlikely]] {
+            m_board.advance_input();
+        }
         Overview const now = m.open_turn ? Overview() : look();
         m_is_paused = m.open_turn ? is_cut() : is_at_limit(now);
         if (m_is_paused) {
@@ -461,11 +475,6 @@ Stop SimEngine::finish() {
         write_crash_report();
     }
     return m_end->stop;
-}
-
-void SimEngine::wait(int input_descriptor) {
-    pollfd polled{input_descriptor, POLLIN, 0};
-    ppoll(&polled, input_descriptor < 0 ? 0 : 1, nullptr, nullptr);
 }
 
 bool SimEngine::can_wake() {

@@ -68,6 +68,9 @@ public:
     /// The error is one line.
     static std::expected<std::unique_ptr<SimEngine>, std::string>
     create(Board& board, SimConfig config);
+    SimEngine(SimEngine const&) = delete;
+    SimEngine& operator=(SimEngine const&) = delete;
+    ~SimEngine() override;
 
     void power_on() override;
     Stop run() override;
@@ -86,6 +89,7 @@ public:
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override {}
+    void input_is_there() override;
     void call_later(u32 device, u64 delay_ns, u64 tag) override;
     std::optional<u64> device_fault(DeviceFault fault_kind) override;
 
@@ -140,7 +144,11 @@ private:
         i64 first_ns() const { return std::min({ready_ns, deadline_ns, event_ns}); }
     };
 
-    SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack);
+    SimEngine(
+        Board& board,
+        SimConfig config,
+        std::unique_ptr<SignalStack> signal_stack,
+        int wake_descriptor);
 
     Processor& processor(u32 slot) const { return *m_board.processors()[slot]; }
     i64 wanted_ns(u32 slot) const { return m_cpus[slot]->deadline.wanted_ns; }
@@ -189,6 +197,7 @@ private:
     Board& m_board;
     SimConfig m_config;
     std::unique_ptr<SignalStack> m_signal_stack;
+    int m_wake_descriptor; ///< for whoever waits: there is input of the keyboard or the mouse
     SimRun m;
     std::vector<GuestCpu*> m_cpus;  ///< by slot
     std::vector<Candidate> m_ready; ///< of the turn that is chosen

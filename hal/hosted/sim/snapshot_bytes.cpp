@@ -28,6 +28,7 @@ void archive(StateArchive& state, Snapshot& snapshot, SimRun& run) {
     state(snapshot.cpus);
     state(snapshot.pci);
     state(snapshot.lines);
+    state(snapshot.i8042);
     for (std::vector<std::byte>& device : snapshot.devices) {
         state(device);
     }

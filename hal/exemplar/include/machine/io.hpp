@@ -16,6 +16,12 @@ struct Io {
     static void write_16(VirtAddr address, u16 value);
     static void write_32(VirtAddr address, u32 value);
     static void write_64(VirtAddr address, u64 value);
+    static u8 read_port_8(u16 port);
+    static u16 read_port_16(u16 port);
+    static u32 read_port_32(u16 port);
+    static void write_port_8(u16 port, u8 value);
+    static void write_port_16(u16 port, u16 value);
+    static void write_port_32(u16 port, u32 value);
 };
 
 } // namespace hal

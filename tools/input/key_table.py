@@ -91,7 +91,7 @@ def code_table(keys: Keys, which: int) -> str:
     for code, name in keys.by_code[which].items():
         table[(half if code >= EXTENDED else 0) + (code & 0xFF)] = name
     lines = ",\n".join(f"Key::{name}" for name in table)
-    return f"Key const keys_of_set_{which}[] = {{\n{lines}}};\n"
+    return f"constexpr Key keys_of_set_{which}[] = {{\n{lines}}};\n"
 
 
 def parts(keys: Keys) -> list[str]:
@@ -107,10 +107,10 @@ def parts(keys: Keys) -> list[str]:
     return [
         named + "\n",
         "namespace detail {\n",
-        "KeyCodes const key_codes[] = {\n" + ",\n".join(rows) + "};\n",
+        "constexpr KeyCodes key_codes[] = {\n" + ",\n".join(rows) + "};\n",
         code_table(keys, 1),
         code_table(keys, 2),
-        f"u8 const codes_of_pause[2][2] = {{{pause}}};\n",
+        f"constexpr u8 codes_of_pause[2][2] = {{{pause}}};\n",
         table_source.array("u8", "translations", keys.translations()),
         f"static_assert(translated_bytes == {TRANSLATED});\n",
         "} // namespace detail\n",

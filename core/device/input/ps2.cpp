@@ -31,7 +31,8 @@ Ps2::Ps2(DriverEnvironment const& environment, Ps2Options const& options, Ps2Dev
 Result<Ps2*> Ps2::open(DriverEnvironment const& environment, Ps2Options const& options) {
     Ps2Options chosen = options;
     if (chosen.layout == nullptr) {
-        chosen.layout = &layouts().front();
+        auto const usual = find_layout("us");
+        chosen.layout = usual ? usual.value() : &layouts().front();
     }
     Ps2Devices const devices = TRY(open_ps2_devices(chosen.set));
     auto const room = memory::allocate_room<Ps2>(environment.heap, 1);

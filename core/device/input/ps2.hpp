@@ -29,7 +29,7 @@ struct Ps2Options {
     hal::LineInput keyboard_line{.line = {1}};
     hal::LineInput mouse_line{.line = {12}};
     ScancodeSet set = ScancodeSet::two; ///< wanted; see open_ps2_devices
-    Layout const* layout = nullptr;     ///< null: the first there is
+    Layout const* layout = nullptr;     ///< null: us
 };
 
 /// What has happened since it was opened.

@@ -63,6 +63,9 @@ class Keys(TableTest):
         self.assertEqual(made.count("Key::other_a,"), 0)  # it never arrives
         self.assertEqual(made.count("Key::print_screen,"), 4)  # two codes in each set
         self.assertIn("{0x1d, 0x45}, {0x14, 0x77}", made)
+        # Made by the compiler: nobody would run a constructor of the kernel's.
+        for table in ("KeyCodes key_codes[]", "Key keys_of_set_1[]", "Key keys_of_set_2[]", "u8 codes_of_pause"):
+            self.assertIn(f"constexpr {table}", made)
 
     def refused(self, old: str, new: str, why: str) -> None:
         self.assertIn(old, GOOD_KEYS)

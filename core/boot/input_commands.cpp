@@ -51,14 +51,23 @@ public:
     Watch(Watch const&) = delete;
     Watch& operator=(Watch const&) = delete;
 
-    /// The next one. Errors: timed_out, not_supported (there is no clock).
-    Result<Event> next(Nanos deadline) {
-        if (m_come) {
+    /// The next one, within `patience`; 0: however long that takes. Errors: timed_out,
+    /// not_supported (there is no clock).
+    Result<Event> next(Nanos patience) {
+        bool const is_patient = patience == Nanos{};
+        Nanos const deadline = hal::Clock::now() + patience;
+        auto const has_come = [this] { return m_count.load(acquire) != 0; };
+        if (m_come && is_patient) {
+            m_come->acquire();
+        } else if (m_come) {
             if (!m_come->acquire_until(deadline)) {
                 return Error::timed_out;
             }
         } else {
-            TRY(processor::wait_until([this] { return m_count.load(acquire) != 0; }, deadline));
+            while (is_patient && !has_come()) {
+                processor::wait_for_interrupt(has_come);
+            }
+            TRY(is_patient ? Result<void>() : processor::wait_until(has_come, deadline));
             m_count.fetch_sub(1, relaxed); // nobody else: there are no threads
         }
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
@@ -111,7 +120,7 @@ u8 watch(CommandContext& context, Ps2& ps2, u64 count, u64 wait_ms) {
     context.out.line("watching");
     for (u64 shown = 0; shown < count; ++shown) {
         i64 const wait_ns = static_cast<i64>(std::min(wait_ms, watch_ms_max)) * ns_per_ms;
-        auto const event = events.next(hal::Clock::now() + Nanos{wait_ns});
+        auto const event = events.next(Nanos{wait_ns});
         if (!event) {
             context.out.line("no more: {}", event.error());
             return status::failure;
@@ -197,7 +206,7 @@ u8 use_input(CommandContext& context) {
     auto const& arguments = context.arguments;
     std::string_view const what = arguments.empty() ? "info" : arguments[0];
     auto const count = argument_number(context, 1, 0);
-    auto const wait_ms = argument_number(context, 2, 10'000);
+    auto const wait_ms = argument_number(context, 2, 0);
     bool const is_watch = what == "watch" && arguments.size() >= 2 && count && wait_ms;
     bool const has_text = arguments.size() == 2 && (what == "layout" || what == "type");
     if (!is_watch && !has_text && !(what == "info" && arguments.size() <= 1)) {

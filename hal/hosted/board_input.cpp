@@ -72,6 +72,7 @@ I8042 Board::copy_i8042() const {
 void Board::assign_i8042(I8042 const& controller) {
     std::lock_guard const lock(m_locks->device);
     m_i8042 = controller;
+    m_has_input = true; // of which nobody has passed it on here
 }
 
 } // namespace hosted

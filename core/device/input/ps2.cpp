@@ -321,14 +321,9 @@ Result<void> Ps2::inject(std::span<u8 const> bytes, Port from) {
         [] { return (Ps2Controller::status() & ps2::status::output_full) == 0; });
 }
 
-template<class Listener>
-void Ps2::change(Listening<Listener>& listening, Listening<Listener> const& to) {
+/// Returns when nobody works who has perhaps read what it was before.
+void Ps2::wait_for_work() {
     CHECK(sync::current_context() == sync::ExecutionContext::thread);
-    {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        listening = to;
-    }
-    // Whoever works has perhaps read the one before.
     for (bool is_working = true; is_working;) {
         {
             sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
@@ -339,11 +334,19 @@ void Ps2::change(Listening<Listener>& listening, Listening<Listener> const& to) 
 }
 
 void Ps2::set_key_listener(KeyListener listener, void* context) {
-    change(m_keys, {listener, context});
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        m_keys = {listener, context};
+    }
+    wait_for_work();
 }
 
 void Ps2::set_mouse_listener(MouseListener listener, void* context) {
-    change(m_mouse_moves, {listener, context});
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        m_mouse_moves = {listener, context};
+    }
+    wait_for_work();
 }
 
 void Ps2::set_layout(Layout const& layout) {

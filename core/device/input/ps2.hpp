@@ -126,8 +126,7 @@ private:
     void note_counts();
     void emit(KeyEvent const& event);
     void emit(MouseEvent const& event);
-    template<class Listener>
-    void change(Listening<Listener>& listening, Listening<Listener> const& to);
+    void wait_for_work();
     static processor::Handling take_interrupt(void* self, hal::Interruption const& interruption);
     static void work(void* self);
 

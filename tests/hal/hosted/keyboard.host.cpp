@@ -58,6 +58,7 @@ public:
     void run(std::string_view line) {
         console.said.clear();
         console.type(line);
+        m_machine->note_input();
         EXPECT_EQ(m_machine->run().kind, Stop::Kind::waiting_for_input);
     }
     /// Runs on until that is said.

@@ -1,6 +1,7 @@
 // See devices.hpp.
 #include "core/boot/devices.hpp"
 
+#include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/pci.hpp"
 
@@ -9,14 +10,6 @@
 namespace twofold::boot {
 
 namespace {
-
-Result<Devices*> devices_of(Kernel& kernel) {
-    if (kernel.devices == nullptr) {
-        Devices* const room = TRY(memory::allocate_room<Devices>(*kernel.heap, 1));
-        kernel.devices = std::construct_at(room);
-    }
-    return kernel.devices;
-}
 
 /// The driver of the first function of that number.
 template<class Driver>
@@ -61,6 +54,15 @@ constexpr Command device_table[] = {
      {{"message send 1 hello", "a frame to machine 1"},
       {"message receive 500", "what comes within half a second"},
       {"message ping 1 10 20", "ten answers, each within 20 ms"}}},
+    {"display",
+     "shows a pattern on the display",
+     use_display,
+     {{"WHAT", "what to do; info if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
+       "info test follow"},
+      {"MS", "how long to wait for another mode", ArgumentKind::number, ArgumentCount::optional}},
+     {{"display", "what it is, and what has happened"},
+      {"display test", "a pattern, by which one sees that pixels arrive"},
+      {"display follow 5000", "the pattern in the size that its window gets"}}},
     {"beat",
      "wakes up again and again, and uses devices",
      beat,
@@ -72,6 +74,14 @@ constexpr Command device_table[] = {
 };
 
 } // namespace
+
+Result<Devices*> devices_of(Kernel& kernel) {
+    if (kernel.devices == nullptr) {
+        Devices* const room = TRY(memory::allocate_room<Devices>(*kernel.heap, 1));
+        kernel.devices = std::construct_at(room);
+    }
+    return kernel.devices;
+}
 
 Result<device::RingBlock*> block_device(Kernel& kernel) {
     Devices* const devices = TRY(devices_of(kernel));
@@ -99,6 +109,9 @@ void close_devices(Kernel& kernel) {
     }
     if (devices->message != nullptr) {
         devices->message->close();
+    }
+    if (devices->display != nullptr) {
+        devices->display->close();
     }
     memory::free_room(*kernel.heap, devices);
 }

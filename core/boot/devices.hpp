@@ -11,12 +11,18 @@ namespace twofold::boot {
 struct Devices {
     device::RingBlock* block = nullptr;
     device::MessagePort* message = nullptr;
+    device::Display* display = nullptr;
 };
+
+/// What was opened so far. Errors: out_of_memory, at the first time.
+Result<Devices*> devices_of(Kernel& kernel);
 
 /// The first device of its kind, open. Context thread; one context at a time asks for the first
 /// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
 Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
+/// The display, see displays.hpp. Errors: not_found, out_of_memory.
+Result<device::Display*> display(Kernel& kernel);
 
 /// Closes what was opened; the next use opens it again. No device is used. Context thread.
 void close_devices(Kernel& kernel);

@@ -58,7 +58,7 @@ constexpr Command device_table[] = {
      "shows a pattern on the display",
      use_display,
      {{"WHAT", "what to do; info if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
-       "info test follow"},
+       "info test follow text"},
       {"MS", "how long to wait for another mode", ArgumentKind::number, ArgumentCount::optional}},
      {{"display", "what it is, and what has happened"},
       {"display test", "a pattern, by which one sees that pixels arrive"},
@@ -112,6 +112,9 @@ void close_devices(Kernel& kernel) {
     }
     if (devices->display != nullptr) {
         devices->display->close();
+    }
+    if (devices->text != nullptr) {
+        devices->text->close();
     }
     memory::free_room(*kernel.heap, devices);
 }

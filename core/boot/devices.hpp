@@ -12,6 +12,7 @@ struct Devices {
     device::RingBlock* block = nullptr;
     device::MessagePort* message = nullptr;
     device::Display* display = nullptr;
+    device::VgaText* text = nullptr;
 };
 
 /// What was opened so far. Errors: out_of_memory, at the first time.
@@ -23,6 +24,8 @@ Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
 /// The display, see displays.hpp. Errors: not_found, out_of_memory.
 Result<device::Display*> display(Kernel& kernel);
+/// The text screen that firmware or boot loader has left. Errors: not_found, those of VgaText.
+Result<device::VgaText*> text_display(Kernel& kernel);
 
 /// Closes what was opened; the next use opens it again. No device is used. Context thread.
 void close_devices(Kernel& kernel);

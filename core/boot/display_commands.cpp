@@ -99,6 +99,38 @@ u8 follow_display(CommandContext& context, Display& display, u64 milliseconds) {
     return test_display(context, display);
 }
 
+constexpr char text_pattern[] = "\x1b[2J\x1b[H" // some of everything that text screens differ in
+                                "plain \x1b[1mbold\x1b[0m \x1b[7minverse\x1b[0m "
+                                "\x1b[31mred \x1b[42mon green\x1b[0m\r\n"
+                                "\xe2\x95\x94\xe2\x95\x90\xe2\x95\x97 \xc3\xa9 \xce\xa9 "
+                                "\xe2\x98\xba \xe6\xbc\xa2 \xe2\x82\xac\r\n"
+                                "\x1b[25;80Hx\x1b[4;9H";
+
+u8 test_text(CommandContext& context) {
+    auto const display = text_display(context.kernel);
+    if (!display) {
+        context.out.line("display: there is no text screen: {}", display.error());
+        return status::failure;
+    }
+    device::VgaText& text_screen = *display.value();
+    auto memory =
+        text::ScreenMemory<memory::KernelHeap>::create(*context.kernel.heap, text_screen.size(), 0);
+    auto const theme = text::find_theme("dark");
+    if (!memory || !theme) {
+        context.out.line("display: there is no memory for a screen, or no theme");
+        return status::failure;
+    }
+    text::Screen& screen = memory.value().screen();
+    text::Terminal terminal(screen, {});
+    terminal.write({text_pattern, sizeof(text_pattern) - 1});
+    screen.damage_all();
+    text_screen.show(screen, *theme.value());
+    context.out.line(
+        "the pattern is on the text screen, {} x {}", text_screen.size().columns,
+        text_screen.size().rows);
+    return status::success;
+}
+
 u8 show_display(CommandContext& context, Display& display) {
     DisplayMode const mode = display.mode();
     device::DisplayCounts const counts = display.counts();
@@ -115,11 +147,14 @@ u8 use_display(CommandContext& context) {
     std::string_view const what = context.arguments.empty() ? "info" : context.arguments[0];
     constexpr u64 follow_default_ms = 10'000, follow_max_ms = 600'000;
     auto const limit = argument_number(context, 1, follow_default_ms);
-    bool const is_known = what == "info" || what == "test" || what == "follow";
+    bool const is_known = what == "info" || what == "test" || what == "follow" || what == "text";
     if (!is_known || !limit || limit.value() > follow_max_ms ||
         (context.arguments.size() > 1 && what != "follow")) {
-        context.out.line("display: info, test, or follow [MILLISECONDS, at most 600000]");
+        context.out.line("display: info, test, text, or follow [MILLISECONDS, at most 600000]");
         return status::usage;
+    }
+    if (what == "text") {
+        return test_text(context);
     }
     auto const display = boot::display(context.kernel);
     if (!display) {

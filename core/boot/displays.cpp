@@ -150,4 +150,16 @@ Result<device::Display*> display(Kernel& kernel) {
     return found;
 }
 
+Result<device::VgaText*> text_display(Kernel& kernel) {
+    Devices* const devices = TRY(devices_of(kernel));
+    if (devices->text == nullptr) {
+        if (!kernel.boot_info.text_buffer) {
+            return Error::not_found;
+        }
+        devices->text = TRY(
+            device::VgaText::open(*kernel.space, *kernel.heap, *kernel.boot_info.text_buffer, {}));
+    }
+    return devices->text;
+}
+
 } // namespace twofold::boot

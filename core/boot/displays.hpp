@@ -3,6 +3,10 @@
 // First a virtio-gpu on the PCI bus, then one whose registers lie in memory, then the framebuffer
 // that the boot loader has left. One that is there and cannot be opened is logged, and the next is
 // tried.
+//
+// Apart from it stands the text screen of a PC without any of these. That there is one is what the
+// boot loader says (Multiboot2, a framebuffer of type 2) or, entered by PVH, what the BIOS noted of
+// its video mode: BootInfo::text_buffer.
 #pragma once
 
 #include "core/boot/devices.hpp"

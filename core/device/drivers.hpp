@@ -6,6 +6,7 @@
 #include "core/device/block/ring_block.hpp"
 #include "core/device/display/display.hpp"
 #include "core/device/display/linear_display.hpp"
+#include "core/device/display/vga_text.hpp"
 #include "core/device/message/message_port.hpp"
 #include "core/device/message/requests.hpp"
 #include "core/device/virtio/mmio_transport.hpp"

@@ -4,6 +4,7 @@
 
 #include "core/boot/pci.hpp"
 #include "core/device/virtio/virtio_gpu.hpp"
+#include "hal/controller.hpp"
 #include "tests/core/device/virtio/scripted_device.hpp"
 
 #include <algorithm>
@@ -50,7 +51,7 @@ public:
         set_mode(mode);
         configuration[0] |= gpu::display_event;
         m_has_news = true;
-        request();
+        raise();
     }
     Resource* find(u32 number) {
         for (Resource& each : m_resources) {
@@ -91,13 +92,12 @@ public:
             configuration[0] &= ~value;
         }
     }
-    /// Called with interrupts off.
     void notify(u16 index) override {
         ScriptedDevice::notify(index);
         while (auto const chain = is_silent ? std::nullopt : take()) {
             answer(*chain);
         }
-        request_work();
+        raise();
     }
 
 private:
@@ -108,9 +108,10 @@ private:
             model.tell_of_configuration();
         }
     }
-    void request() {
+    /// The interrupt of a device.
+    void raise() {
         sync::InterruptGuard const off;
-        request_work();
+        hal::Controller::send(hal::Cpu::id(), *m_vector);
     }
 
     template<class Command>

@@ -1,6 +1,7 @@
 // The driver of virtio-gpu with a model of the device: pixels on its screen, other modes, devices
 // that refuse, lie or are silent.
 #include "core/boot/boot.hpp"
+#include "core/task/task.hpp"
 #include "tests/core/device/virtio/gpu_model.hpp"
 #include "tests/support/test.hpp"
 

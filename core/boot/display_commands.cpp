@@ -147,10 +147,8 @@ u8 use_display(CommandContext& context) {
     std::string_view const what = context.arguments.empty() ? "info" : context.arguments[0];
     constexpr u64 follow_default_ms = 10'000, follow_max_ms = 600'000;
     auto const limit = argument_number(context, 1, follow_default_ms);
-    bool const is_known = what == "info" || what == "test" || what == "follow" || what == "text";
-    if (!is_known || !limit || limit.value() > follow_max_ms ||
-        (context.arguments.size() > 1 && what != "follow")) {
-        context.out.line("display: info, test, text, or follow [MILLISECONDS, at most 600000]");
+    if (!limit || limit.value() > follow_max_ms) {
+        context.out.line("display: at most {} ms are waited", follow_max_ms);
         return status::usage;
     }
     if (what == "text") {

@@ -237,7 +237,8 @@ class Displays(MachineTest):
         machine = self.start("-machine", "q35", "-vga", "none")
         machine.run("display test", "display: there is none: not_found")
         machine.run("display text", "display: there is no text screen: not_found")
-        machine.run("display what", "display: info, test, text, or follow")
+        machine.run("display what", "'what' is no WHAT; one of: info test follow text")
+        machine.run("display follow 600001", "display: at most 600000 ms are waited")
 
 
 class TextScreen(MachineTest):

@@ -2,7 +2,7 @@
 // and does what the test says, sense or not.
 #pragma once
 
-#include "core/boot/kernel.hpp"
+#include "core/boot/boot.hpp"
 #include "core/device/virtio/device.hpp"
 #include "hal/memory.hpp"
 

@@ -1,6 +1,6 @@
 // Where virtio devices are: the capabilities of a function, and the words that name registers in
 // memory.
-#include "core/boot/options.hpp"
+#include "core/boot/boot.hpp"
 #include "core/device/virtio/layout.hpp"
 #include "core/device/virtio/mmio_transport.hpp"
 #include "core/device/virtio/pci_transport.hpp"

@@ -43,11 +43,11 @@ i32 distance(Rgb a, Rgb b) {
 
 /// The nearest of the first `count` colours; the first of equals.
 u8 nearest(Rgb wanted, u32 count) {
-    u8 best = 0;
-    for (u8 i = 1; i < count; ++i) {
+    u32 best = 0;
+    for (u32 i = 1; i < count; ++i) {
         best = distance(colours[i], wanted) < distance(colours[best], wanted) ? i : best;
     }
-    return best;
+    return static_cast<u8>(best);
 }
 
 } // namespace

@@ -179,28 +179,30 @@ void VirtQueue::place_waiting() {
     }
 }
 
+/// Takes a descriptor from the free list for a segment of a chain that goes on in the list's next.
+void VirtQueue::add(Segment const& segment, u16 flags) {
+    u16 const at = m_free_first;
+    m_free_first = m_next[at];
+    --m_free_count;
+    bool const has_next = (flags & descriptor_has_next) != 0;
+    store(
+        m_layout.descriptor(at), Descriptor{
+                                     .address = segment.address.value,
+                                     .bytes = segment.bytes,
+                                     .flags = flags,
+                                     .next = has_next ? m_free_first : u16{0}});
+}
+
 /// Makes a chain of it and puts that into the available ring. There are descriptors enough.
 void VirtQueue::place(QueueRequest& request) {
     u16 const head = m_free_first;
     usize left = request.to_device.size() + request.to_driver.size();
-    auto const add = [&](Segment const& segment, u16 flags) {
-        u16 const at = m_free_first;
-        m_free_first = m_next[at];
-        --m_free_count;
-        --left;
-        store(
-            m_layout.descriptor(at),
-            Descriptor{
-                .address = segment.address.value,
-                .bytes = segment.bytes,
-                .flags = static_cast<u16>(flags | (left != 0 ? descriptor_has_next : 0)),
-                .next = left != 0 ? m_free_first : u16{0}});
-    };
     for (Segment const& segment : request.to_device) {
-        add(segment, 0);
+        add(segment, --left != 0 ? descriptor_has_next : u16{0});
     }
     for (Segment const& segment : request.to_driver) {
-        add(segment, descriptor_is_written);
+        u16 const next = --left != 0 ? descriptor_has_next : u16{0};
+        add(segment, static_cast<u16>(descriptor_is_written | next));
     }
     m_chains[head] = {
         .request = &request,

@@ -116,6 +116,7 @@ private:
 
     QueueMemory memory() const;
     Result<void> start_watch() REQUIRES(m_lock);
+    void add(Segment const& segment, u16 flags) REQUIRES(m_lock);
     void place(QueueRequest& request) REQUIRES(m_lock);
     void place_waiting() REQUIRES(m_lock);
     void release(u16 head) REQUIRES(m_lock);

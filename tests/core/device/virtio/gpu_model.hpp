@@ -14,7 +14,7 @@ namespace twofold::test_virtio {
 class GpuModel final : public ScriptedDevice {
 public:
     static constexpr usize resources_max = 4;
-    static constexpr usize pixels_max = 400 * 300;
+    static constexpr usize pixels_max = usize{400} * 300;
     static constexpr usize entries_kept = 256;
 
     explicit GpuModel(boot::Kernel& kernel) : m_kernel(kernel) {

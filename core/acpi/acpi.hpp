@@ -17,3 +17,4 @@
 #include "core/acpi/sleep.hpp"
 #include "core/acpi/srat.hpp"
 #include "core/acpi/tables.hpp"
+#include "core/acpi/virtio_mmio.hpp"

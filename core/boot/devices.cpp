@@ -1,6 +1,7 @@
 // See devices.hpp.
 #include "core/boot/devices.hpp"
 
+#include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/pci.hpp"
 
@@ -9,14 +10,6 @@
 namespace twofold::boot {
 
 namespace {
-
-Result<Devices*> devices_of(Kernel& kernel) {
-    if (kernel.devices == nullptr) {
-        Devices* const room = TRY(memory::allocate_room<Devices>(*kernel.heap, 1));
-        kernel.devices = std::construct_at(room);
-    }
-    return kernel.devices;
-}
 
 /// The driver of the first function of that number.
 template<class Driver>
@@ -72,6 +65,15 @@ constexpr Command device_table[] = {
      {{"input layout de", "keys are where they are in Germany"},
       {"input type hello", "as if somebody typed it"},
       {"input watch 10", "shows what is typed and moved"}}},
+    {"display",
+     "shows a pattern on the display",
+     use_display,
+     {{"WHAT", "what to do; info if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
+       "info test follow text"},
+      {"MS", "how long to wait for another mode", ArgumentKind::number, ArgumentCount::optional}},
+     {{"display", "what it is, and what has happened"},
+      {"display test", "a pattern, by which one sees that pixels arrive"},
+      {"display follow 5000", "the pattern in the size that its window gets"}}},
     {"beat",
      "wakes up again and again, and uses devices",
      beat,
@@ -83,6 +85,14 @@ constexpr Command device_table[] = {
 };
 
 } // namespace
+
+Result<Devices*> devices_of(Kernel& kernel) {
+    if (kernel.devices == nullptr) {
+        Devices* const room = TRY(memory::allocate_room<Devices>(*kernel.heap, 1));
+        kernel.devices = std::construct_at(room);
+    }
+    return kernel.devices;
+}
 
 Result<device::RingBlock*> block_device(Kernel& kernel) {
     Devices* const devices = TRY(devices_of(kernel));
@@ -141,6 +151,12 @@ void close_devices(Kernel& kernel) {
     }
     if (devices->ps2 != nullptr) {
         devices->ps2->close();
+    }
+    if (devices->display != nullptr) {
+        devices->display->close();
+    }
+    if (devices->text != nullptr) {
+        devices->text->close();
     }
     memory::free_room(*kernel.heap, devices);
 }

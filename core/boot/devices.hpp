@@ -12,12 +12,21 @@ struct Devices {
     device::RingBlock* block = nullptr;
     device::MessagePort* message = nullptr;
     device::Ps2* ps2 = nullptr;
+    device::Display* display = nullptr;
+    device::VgaText* text = nullptr;
 };
+
+/// What was opened so far. Errors: out_of_memory, at the first time.
+Result<Devices*> devices_of(Kernel& kernel);
 
 /// The first device of its kind, open. Context thread; one context at a time asks for the first
 /// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
 Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
+/// The display, see displays.hpp. Errors: not_found, out_of_memory.
+Result<device::Display*> display(Kernel& kernel);
+/// The text screen that firmware or boot loader has left. Errors: not_found, those of VgaText.
+Result<device::VgaText*> text_display(Kernel& kernel);
 
 /// The keyboard and the mouse of a PC, which are on no bus. The same. Errors: those of Ps2::open.
 Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel);

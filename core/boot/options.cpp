@@ -5,9 +5,9 @@ namespace twofold::boot {
 
 namespace {
 
-/// Keys that the machine reads, not the kernel.
-bool belongs_to_machine(std::string_view key) {
-    return key == "image_base";
+/// Keys that the machine reads, or who looks for a device that it names.
+bool belongs_elsewhere(std::string_view key) {
+    return key == "image_base" || key == "virtio_mmio.device";
 }
 
 void complain(Options& options, std::string_view key, std::string_view what) {
@@ -44,7 +44,7 @@ void apply(Options& options, std::string_view key, std::string_view value) {
         }
     } else if (key == "console" || key == "json") {
         complain(options, key, "not one of the values it takes");
-    } else if (!belongs_to_machine(key)) {
+    } else if (!belongs_elsewhere(key)) {
         complain(options, key, "unknown option");
     }
 }

@@ -26,7 +26,7 @@ struct Options {
     FixedString<128> problem; ///< the first thing wrong with the command line; empty if none
 
     /// Reads a command line. Never fails: what is wrong is named in `problem` and otherwise
-    /// ignored. Keys that belong to the machine (image_base) are passed over. O(n).
+    /// ignored. Keys that others read (image_base, virtio_mmio.device) are passed over. O(n).
     static Options parse(std::string_view command_line);
 };
 

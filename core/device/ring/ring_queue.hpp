@@ -18,10 +18,8 @@
 // Source: the rings are NVMe's (NVM Express Base Specification 2.0, section 3.3), with one pair.
 #pragma once
 
-#include "core/device/pci/enumeration.hpp"
+#include "core/device/environment.hpp"
 #include "core/device/ring/layout.hpp"
-#include "core/memory/memory.hpp"
-#include "core/processor/processor.hpp"
 #include "hal/clock.hpp"
 #include "hal/io.hpp"
 
@@ -30,15 +28,6 @@
 #include <string_view>
 
 namespace twofold::device {
-
-/// What a driver is given to open its device with. All of it outlives the driver.
-struct DriverEnvironment {
-    pci::Configuration configuration;
-    memory::KernelSpace& space;
-    memory::BuddyFrames& frames;
-    memory::KernelHeap& heap;
-    processor::Interrupts& interrupts;
-};
 
 struct RingRequestsTag;
 

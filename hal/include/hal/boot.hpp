@@ -48,6 +48,15 @@ struct Framebuffer {
     u8 red_shift, red_bits, green_shift, green_bits, blue_shift, blue_bits;
 };
 
+/// A text screen of a PC: cells of a character of code page 437 and an attribute, 16 bits each.
+/// `pitch` is bytes per row.
+struct TextBuffer {
+    PhysAddr base;
+    u32 columns;
+    u32 rows;
+    u32 pitch;
+};
+
 struct BootInfo {
     std::string_view machine;  ///< "host", "sim" or "metal"; for reports, never for decisions
     std::string_view protocol; ///< how the kernel was entered: "pvh", "multiboot2", "hosted"
@@ -55,7 +64,8 @@ struct BootInfo {
     std::span<MemoryRange const> memory;
     std::span<Module const> modules;
     std::optional<Framebuffer> framebuffer;
-    std::optional<PhysAddr> rsdp;       ///< ACPI root pointer
+    std::optional<TextBuffer> text_buffer{}; ///< that firmware or boot loader has left
+    std::optional<PhysAddr> rsdp;            ///< ACPI root pointer
     std::span<std::byte const> symbols; ///< the image's symbol table (core/trace), empty if absent
     VirtAddr image_base;                ///< where the image's first byte runs
     Bytes image_size;

@@ -16,11 +16,13 @@ struct Discovered {
     FixedVector<hal::Module, 16> modules;
     FixedVector<PhysicalRange, 48> occupied;
     std::optional<hal::Framebuffer> framebuffer;
+    std::optional<hal::TextBuffer> text_buffer;
     std::optional<PhysAddr> rsdp;
     std::span<std::byte const> rsdp_copy; ///< the loader's copy of it, if it gave that instead
 };
 
 inline constexpr Bytes longest_command_line{4096};
+inline constexpr u32 text_cell_bytes = 2; ///< of a text screen
 
 /// The kind that an E820 type means: Multiboot2 and PVH use the same numbers (ACPI
 /// specification 6.5, section 15, table 15.4). O(1).

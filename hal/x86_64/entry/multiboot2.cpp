@@ -47,11 +47,31 @@ Result<void> parse_memory_map(std::span<std::byte const> tag, Discovered& found)
     return {};
 }
 
+/// A text screen: width and height are counted in characters.
+Result<void> parse_text(std::span<std::byte const> tag, Discovered& found) {
+    constexpr u32 side_max = 512;
+    hal::TextBuffer const buffer{
+        .base = {TRY(peek<u64>(tag, 8))},
+        .columns = TRY(peek<u32>(tag, 20)),
+        .rows = TRY(peek<u32>(tag, 24)),
+        .pitch = TRY(peek<u32>(tag, 16))};
+    if (buffer.columns == 0 || buffer.columns > side_max || buffer.rows == 0 ||
+        buffer.rows > side_max || buffer.pitch < buffer.columns * text_cell_bytes) {
+        return Error::corrupted;
+    }
+    found.text_buffer = buffer;
+    return {};
+}
+
 Result<void> parse_framebuffer(std::span<std::byte const> tag, Discovered& found) {
-    constexpr u8 direct_colour = 1;
+    constexpr u8 direct_colour = 1, text = 2;
     constexpr usize colours = 32; // after two reserved bytes
-    if (TRY(peek<u8>(tag, 29)) != direct_colour) {
-        return {}; // a palette, or text: nothing that the kernel draws on
+    u8 const type = TRY(peek<u8>(tag, 29));
+    if (type == text) {
+        return parse_text(tag, found);
+    }
+    if (type != direct_colour) {
+        return {}; // a palette: nothing that the kernel draws on
     }
     hal::Framebuffer framebuffer{};
     framebuffer.base = {TRY(peek<u64>(tag, 8))};

@@ -8,6 +8,7 @@
 #include "hal/layout.hpp"
 #include "hal/x86_64/debug_exit.hpp"
 #include "hal/x86_64/entry/acpi_extent.hpp"
+#include "hal/x86_64/entry/bios_text.hpp"
 #include "hal/x86_64/entry/command_line.hpp"
 #include "hal/x86_64/entry/multiboot2.hpp"
 #include "hal/x86_64/entry/payload.hpp"
@@ -64,6 +65,7 @@ void discover(u32 magic, u32 information, Discovered& found) {
     Result<void> result = Error::not_supported;
     if (magic == pvh_magic) {
         result = parse_pvh(identity_memory, address, found);
+        found.text_buffer = find_bios_text(identity_memory); // nobody else speaks of a screen
     } else if (magic == multiboot2_magic) {
         result = parse_multiboot2(identity_memory, address, found);
     }
@@ -321,6 +323,7 @@ build(Discovered const& found, Payload const& payload, std::string_view line, Bo
     info.modules = keep_modules(area, found);
     info.modules = {in_kernel(info.modules.data()), info.modules.size()};
     info.framebuffer = found.framebuffer;
+    info.text_buffer = found.text_buffer;
     info.symbols = {in_kernel(unpacked.symbols.data()), unpacked.symbols.size()};
     info.image_base = unpacked.base;
     info.image_size = {header.image_size};

@@ -104,11 +104,25 @@ TEST(Multiboot2, TheNewRootPointerCountsInEitherOrder) {
 }
 
 TEST(Multiboot2, ATextScreenIsNoFramebuffer) {
+    auto const screen = [](u32 columns, u32 rows, u32 pitch) {
+        return words(u64{0xb8000}, pitch, columns, rows, u8{16}, u8{2}, u16{0});
+    };
     PhysicalBuffer const buffer =
-        Multiboot2Builder().tag(6, memory_map()).tag(8, framebuffer(2, 160)).finish();
+        Multiboot2Builder().tag(6, memory_map()).tag(8, screen(80, 25, 160)).finish();
     Discovered found;
     ASSERT_TRUE(parse_multiboot2(buffer.memory(), {base}, found).has_value());
     EXPECT_FALSE(found.framebuffer.has_value());
+    ASSERT_TRUE(found.text_buffer.has_value());
+    EXPECT_EQ(found.text_buffer->base.value, 0xb8000u);
+    EXPECT_EQ(found.text_buffer->columns, 80u);
+    EXPECT_EQ(found.text_buffer->rows, 25u);
+    EXPECT_EQ(found.text_buffer->pitch, 160u);
+    for (auto const& wrong : {screen(80, 25, 159), screen(0, 25, 160), screen(80, 513, 160)}) {
+        PhysicalBuffer const bad = Multiboot2Builder().tag(6, memory_map()).tag(8, wrong).finish();
+        Discovered none;
+        EXPECT_FALSE(parse_multiboot2(bad.memory(), {base}, none).has_value());
+        EXPECT_FALSE(none.text_buffer.has_value());
+    }
 }
 
 TEST(Multiboot2, RefusesWhatContradictsItself) {

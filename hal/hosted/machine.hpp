@@ -103,6 +103,10 @@ public:
     }
     /// Drives a line of the interrupt controller, as a device does. Any thread.
     void drive_line(u32 line, bool is_asserted) { m_board->drive_line(line, is_asserted); }
+    /// Something has come for a device of the configuration from outside: PciDevice::noticed is
+    /// called soon, on a simulated machine between two turns. `wait` returns for it. Any thread but
+    /// those of signal handlers.
+    void notice_device(u32 number) { m_board->notice_device(number); }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake() { return m_engine->can_wake(); }

@@ -39,6 +39,7 @@ public:
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override;
+    void device_is_noticed() override { m_board.tell_noticed(); }
     // There are no devices that could ask.
     void call_later(u32, u64, u64) override { UNREACHABLE(); }
     std::optional<u64> device_fault(DeviceFault) override { UNREACHABLE(); }

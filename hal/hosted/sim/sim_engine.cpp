@@ -11,6 +11,8 @@
 
 #include <algorithm>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 namespace hosted {
 
@@ -84,6 +86,15 @@ SimEngine::SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack
     : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {
     for (auto const& each : m_board.processors()) {
         m_cpus.push_back(&each->cpu());
+    }
+    if (!m_board.devices().empty()) {
+        m_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+}
+
+SimEngine::~SimEngine() {
+    if (m_wake >= 0) {
+        close(m_wake);
     }
 }
 
@@ -162,6 +173,9 @@ Stop SimEngine::run() {
         m_board.raise_input();
     }
     while (!m_end) {
+        if (!m.open_turn && m_board.has_noticed()) {
+            m_board.tell_noticed();
+        }
         Overview const now = m.open_turn ? Overview() : look();
         m_is_paused = m.open_turn ? is_cut() : is_at_limit(now);
         if (m_is_paused) {
@@ -464,8 +478,17 @@ Stop SimEngine::finish() {
 }
 
 void SimEngine::wait(int input_descriptor) {
-    pollfd polled{input_descriptor, POLLIN, 0};
-    ppoll(&polled, input_descriptor < 0 ? 0 : 1, nullptr, nullptr);
+    pollfd polled[] = {{m_wake, POLLIN, 0}, {input_descriptor, POLLIN, 0}};
+    if (ppoll(polled, std::size(polled), nullptr, nullptr) > 0 && polled[0].revents != 0) {
+        eventfd_t count = 0;
+        eventfd_read(m_wake, &count);
+    }
+}
+
+void SimEngine::device_is_noticed() {
+    if (m_wake >= 0) {
+        eventfd_write(m_wake, 1);
+    }
 }
 
 bool SimEngine::can_wake() {

@@ -25,6 +25,13 @@ void watch(Parent const& parent, u32 frame_event, u32 end_event) {
     SDL_PushEvent(&event);
 }
 
+/// SDL's last resorts are drivers that show nothing; they serve who asks for one by name.
+bool is_seen(char const* driver) {
+    std::string_view const name = driver;
+    bool const shows_nothing = name == "offscreen" || name == "dummy" || name == "evdev";
+    return !shows_nothing || SDL_getenv("SDL_VIDEODRIVER") != nullptr;
+}
+
 int show(Parent& parent) {
     auto window = Window::open(parent);
     if (!window) {
@@ -51,6 +58,10 @@ int run() {
     SDL_SetHint(SDL_HINT_RENDER_SCALE_QUALITY, "nearest");
     if (SDL_Init(SDL_INIT_VIDEO) != 0) {
         parent->fail(SDL_GetError());
+        return no_display;
+    }
+    if (!is_seen(SDL_GetCurrentVideoDriver())) {
+        parent->fail("there is no display to show it on");
         return no_display;
     }
     int const status = show(*parent);

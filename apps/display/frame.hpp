@@ -16,6 +16,9 @@ inline FrameArea united(FrameArea const& first, FrameArea const& second) {
     if (first.width == 0 || first.height == 0) {
         return second;
     }
+    if (second.width == 0 || second.height == 0) {
+        return first;
+    }
     u32 const x = std::min(first.x, second.x);
     u32 const y = std::min(first.y, second.y);
     return {

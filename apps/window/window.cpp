@@ -57,6 +57,7 @@ std::expected<std::unique_ptr<Window>, std::string> Window::open(Parent& parent)
     if (window->m_renderer == nullptr) {
         return std::unexpected(std::string(SDL_GetError()));
     }
+    window->m_size = size;
     window->m_interval_ms = interval_ms(window->m_window.get());
     return window;
 }
@@ -216,7 +217,7 @@ void Window::look() {
 
 void Window::upload(FrameSize size, FrameArea const& area, std::span<u32 const> pixels) {
     if (size != m_size || m_texture == nullptr) {
-        bool const is_other = m_size != FrameSize{} && size != m_size;
+        bool const is_other = size != m_size;
         m_size = size;
         m_texture.reset(SDL_CreateTexture(
             m_renderer.get(), SDL_PIXELFORMAT_RGB888, SDL_TEXTUREACCESS_STREAMING,

@@ -1,7 +1,7 @@
 // See png_file.hpp.
 #include "apps/display/png_file.hpp"
 
-#include "apps/launch/status.hpp"
+#include "apps/launch/file_place.hpp"
 
 #include <fmt/format.h>
 #include <png.h>
@@ -11,18 +11,16 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <system_error>
+#include <utility>
 
 namespace twofold::display {
 
 namespace {
 
 namespace fs = std::filesystem;
-using launch::Failure;
-using launch::Status;
 
 [[noreturn]] void fail(fs::path const& path, std::string_view why) {
-    throw Failure(Status::io, fmt::format("--display: cannot write '{}': {}", path.string(), why));
+    launch::fail_file(path, "--display", why);
 }
 
 /// A file beside the one that is wanted, gone unless it takes its place.
@@ -105,20 +103,6 @@ void write_rows(Png& png, Frame const& frame) {
 }
 
 } // namespace
-
-void check_png_place(fs::path const& path) {
-    std::error_code error;
-    if (fs::is_directory(path, error)) {
-        fail(path, std::strerror(EISDIR));
-    }
-    fs::path const folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-    if (!fs::is_directory(folder, error)) {
-        fs::create_directories(folder, error); // what is wrong, the next line says
-    }
-    if (access(folder.c_str(), W_OK | X_OK) != 0) {
-        fail(path, std::strerror(errno));
-    }
-}
 
 void write_png(fs::path const& path, Frame const& given) {
     Frame const one({1, 1});

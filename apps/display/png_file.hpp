@@ -7,10 +7,6 @@
 
 namespace twofold::display {
 
-/// Whether a file could be written there, as far as that can be known beforehand. Throws Failure
-/// (74).
-void check_png_place(std::filesystem::path const& path);
-
 /// Writes the frame to a file beside `path`, which then takes its place: nobody sees half a file.
 /// 8 bits for each of red, green and blue. A frame without pixels is one black one. Throws Failure
 /// (74). O(pixels).

@@ -2,6 +2,7 @@
 #include "apps/host/display.hpp"
 
 #include "apps/display/png_file.hpp"
+#include "apps/launch/file_place.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -32,7 +33,7 @@ void move_mouse(Machine& machine, i32 dx, i32 dy, i32 wheel, u8 buttons) {
 HostDisplay::HostDisplay(DisplayChoice const& choice, std::string program)
     : m_choice(choice), m_program(std::move(program)), m_kept(choice.size) {
     if (choice.kind == DisplayChoice::Kind::png) {
-        display::check_png_place(choice.file);
+        launch::check_file_place(choice.file, "--display");
     }
     if (choice.kind == DisplayChoice::Kind::window) {
         auto window =

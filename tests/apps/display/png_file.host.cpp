@@ -1,6 +1,7 @@
 // Frames as PNG files: read back, they are the same; a file is whole or not there.
 #include "apps/display/png_file.hpp"
 
+#include "apps/launch/file_place.hpp"
 #include "apps/launch/private_folder.hpp"
 
 #include <gtest/gtest.h>
@@ -86,14 +87,16 @@ TEST(PngFile, KeepsWhatWasThereWhereItFails) {
     EXPECT_EQ(text, "before");
 }
 
-TEST(PngFile, PlacesThatAreNoneAreRefusedBeforehand) {
+TEST(FilePlace, PlacesThatAreNoneAreRefusedBeforehand) {
+    using launch::check_file_place;
     PrivateFolder const folder;
-    EXPECT_NO_THROW(check_png_place(folder.path() / "new" / "frame.png"));
+    EXPECT_NO_THROW(check_file_place(folder.path() / "new" / "frame.png", "--display"));
     EXPECT_TRUE(std::filesystem::is_directory(folder.path() / "new")) << "made, as for results";
-    EXPECT_THROW(check_png_place(folder.path()), Failure);
+    EXPECT_THROW(check_file_place(folder.path(), "--display"), Failure);
     std::ofstream(folder.path() / "file") << "";
-    EXPECT_THROW(check_png_place(folder.path() / "file" / "frame.png"), Failure);
-    EXPECT_THROW(write_png(folder.path() / "file" / "frame.png", Frame({1, 1})), Failure);
+    auto const below = folder.path() / "file" / "frame.png";
+    EXPECT_THROW(check_file_place(below, "--display"), Failure);
+    EXPECT_THROW(write_png(below, Frame({1, 1})), Failure);
 }
 
 TEST(Frame, AreasAreUnited) {

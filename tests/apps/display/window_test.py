@@ -46,7 +46,8 @@ class Screen:
     def __init__(self) -> None:
         ours, theirs = os.pipe()
         self.server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(theirs), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+            # Else the server starts over when its last client goes, and refuses the next meanwhile.
+            ["Xvfb", "-noreset", "-displayfd", str(theirs), "-screen", "0", "800x600x24", "-nolisten", "tcp"],
             pass_fds=[theirs], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(theirs)

@@ -67,7 +67,8 @@ class Screen:
         return done.stdout.strip()
 
     def window(self) -> str:
-        return wait_until(lambda: self.xdotool("search", "--onlyvisible", "--name", "^Twofold").split("\n")[0], "a window")
+        search = ("search", "--onlyvisible", "--name", "^Twofold")
+        return wait_until(lambda: self.xdotool(*search).split("\n")[0], "a window")
 
     def pixels(self, window: str, width: int, height: int) -> list[int] | None:
         """What the server shows of the window, which has that size, or nothing."""

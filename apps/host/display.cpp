@@ -13,7 +13,8 @@ using display::DisplayChoice;
 
 namespace {
 
-/// Machines without a keyboard take no keys.
+/// Machines without a keyboard take no keys. The wheel's sense is the machine's: towards the
+/// person.
 template<class Machine>
 void press_key(Machine& machine, u8 usage, bool is_pressed) {
     if constexpr (requires { machine.key(usage, is_pressed); }) {
@@ -24,7 +25,7 @@ void press_key(Machine& machine, u8 usage, bool is_pressed) {
 template<class Machine>
 void move_mouse(Machine& machine, i32 dx, i32 dy, i32 wheel, u8 buttons) {
     if constexpr (requires { machine.move_mouse(dx, dy, wheel, buttons); }) {
-        machine.move_mouse(dx, dy, wheel, buttons);
+        machine.move_mouse(dx, dy, -wheel, buttons);
     }
 }
 

@@ -10,9 +10,6 @@
 #include <isa/extended_state.hpp>
 
 #include <algorithm>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 namespace hosted {
 
@@ -86,15 +83,6 @@ SimEngine::SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack
     : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {
     for (auto const& each : m_board.processors()) {
         m_cpus.push_back(&each->cpu());
-    }
-    if (!m_board.devices().empty()) {
-        m_wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    }
-}
-
-SimEngine::~SimEngine() {
-    if (m_wake >= 0) {
-        close(m_wake);
     }
 }
 
@@ -475,20 +463,6 @@ Stop SimEngine::finish() {
         write_crash_report();
     }
     return m_end->stop;
-}
-
-void SimEngine::wait(int input_descriptor) {
-    pollfd polled[] = {{m_wake, POLLIN, 0}, {input_descriptor, POLLIN, 0}};
-    if (ppoll(polled, std::size(polled), nullptr, nullptr) > 0 && polled[0].revents != 0) {
-        eventfd_t count = 0;
-        eventfd_read(m_wake, &count);
-    }
-}
-
-void SimEngine::device_is_noticed() {
-    if (m_wake >= 0) {
-        eventfd_write(m_wake, 1);
-    }
 }
 
 bool SimEngine::can_wake() {

@@ -16,6 +16,7 @@
 #include "hal/hosted/sim/costs.hpp"
 #include "hal/hosted/sim/observer.hpp"
 #include "hal/hosted/sim/sim_run.hpp"
+#include "hal/hosted/sim/sim_wake.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -69,11 +70,10 @@ public:
     static std::expected<std::unique_ptr<SimEngine>, std::string>
     create(Board& board, SimConfig config);
 
-    ~SimEngine() override;
     void power_on() override;
     Stop run() override;
     void end_others() override {}
-    void wait(int input_descriptor) override;
+    void wait(int input_descriptor) override { m_wake.wait(input_descriptor); }
     void note_input() override {}
     bool can_wake() override;
     void request_stop(siginfo_t const& info, ucontext_t& context) override;
@@ -87,7 +87,7 @@ public:
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override {}
-    void device_is_noticed() override;
+    void device_is_noticed() override { m_wake.wake(); }
     void call_later(u32 device, u64 delay_ns, u64 tag) override;
     std::optional<u64> device_fault(DeviceFault fault_kind) override;
 
@@ -196,7 +196,7 @@ private:
     std::vector<Candidate> m_ready; ///< of the turn that is chosen
     i64 m_others_ns = 0;            ///< the same: something else happens then
     SimLimit m_limit;
-    int m_wake = -1;          ///< eventfd: a device is noticed; -1: the machine has none
+    SimWake m_wake;
     bool m_is_paused = false; ///< and no input has come meanwhile
     SimObserver* m_observer = nullptr;
     Processor* m_running = nullptr;

@@ -13,12 +13,12 @@ using virtio::Descriptor;
 namespace {
 
 template<class T>
-bool read(DeviceBus& bus, u64 at, T& value) {
+bool read_value(DeviceBus& bus, u64 at, T& value) {
     return bus.read({at}, std::as_writable_bytes(std::span(&value, 1)));
 }
 
 template<class T>
-bool write(DeviceBus& bus, u64 at, T const& value) {
+bool write_value(DeviceBus& bus, u64 at, T const& value) {
     return bus.write({at}, std::as_bytes(std::span(&value, 1)));
 }
 
@@ -30,7 +30,7 @@ bool VirtioPci::walk(DeviceBus& bus, Queue const& queue, VirtioChain& chain) {
     for (u32 length = 0; length < queue.entries; ++length) { // a longer one loops
         Descriptor next;
         if (index >= queue.entries ||
-            !read(bus, queue.descriptors + u64{index} * sizeof(next), next)) {
+            !read_value(bus, queue.descriptors + u64{index} * sizeof(next), next)) {
             return false;
         }
         bool const writes = (next.flags & virtio::is_writable) != 0;
@@ -55,7 +55,7 @@ bool VirtioPci::take(DeviceBus& bus, u32 number, VirtioChain& chain) {
         return false;
     }
     u16 made_available = 0;
-    if (!read(bus, queue.available + virtio::index_offset, made_available)) {
+    if (!read_value(bus, queue.available + virtio::index_offset, made_available)) {
         fail(bus);
         return false;
     }
@@ -68,7 +68,7 @@ bool VirtioPci::take(DeviceBus& bus, u32 number, VirtioChain& chain) {
     u64 const entry = queue.taken % queue.entries;
     bool const is_sound =
         waiting <= queue.entries &&
-        read(bus, queue.available + virtio::ring_offset + entry * sizeof(u16), chain.head) &&
+        read_value(bus, queue.available + virtio::ring_offset + entry * sizeof(u16), chain.head) &&
         walk(bus, queue, chain);
     if (!is_sound) {
         fail(bus);
@@ -113,13 +113,13 @@ void VirtioPci::give_back(DeviceBus& bus, u32 number, VirtioChain const& chain, 
     u64 const entry = queue.given_back % queue.entries;
     virtio::UsedEntry const used{chain.head, static_cast<u32>(written_bytes)};
     auto const index = static_cast<u16>(queue.given_back + 1);
-    bool is_done = write(bus, queue.used + virtio::ring_offset + entry * sizeof(used), used);
+    bool is_done = write_value(bus, queue.used + virtio::ring_offset + entry * sizeof(used), used);
     std::atomic_thread_fence(std::memory_order_release); // the index only behind what it counts
-    is_done = is_done && write(bus, queue.used + virtio::index_offset, index);
+    is_done = is_done && write_value(bus, queue.used + virtio::index_offset, index);
     // The driver looks at the index again after it has said that it wants interrupts.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     u16 flags = 0;
-    if (!is_done || !read(bus, queue.available, flags)) {
+    if (!is_done || !read_value(bus, queue.available, flags)) {
         fail(bus);
         return;
     }

@@ -33,6 +33,7 @@ struct PciVectors {
     u32 vectors = 0; ///< at most pci_vectors_max; 0: the device has MSI with one vector instead
     u32 table = 0;   ///< offsets
     u32 pending = 0;
+    u32 unused = 0; ///< a copy has no bytes of chance
 
     static constexpr u64 entry_bytes = 16;
     constexpr bool covers(u64 offset) const {

@@ -7,7 +7,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 foreach(program IN ITEMS twofold-host twofold-boot twofold-symbols twofold-record twofold-replay
-    twofold-sched twofold-sched-host)
+    twofold-sched twofold-sched-host twofold-window)
     if(TARGET ${program})
         install(TARGETS ${program} RUNTIME)
     endif()

@@ -1,6 +1,7 @@
 // twofold-host: runs the kernel as a Linux process, on a hosted machine. stdout carries only what
 // the kernel prints; everything else is said on stderr. Exit statuses: apps/launch/status.hpp.
 #include "apps/host/console.hpp"
+#include "apps/host/display.hpp"
 #include "apps/host/engine_options.hpp"
 #include "apps/host/input_pump.hpp"
 #include "apps/host/mutant_option.hpp"
@@ -37,6 +38,7 @@ struct HostOptions {
     u32 nodes = 1;
     std::vector<hal::CoreClass> core_classes;
     std::vector<u32> dead_processors;
+    std::optional<display::DisplayChoice> display;
 };
 
 /// A list of classes, P (performance), E (efficiency) or U (uniform). The answer is what is wrong.
@@ -109,6 +111,15 @@ void add_options(Arguments& arguments, HostOptions& options) {
                  return take_processors(text, options.dead_processors);
              },
          .default_text = ""});
+    arguments.add(
+        {.name = "--display",
+         .value_name = "KIND",
+         .help = fmt::format("a display, and where its frames go: {}", display::display_choices),
+         .take =
+             [&options](std::string const& text) {
+                 return display::take_display(text, options.display);
+             },
+         .default_text = ""});
     arguments.add_action(
         "--version", [] { fmt::print("{}\n", TWOFOLD_VERSION); },
         "print the program's version and exit");
@@ -124,9 +135,12 @@ InputKind input_kind(launch::RunOptions const& run, bool person) {
     return person ? InputKind::terminal : InputKind::stream;
 }
 
-std::unique_ptr<Machine>
-make_machine(HostOptions const& options, bool person, HostConsole& console) {
+std::unique_ptr<Machine> make_machine(
+    HostOptions const& options, bool person, HostConsole& console, HostDisplay const* display) {
     hosted::MachineConfig config;
+    if (display != nullptr) {
+        config.devices.push_back(display->device());
+    }
     config.memory_bytes = options.run.memory_bytes;
     config.cpus = options.run.cpus;
     config.window = options.window;
@@ -164,8 +178,28 @@ int report_exit(HostConsole const& console, int status) {
     return status;
 }
 
+/// How a run that somebody has interrupted ends.
+int report_interruption(
+    Machine const& machine,
+    HostConsole const& console,
+    HostDisplay const* display,
+    std::optional<double> timeout_s) {
+    if (display != nullptr && display->is_closed() && !Watchdog::expired()) {
+        spdlog::info("ended by its window, which was closed");
+        return static_cast<int>(Status::success);
+    }
+    spdlog::error(
+        "no end after {} s; {}\n{}", timeout_s.value_or(0), console.journal().progress(),
+        machine.crash_report());
+    return static_cast<int>(Status::timeout);
+}
+
 /// Runs the machine to its end and returns the status of the run.
-int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const& run) {
+int run_machine(
+    Machine& machine,
+    HostConsole& console,
+    launch::RunOptions const& run,
+    HostDisplay const* display) {
     std::optional<Watchdog> watchdog;
     if (run.timeout_s) {
         watchdog.emplace(machine, *run.timeout_s);
@@ -182,7 +216,9 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
         }
         switch (stop.kind) {
         case Stop::Kind::waiting_for_input:
-            wait_for_kernel(machine, console, run.timeout_s.has_value());
+            wait_for_kernel(
+                machine, console,
+                run.timeout_s.has_value() || (display != nullptr && display->can_wake()));
             break;
         case Stop::Kind::reset:
             return static_cast<int>(Status::success); // a run ends where its machine starts anew
@@ -202,10 +238,7 @@ int run_machine(Machine& machine, HostConsole& console, launch::RunOptions const
             spdlog::error("{}; {}", console.journal().progress(), machine.crash_report());
             return static_cast<int>(Status::crash);
         case Stop::Kind::interrupted:
-            spdlog::error(
-                "no end after {} s; {}\n{}", *run.timeout_s, console.journal().progress(),
-                machine.crash_report());
-            return static_cast<int>(Status::timeout);
+            return report_interruption(machine, console, display, run.timeout_s);
         }
     }
 }
@@ -221,19 +254,31 @@ int run(HostOptions const& options) {
         input_kind(options.run, person),
         options.run.script ? launch::read_script(*options.run.script) : std::string(),
         results ? &*results : nullptr);
-    auto const machine = make_machine(options, person, console);
+    std::optional<HostDisplay> display;
+    if (options.display) {
+        display.emplace(*options.display, EngineOptions::program_name());
+    }
+    HostDisplay* const shown = display ? &*display : nullptr;
+    auto const machine = make_machine(options, person, console, shown);
     hosted::install_crash_report(restore_terminal);
     signal(SIGPIPE, SIG_IGN); // a write to a closed pipe is an error
     if (person) {
         make_terminal_raw(STDIN_FILENO);
     }
-    int const status = run_machine(*machine, console, options.run);
+    int status = 0;
+    {
+        DisplayConnection const connection(shown, *machine, 0);
+        status = run_machine(*machine, console, options.run, shown);
+    }
     restore_terminal();
     if (std::string const summary = options.engine.summary(); !summary.empty()) {
         spdlog::info("{}", summary);
     }
     if (results) {
         results->flush();
+    }
+    if (display) {
+        display->finish();
     }
     return status;
 }

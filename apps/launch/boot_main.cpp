@@ -134,6 +134,10 @@ int boot(BootOptions const& options) {
     plan.cpus = options.run.cpus;
     plan.memory_bytes = options.run.memory_bytes;
     plan.module = options.run.module;
+    plan.display = options.display;
+    if (options.display) {
+        check_emulator_display(*options.display, setup.emulator);
+    }
     plan.further = options.emulator_arguments;
     if (options.iso) {
         plan.iso = find_image(*options.iso, default_iso);

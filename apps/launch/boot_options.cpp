@@ -83,6 +83,14 @@ void add_boot_options(Arguments& arguments, BootOptions& options) {
         "--icount", options.count_instructions,
         "the guest's time is its count of instructions: slower, exact, repeatable");
     arguments.add(
+        {.name = "--display",
+         .value_name = "KIND",
+         .help = "a display: none (nobody sees it), png:FILE (the last frame), gtk or sdl (a "
+                 "window of the emulator)",
+         .take = [&options](std::string const& text) {
+             return take_emulator_display(text, options.display);
+         }});
+    arguments.add(
         {.name = "--gdb",
          .value_name = "[PORT]",
          .help =
@@ -192,8 +200,9 @@ fs::path find_uefi_firmware() {
 
 std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
     // Stopped at first: the monitor, or a debugger, lets it run once somebody listens.
-    std::vector<std::string> out = {"-nodefaults", "-no-user-config", "-display",
-                                    "none",        "-no-reboot",      "-S"};
+    std::vector<std::string> out = {"-nodefaults", "-no-user-config",
+                                    "-display",    emulator_window(plan.display),
+                                    "-no-reboot",  "-S"};
     append(out, {"-machine", plan.machine == Machine::q35 ? "q35" : "microvm"});
     // Some hosts offer the register behind arch-capabilities and then refuse to have it written.
     append(out, {"-accel", plan.kvm ? "kvm" : "tcg"});
@@ -209,7 +218,11 @@ std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
     append(out, {"-device", "isa-debugcon,iobase=0xe9,chardev=results"});
     append_channel(out, "monitor", monitor_descriptor);
     append(out, {"-mon", "chardev=monitor,mode=control"});
-    append(out, {"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"});
+    if (plan.screenshot() != nullptr) {
+        append(out, {"-no-shutdown"});
+    } else {
+        append(out, {"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"});
+    }
     if (plan.iso) {
         append(out, {"-cdrom", plan.iso->string(), "-boot", "order=d", "-vga", "std"});
         append(
@@ -220,6 +233,10 @@ std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
         }
     } else {
         append(out, {"-vga", "none", "-kernel", plan.image.string()});
+        if (plan.display) {
+            char const* const bus = plan.machine == Machine::q35 ? "pci" : "device";
+            append(out, {"-device", fmt::format("virtio-gpu-{}", bus)});
+        }
         append(out, {"-append", plan.kernel_command_line});
         if (plan.module) {
             append(out, {"-initrd", plan.module->string()});

@@ -2,6 +2,7 @@
 // follows. Everything here but the look for files is pure.
 #pragma once
 
+#include "apps/launch/emulator_display.hpp"
 #include "apps/launch/options.hpp"
 
 #include <filesystem>
@@ -31,6 +32,7 @@ struct BootOptions {
     Machine machine = Machine::q35;
     Accelerator accelerator = Accelerator::tcg;
     bool count_instructions = false;
+    std::optional<EmulatorDisplay> display; ///< none: the machine has none, or a CD's own
     std::optional<std::string> gdb; ///< a TCP port, or empty for a socket of the launcher's own
     std::vector<std::string> emulator_arguments;
     bool verbose = false;
@@ -64,6 +66,7 @@ struct EmulatorPlan {
     bool count_instructions = false;
     u32 cpus = 1;
     u64 memory_bytes = 0;
+    std::optional<EmulatorDisplay> display;
     std::filesystem::path image;
     std::optional<std::filesystem::path> module;
     std::optional<std::filesystem::path> iso;
@@ -71,6 +74,12 @@ struct EmulatorPlan {
     std::optional<std::string> gdb_device; ///< as -gdb takes it; the machine waits for the debugger
     std::string kernel_command_line;
     std::vector<std::string> further;
+
+    /// The file that the last frame goes to; null: none.
+    std::filesystem::path const* screenshot() const {
+        bool const is_wanted = display && display->kind == EmulatorDisplay::Kind::png;
+        return is_wanted ? &display->file : nullptr;
+    }
 };
 
 /// The emulator's arguments, without the program. The machine does not run by itself, see Monitor.

@@ -36,13 +36,17 @@ void Monitor::take_line(std::string_view line) {
     if (auto const answer = json_member(line, "return")) {
         m_answer = std::string(*answer);
         ++m_answers;
-    } else if (json_member(line, "error")) {
+    } else if (auto const error = json_member(line, "error")) {
+        auto const why = json_member(*error, "desc");
+        m_error = why ? json_string(*why).value_or("") : "";
         m_answer.reset();
         ++m_answers;
     } else if (auto const event = json_member(line, "event"); event == R"("SHUTDOWN")") {
         auto const data = json_member(line, "data");
         auto const reason = data ? json_member(*data, "reason") : std::nullopt;
-        m_end_reason = reason ? json_string(*reason).value_or("") : "";
+        if (m_end_reason.empty()) { // what is done to a machine that has ended is none of its own
+            m_end_reason = reason ? json_string(*reason).value_or("") : "";
+        }
     }
 }
 
@@ -70,6 +74,7 @@ bool Monitor::receive() {
 }
 
 std::optional<std::string> Monitor::execute(std::string_view request, Clock::time_point deadline) {
+    m_error.clear();
     if (!send(request)) {
         return std::nullopt;
     }

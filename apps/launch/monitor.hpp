@@ -26,7 +26,7 @@ public:
     /// Takes what has arrived, without waiting. False once the channel is closed.
     bool receive();
 
-    /// Why the machine ended, in the protocol's word ("guest-reset"); empty while unknown.
+    /// Why the machine ended at first, in the protocol's word ("guest-reset"); empty while unknown.
     std::string const& end_reason() const { return m_end_reason; }
 
     /// Stops all processors of the machine. False if the emulator did not answer by `deadline`.
@@ -37,15 +37,23 @@ public:
     std::optional<std::string>
     ask(std::string_view command, unsigned cpu, Clock::time_point deadline);
 
+    /// The raw JSON of what a request returns; nothing if it was refused, or not answered by
+    /// `deadline`.
+    std::optional<std::string> execute(std::string_view request, Clock::time_point deadline);
+    /// Why the latest request was refused; empty where none was.
+    std::string const& last_error() const { return m_error; }
+    /// Ends the emulator, soon.
+    void quit() { send(R"({"execute":"quit"})"); }
+
 private:
     bool send(std::string_view line);
-    std::optional<std::string> execute(std::string_view request, Clock::time_point deadline);
     void take_line(std::string_view line);
 
     int m_descriptor;
     std::string m_received;
     std::optional<std::string> m_answer; ///< raw JSON of the latest return value
-    unsigned m_answers = 0;              ///< answers and errors so far
+    std::string m_error;
+    unsigned m_answers = 0; ///< answers and errors so far
     unsigned m_requests = 0;
     std::string m_end_reason;
 };

@@ -36,6 +36,10 @@ constexpr usize held_back_shown_bytes = 1000;
 /// How long the emulator may take to tell what a hanging machine does.
 constexpr auto hang_report_time = 10s;
 
+/// How long a machine may take from its exit record to its end, and when it is looked at again.
+constexpr auto end_patience = 10s;
+constexpr int look_again_ms = 20;
+
 constexpr char const* key_help = "\r\nctrl-A x   end the machine\r\nctrl-A h   this help\r\n"
                                  "ctrl-A ctrl-A   send ctrl-A to the guest\r\n";
 
@@ -67,6 +71,7 @@ public:
         while (!m_status && !drained()) {
             if (wait_for_work()) {
                 serve();
+                take_last_frame();
             } else {
                 hang();
             }
@@ -133,15 +138,15 @@ private:
             short const events = m_open[index] ? interest(channel) : short{0};
             m_polled[index] = {events != 0 ? descriptor(channel) : -1, events, 0};
         }
-        int wait_ms = -1;
+        int wait_ms = m_end_due && !m_is_over ? look_again_ms : -1;
         if (m_deadline) {
             auto const left =
                 std::chrono::ceil<std::chrono::milliseconds>(*m_deadline - Clock::now());
             if (left.count() <= 0) {
                 return false;
             }
-            wait_ms =
-                static_cast<int>(std::min<i64>(left.count(), std::numeric_limits<int>::max()));
+            i64 const most = wait_ms < 0 ? std::numeric_limits<int>::max() : wait_ms;
+            wait_ms = static_cast<int>(std::min<i64>(left.count(), most));
         }
         if (poll(m_polled.data(), m_polled.size(), wait_ms) < 0 && errno != EINTR) {
             throw Failure(
@@ -213,6 +218,34 @@ private:
         if (m_results) {
             m_results->flush();
         }
+    }
+
+    /// The machine has come to its end, where that leaves it standing: see emulator_display.hpp.
+    void take_last_frame() {
+        auto const* const file = m_setup.plan.screenshot();
+        if (file == nullptr || m_is_over || !m_open[monitor]) {
+            return;
+        }
+        bool is_over = !m_monitor.end_reason().empty();
+        if (!is_over && m_journal.exit_status) {
+            m_end_due = m_end_due.value_or(Clock::now() + end_patience);
+            is_over = has_halted(m_monitor, m_setup.plan.cpus) || Clock::now() > *m_end_due;
+        }
+        if (!is_over) {
+            return;
+        }
+        m_is_over = true;
+        take_screenshot(m_monitor, *file);
+        m_monitor.quit();
+    }
+
+    /// How the emulator ended; where it was ended here, as its machine's debug-exit device would.
+    ProcessEnd end_of_emulator() {
+        ProcessEnd end = m_emulator.wait();
+        if (m_is_over && !end.by_signal && end.number == 0 && m_journal.exit_status) {
+            end.number = static_cast<int>(*m_journal.exit_status) << 1 | 1;
+        }
+        return end;
     }
 
     void read_messages() {
@@ -313,7 +346,7 @@ private:
     }
 
     int conclude() {
-        Verdict const verdict = judge(m_journal, m_emulator.wait(), m_monitor.end_reason(), m_said);
+        Verdict const verdict = judge(m_journal, end_of_emulator(), m_monitor.end_reason(), m_said);
         if (m_setup.quiet) {
             return verdict.status;
         }
@@ -345,7 +378,9 @@ private:
     Journal m_journal;
     std::optional<ResultsFile> m_results;
     std::optional<Clock::time_point> m_deadline;
-    std::optional<int> m_status; ///< decided before the machine ended by itself
+    std::optional<Clock::time_point> m_end_due; ///< the exit record has come: see take_last_frame
+    std::optional<int> m_status;                ///< decided before the machine ended by itself
+    bool m_is_over = false; ///< the machine was kept for its last frame, which is taken
     bool m_reads_input = false;
     ByteQueue m_to_guest;
     ByteQueue m_output;

@@ -34,10 +34,16 @@ std::string problem_of(std::span<std::shared_ptr<PciDevice> const> devices) {
             "a hosted machine has at most {} devices, not {}", pci_devices_max, devices.size());
     }
     for (auto const& device : devices) {
-        if (u64 const bytes = device->identity().register_bytes; !device->identity().is_sound()) {
+        PciIdentity const identity = device->identity();
+        if (!identity.has_sound_size()) {
             return fmt::format(
                 "the registers of a device take a power of two from {} to {} bytes, not {}",
-                page_size.value, pci_device_bytes_max, bytes);
+                page_size.value, pci_device_bytes_max, identity.register_bytes);
+        }
+        if (!identity.has_sound_messages() || !identity.fits()) {
+            return fmt::format(
+                "device {:04x}:{:04x} describes itself in a way that no configuration space holds",
+                identity.vendor, identity.device);
         }
     }
     return {};
@@ -119,6 +125,7 @@ std::expected<void, std::string> Board::power_on() {
         m_pci.plug(device->identity());
     }
     m_input_reader = nullptr;
+    m_noticed = 0;
     auto const prepared = firmware::prepare(*m_memory, m_config, boot().cpu(), m_pci);
     if (prepared) {
         start_devices();
@@ -290,9 +297,7 @@ void Board::answer_device(GuestCpu& cpu) {
         cpu.result = m_pci.read(unpack(first));
         break;
     case Request::pci_write:
-        m_pci.write(
-            unpack(first), static_cast<u32>(second), memory(),
-            [this](PhysAddr to, u32 data) { deliver_message(to, data); });
+        m_pci.write(unpack(first), static_cast<u32>(second), memory(), sender());
         break;
     case Request::device_write:
         tell_devices(cpu, first);
@@ -326,8 +331,7 @@ void Board::tell_devices(GuestCpu const& cpu, u64 address) {
         write_device(*where);
         return;
     }
-    auto const send = [this](PhysAddr to, u32 data) { deliver_message(to, data); };
-    if (auto const line = m_pci.memory_written(memory(), found.address, send)) {
+    if (auto const line = m_pci.memory_written(memory(), found.address, sender())) {
         raise(m_lines.drive(pci_test_line, *line));
     }
 }

@@ -38,6 +38,8 @@ public:
     virtual void input_is_awaited() = 0;
     /// On the machine's clock.
     virtual u64 time_ns() const = 0;
+    /// Board::tell_noticed is to be called soon. Any thread.
+    virtual void device_is_noticed() = 0;
     /// Board::device_due is to be called in `delay_ns`. Asked for by machines alone that may have
     /// such devices.
     virtual void call_later(u32 device, u64 delay_ns, u64 tag) = 0;
@@ -79,6 +81,12 @@ public:
     /// driven.
     void advance_input();
     bool has_input() const { return m_has_input.load(std::memory_order_relaxed); }
+    /// The device is to be told (PciDevice::noticed) that something has come from outside the
+    /// machine. Any thread but those of signal handlers.
+    void notice_device(u32 number);
+    /// Tells those that are to be.
+    void tell_noticed();
+    bool has_noticed() const { return m_noticed.load(std::memory_order_relaxed) != 0; }
     /// Checks what a kernel wants to start, and prepares the processor; `by` asks. Errors:
     /// out_of_range, already_exists; timed_out (there is none that answers).
     Result<Processor*> prepare_start(GuestCpu& by);
@@ -136,6 +144,7 @@ private:
     void start_devices();
     void write_device(PciRegister const& where);
     void deliver_message(PhysAddr address, u32 data);
+    PciBus::Sender sender();
     void raise(std::optional<LineRoute> const& route);
 
     MachineConfig m_config;
@@ -152,6 +161,8 @@ private:
     I8042 m_i8042;          ///< the same; of no use where the configuration has none
     std::atomic<bool> m_has_input = false;
     std::atomic<GuestCpu const*> m_input_reader = nullptr;
+    std::atomic<u32> m_noticed = 0; ///< devices, a bit each
+    static_assert(pci_devices_max < 32);
 };
 
 } // namespace hosted

@@ -37,6 +37,9 @@ public:
             m_board.deliver_message(message->address, message->data);
         }
     }
+    void interrupt(u32 vector) override {
+        m_board.m_pci.raise_vector(m_device, vector, m_board.memory(), m_board.sender());
+    }
     void call_later(u64 delay_ns, u64 tag) override {
         m_board.m_owner->call_later(m_device, delay_ns, tag);
     }
@@ -58,13 +61,37 @@ private:
 void Board::start_devices() {
     for (u32 number = 0; number < devices().size(); ++number) {
         devices()[number]->power_on(Port(*this, number).registers());
+        m_pci.mask_vectors(number, memory());
     }
 }
 
 /// The kernel has written to a register. Under the lock `device`.
 void Board::write_device(PciRegister const& where) {
-    Port port(*this, where.device);
-    devices()[where.device]->written(port, where.offset);
+    if (!m_pci.register_written(where, memory(), sender())) {
+        Port port(*this, where.device);
+        devices()[where.device]->written(port, where.offset);
+    }
+}
+
+void Board::notice_device(u32 number) {
+    CHECK(number < devices().size());
+    m_noticed.fetch_or(u32{1} << number);
+    m_owner->device_is_noticed();
+}
+
+void Board::tell_noticed() {
+    std::lock_guard const lock(m_locks->device);
+    u32 const noticed = m_noticed.exchange(0);
+    for (u32 number = 0; number < devices().size(); ++number) {
+        if ((noticed >> number & 1) != 0) {
+            Port port(*this, number);
+            devices()[number]->noticed(port);
+        }
+    }
+}
+
+PciBus::Sender Board::sender() {
+    return [this](PhysAddr to, u32 data) { deliver_message(to, data); };
 }
 
 void Board::device_due(u32 device, u64 tag) {

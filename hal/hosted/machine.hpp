@@ -117,6 +117,10 @@ public:
     bool move_mouse(i32 dx, i32 dy, i32 wheel, u8 buttons) {
         return m_board->add_input(MouseMotion{dx, dy, wheel, buttons});
     }
+    /// Something has come for a device of the configuration from outside: PciDevice::noticed is
+    /// called soon, on a simulated machine between two turns. `wait` returns for it. Any thread but
+    /// those of signal handlers.
+    void notice_device(u32 number) { m_board->notice_device(number); }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake() { return m_engine->can_wake(); }

@@ -41,7 +41,8 @@ struct MachineConfig {
     std::function<void(std::span<std::byte>)>
         entropy; ///< fills with random bytes; empty: the engine's own
     /// PCI devices beside the test device, at 1:01.0 and on. Whoever makes the machine may keep
-    /// them, too, and give a device with a medium to the next machine. Simulated machines only.
+    /// them, too, and give a device with a medium to the next machine. A live machine takes those
+    /// that do not need a simulation (PciDevice::needs_simulation).
     std::vector<std::shared_ptr<PciDevice>> devices;
     /// An i8042 with a keyboard and a mouse behind it (devices/i8042.hpp), as a PC has.
     bool has_keyboard_controller = true;

@@ -88,6 +88,12 @@ text::ScreenSize ScreenConsole::size() {
     return m_memory.screen().size();
 }
 
+void ScreenConsole::set_size_listener(SizeListener listener, void* context) {
+    MutexGuard const guard(m_lock);
+    m_size_listener = listener;
+    m_size_context = context;
+}
+
 bool ScreenConsole::has_application_keys() {
     MutexGuard const guard(m_lock);
     return m_terminal.modes().application_cursor_keys;
@@ -127,6 +133,9 @@ void ScreenConsole::adopt_size() {
         m_memory.screen().damage_all();
         ++m_counts.resizes;
         touch();
+        if (m_size_listener != nullptr) {
+            m_size_listener(m_size_context, m_memory.screen().size());
+        }
     }
     m_counts.errors += outcome ? 0 : 1;
 }

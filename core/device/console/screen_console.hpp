@@ -48,6 +48,10 @@ public:
     void look_back(i32 rows);
 
     text::ScreenSize size();
+    /// Told of another size, on the thread that draws and with the screen's lock held. Before
+    /// anything else is done with the console.
+    using SizeListener = void (*)(void* context, text::ScreenSize size);
+    void set_size_listener(SizeListener listener, void* context);
     /// Whether programs want cursor keys in the application's form.
     bool has_application_keys();
     ScreenCounts counts();
@@ -90,6 +94,8 @@ private:
     std::optional<Nanos> m_since GUARDED_BY(m_lock); ///< when what is not shown was written first
     i64 m_back GUARDED_BY(m_lock) = 0;
     ScreenCounts m_counts GUARDED_BY(m_lock);
+    SizeListener m_size_listener GUARDED_BY(m_lock) = nullptr;
+    void* m_size_context GUARDED_BY(m_lock) = nullptr;
 };
 
 } // namespace twofold::device

@@ -10,14 +10,15 @@ constexpr u32 identity = 0x00, command = 0x04, status = 0x06, class_code = 0x08,
               bar_0 = 0x10, bar_2 = 0x18, capabilities = 0x34, bus_numbers = 0x18,
               memory_window = 0x20, interrupt_line = 0x3c;
 
-constexpr u16 vendor = 0x2f0d;
+constexpr u16 vendor = pci_hosted_vendor;
 constexpr u16 command_bits = 0x0507; // decoding, bus master, errors, no legacy interrupt
 constexpr u16 has_capabilities = 0x10;
 constexpr u32 prefetchable_64 = 0xc; // flags of a base address
 constexpr u8 several_functions = 0x80;
 
-void define_identity(PciFunction& function, u16 device, u32 class_and_revision, u8 type) {
-    function.define(identity, 4, u32{device} << 16 | vendor);
+void define_identity(
+    PciFunction& function, u16 device, u32 class_and_revision, u8 type, u16 maker = vendor) {
+    function.define(identity, 4, u32{device} << 16 | maker);
     function.define(command, 2, 0, command_bits);
     function.define(class_code, 4, class_and_revision);
     function.define(header_type, 1, type);
@@ -54,18 +55,52 @@ void define_device(PciFunction& function) {
 /// MSI with one vector and a 64-bit address, of what is plugged in.
 constexpr u32 message_control = 0x42, message_low = 0x44, message_high = 0x48, message_data = 0x4c;
 constexpr u32 message_on = 1, mastering = 4;
+constexpr u32 messages_at = 0x40, capabilities_from = 0x50;
+constexpr u8 vendor_specific = 0x09;
 
-PciFunction plugged_function(PciIdentity const& id) {
-    PciFunction function;
-    define_identity(function, id.device, id.class_and_revision, 0);
-    function.define(status, 2, has_capabilities);
-    function.define(bar_0, 4, 0, ~(id.register_bytes - 1));
-    function.define(0x2c, 4, u32{id.subsystem} << 16 | vendor);
-    function.define(capabilities, 1, 0x40);
-    function.define(0x40, 4, 0x0080'0005, 0x0001'0000);
+void define_one_message(PciFunction& function) {
+    function.define(messages_at, 4, 0x0080'0005, 0x0001'0000);
     function.define(message_low, 4, 0, ~u32{3});
     function.define(message_high, 4, 0, ~u32{0});
     function.define(message_data, 2, 0, 0xffff);
+}
+
+void define_vectors(PciFunction& function, PciVectors const& messages) {
+    function.define(messages_at, 4, (messages.vectors - 1) << 16 | 0x0011, 0xc000'0000);
+    function.define(messages_at + 4, 4, messages.table); // of base address 0
+    function.define(messages_at + 8, 4, messages.pending);
+}
+
+/// One behind the other, the one of messages first.
+void define_capabilities(PciFunction& function, std::span<std::vector<u8> const> all) {
+    u32 at = capabilities_from;
+    u32 link = messages_at + 1;
+    for (std::vector<u8> const& each : all) {
+        u32 const bytes = static_cast<u32>(each.size()) + 3;
+        function.define(link, 1, at);
+        function.define(at, 1, vendor_specific);
+        function.define(at + 2, 1, bytes);
+        for (u32 i = 3; i < bytes; ++i) {
+            function.define(at + i, 1, each[i - 3]);
+        }
+        link = at + 1;
+        at += static_cast<u32>(align_up(u64{bytes}, u64{4}));
+    }
+}
+
+PciFunction plugged_function(PciIdentity const& id) {
+    PciFunction function;
+    define_identity(function, id.device, id.class_and_revision, 0, id.vendor);
+    function.define(status, 2, has_capabilities);
+    function.define(bar_0, 4, 0, ~(id.register_bytes - 1));
+    function.define(0x2c, 4, u32{id.subsystem} << 16 | id.vendor);
+    function.define(capabilities, 1, messages_at);
+    if (id.messages.vectors == 0) {
+        define_one_message(function);
+    } else {
+        define_vectors(function, id.messages);
+    }
+    define_capabilities(function, id.capabilities);
     return function;
 }
 
@@ -136,7 +171,7 @@ void PciBus::configure(PciDeviceMemory const& memory) {
 void PciBus::plug(PciIdentity const& identity) {
     CHECK(devices() < pci_devices_max && identity.is_sound());
     m_functions.push_back(plugged_function(identity));
-    m_plugged.push_back({.bytes = identity.register_bytes});
+    m_plugged.push_back({.bytes = identity.register_bytes, .messages = identity.messages});
 }
 
 void PciBus::place(u32 number, PhysAddr where) {
@@ -164,7 +199,8 @@ bool PciBus::is_master(u32 number) const {
 
 std::optional<hal::Message> PciBus::message(u32 number) const {
     PciFunction const& function = m_functions[first_plugged + number];
-    if (!is_master(number) || (function.read(message_control, 2) & message_on) == 0) {
+    bool const has_one = m_plugged[number].messages.vectors == 0;
+    if (!has_one || !is_master(number) || (function.read(message_control, 2) & message_on) == 0) {
         return std::nullopt;
     }
     u64 const high = function.read(message_high, 4);
@@ -211,6 +247,8 @@ void PciBus::write(
         settle_msix(memory, send);
     } else if (*found == second) {
         settle_msi(send);
+    } else if (*found >= first_plugged) {
+        settle_plugged(static_cast<u32>(*found - first_plugged), memory, send);
     }
 }
 

@@ -8,7 +8,9 @@
 //     1:00.0  test device: registers (4 KiB, 32 bit), MSI-X of 8 vectors in 16 KiB (64 bit,
 //             prefetchable), PCI Express with a serial number
 //     1:00.1  test device's second function: MSI of 4 vectors with masks
-//     1:01.0  the first device of the configuration (pci_device.hpp), and so on up to 1:1f.0
+//     1:01.0  the first device of the configuration (pci_device.hpp), and so on up to 1:1f.0; MSI
+//     of
+//             one vector, or MSI-X whose table and pending bits lie among the device's registers
 //
 // What the test device is for: to raise interrupts when the kernel wants one. A number written to
 // the register pci_raise_vector raises that vector of the MSI-X table; one written to
@@ -96,6 +98,8 @@ public:
     /// nothing: the kernel does not want it. O(1).
     bool is_master(u32 number) const;
     std::optional<hal::Message> message(u32 number) const;
+    /// All vectors of a device's MSI-X are masked, as after a reset. `memory` is the machine's.
+    void mask_vectors(u32 number, std::span<std::byte> memory) const;
 
     /// What the firmware does before the kernel runs: bus numbers, base addresses, decoding.
     void configure(PciDeviceMemory const& memory);
@@ -112,6 +116,14 @@ public:
     std::optional<bool>
     memory_written(std::span<std::byte> memory, PhysAddr address, Sender const& send);
 
+    /// A device raises a vector of its MSI-X: it is sent, or pending while it is masked, or lost
+    /// where MSI-X is off. O(vectors).
+    void raise_vector(u32 number, u32 vector, std::span<std::byte> memory, Sender const& send);
+    /// The kernel has written to a register of a device. Whether it was one of the bus's own, its
+    /// table of vectors, of which the device is not told. O(vectors).
+    bool
+    register_written(PciRegister const& where, std::span<std::byte> memory, Sender const& send);
+
     void archive(StateArchive& state) {
         state(m_functions);
         state(m_plugged);
@@ -127,7 +139,10 @@ private:
     struct Plugged {
         u64 bytes = 0;
         PhysAddr registers{};
+        PciVectors messages{};
     };
+
+    void settle_plugged(u32 number, std::span<std::byte> memory, Sender const& send);
 
     std::optional<usize> find(hal::PciAddress where) const;
 

@@ -1,9 +1,10 @@
 // A PCI device of the hosted machine, as a model that is plugged in: who it is, registers in
-// simulated memory that it shares with the kernel, memory that it reaches, one interrupt.
+// simulated memory that it shares with the kernel, memory that it reaches, interrupts.
 //
 // The bus (pci_bus.hpp) has its configuration space: one function with its registers at base
-// address 0 (32 bit, not prefetchable) and MSI with one vector. The kernel reads registers as they
-// are; of each write through hal::Io the device is told afterwards.
+// address 0 (32 bit, not prefetchable), and MSI with one vector or MSI-X with a table among the
+// registers. The kernel reads registers as they are; of each write through hal::Io the device is
+// told afterwards, but for those to the table, which are the bus's.
 //
 // Invariant: between two calls what a device is lies in its registers and in itself, as plain data
 // that `save` writes and `load` reads: no address of the host, no clock, no chance but its seed's.
@@ -24,17 +25,55 @@ using namespace twofold;
 
 inline constexpr u32 pci_devices_max = 31;
 inline constexpr u64 pci_device_bytes_max = u64{16} << 10; // of registers: all fit below 2 MiB
+inline constexpr u16 pci_hosted_vendor = 0x2f0d;           // nobody's number
 
-/// Who a device is. The vendor is the hosted machine's.
+/// MSI-X of a device: `vectors` vectors, whose table and pending bits lie among its registers, each
+/// on pages of its own.
+struct PciVectors {
+    u32 vectors = 0; ///< at most pci_vectors_max; 0: the device has MSI with one vector instead
+    u32 table = 0;   ///< offsets
+    u32 pending = 0;
+    u32 unused = 0; ///< a copy has no bytes of chance
+
+    static constexpr u64 entry_bytes = 16;
+    constexpr bool covers(u64 offset) const {
+        return vectors != 0 && offset - table < vectors * entry_bytes;
+    }
+};
+inline constexpr u32 pci_vectors_max = 64;
+
+/// Who a device is.
 struct PciIdentity {
     u16 device = 0;
     u32 class_and_revision = 0; ///< as the register has them
     u16 subsystem = 0;
     u64 register_bytes = page_size.value; ///< a power of two, pages, at most pci_device_bytes_max
+    u16 vendor = pci_hosted_vendor;
+    PciVectors messages{};
+    /// Vendor-specific capabilities: what is behind the three bytes of each one's header.
+    std::vector<std::vector<u8>> capabilities{};
 
-    constexpr bool is_sound() const {
+    bool is_sound() const { return has_sound_size() && has_sound_messages() && fits(); }
+    bool has_sound_size() const {
         return is_power_of_two(register_bytes) && register_bytes >= page_size.value &&
                register_bytes <= pci_device_bytes_max;
+    }
+    bool has_sound_messages() const {
+        auto const is_place = [&](u64 place) {
+            return is_aligned(place, page_size.value) && place + page_size.value <= register_bytes;
+        };
+        return messages.vectors <= pci_vectors_max &&
+               (messages.vectors == 0 || (is_place(messages.table) && is_place(messages.pending) &&
+                                          messages.table != messages.pending));
+    }
+    /// Whether the capabilities find room behind the one of messages.
+    bool fits() const {
+        constexpr u64 from = 0x50, to = 0x100, header = 3;
+        u64 end = from;
+        for (auto const& each : capabilities) {
+            end += align_up(header + each.size(), u64{4});
+        }
+        return end <= to;
     }
 };
 
@@ -49,8 +88,11 @@ public:
     /// the machine's memory or the kernel has not made the device a bus master. O(bytes).
     virtual bool read(PhysAddr from, std::span<std::byte> to) = 0;
     virtual bool write(PhysAddr to, std::span<std::byte const> from) = 0;
-    /// Raises its interrupt, if the kernel wants it; else nothing happens.
+    /// Raises its interrupt, if the kernel wants it; else nothing happens. Of a device with MSI.
     virtual void interrupt() = 0;
+    /// Raises a vector of its MSI-X, at once or when it is no longer masked; nothing happens where
+    /// there is no such vector or MSI-X is off.
+    virtual void interrupt(u32 vector) = 0;
     /// `due` is called with `tag` in so many nanoseconds; of several for one moment, in their
     /// order.
     virtual void call_later(u64 delay_ns, u64 tag) = 0;
@@ -73,6 +115,11 @@ public:
     virtual void written(DeviceBus& bus, u64 offset) = 0;
     /// A moment has come that it has asked for.
     virtual void due(DeviceBus& bus, u64 tag) = 0;
+    /// Machine::notice_device was called for it, once or several times.
+    virtual void noticed(DeviceBus&) {}
+    /// Whether it asks for moments (DeviceBus::call_later) or faults, which simulated machines
+    /// alone have: a live machine refuses it then.
+    virtual bool needs_simulation() const { return true; }
     /// What it is beside its registers and the moments that it waits for; `load` takes what a
     /// device of the same kind has saved. O(state).
     virtual std::vector<std::byte> save() const = 0;

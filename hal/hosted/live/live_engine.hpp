@@ -40,6 +40,7 @@ public:
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override;
     void input_is_there() override { m_board.advance_input(); }
+    void device_is_noticed() override { m_board.tell_noticed(); }
     // There are no devices that could ask.
     void call_later(u32, u64, u64) override { UNREACHABLE(); }
     std::optional<u64> device_fault(DeviceFault) override { UNREACHABLE(); }

@@ -6,10 +6,12 @@ namespace hosted {
 
 std::expected<std::unique_ptr<Machine>, std::string>
 Machine::create(MachineConfig config, ConsoleEndpoint& console) {
-    if (!config.devices.empty()) {
-        return std::unexpected(
-            "a live machine has no simulated devices, which live in virtual time; use the "
-            "simulated machine");
+    for (auto const& device : config.devices) {
+        if (device->needs_simulation()) {
+            return std::unexpected(
+                "a live machine has no simulated devices, which live in virtual time; use the "
+                "simulated machine");
+        }
     }
     auto board = Board::create(std::move(config), console);
     if (!board) {

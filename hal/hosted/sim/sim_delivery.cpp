@@ -3,10 +3,6 @@
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
 
-#include <iterator>
-#include <poll.h>
-#include <unistd.h>
-
 namespace hosted {
 
 namespace {
@@ -141,25 +137,6 @@ void SimEngine::raise(Processor& target, hal::Vector vector) {
     repeats += fault(fault_id(EngineFault::interrupt_storm), slot).value_or(0);
     for (u64 repeat = 1; repeat <= repeats; ++repeat) {
         set_pending_later(slot, vector, at_ns + static_cast<i64>(repeat) * repeat_ns);
-    }
-}
-
-SimEngine::~SimEngine() {
-    close(m_wake_descriptor);
-}
-
-/// What has come is looked for between two turns; whoever waits for input is woken.
-void SimEngine::input_is_there() {
-    u64 const one = 1;
-    [[maybe_unused]] auto const written = write(m_wake_descriptor, &one, sizeof(one));
-}
-
-void SimEngine::wait(int input_descriptor) {
-    pollfd polled[] = {{m_wake_descriptor, POLLIN, 0}, {input_descriptor, POLLIN, 0}};
-    int const ready = ppoll(polled, std::size(polled), nullptr, nullptr);
-    if (ready > 0 && polled[0].revents != 0) {
-        u64 count = 0;
-        [[maybe_unused]] auto const got = read(m_wake_descriptor, &count, sizeof(count));
     }
 }
 

@@ -10,7 +10,6 @@
 #include <isa/extended_state.hpp>
 
 #include <algorithm>
-#include <sys/eventfd.h>
 
 namespace hosted {
 
@@ -77,22 +76,13 @@ SimEngine::create(Board& board, SimConfig config) {
     if (!signal_stack) {
         return std::unexpected(signal_stack.error());
     }
-    int const wake_descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake_descriptor < 0) {
-        return std::unexpected("the host has no event descriptor left");
-    }
-    std::unique_ptr<SimEngine> engine(
-        new SimEngine(board, config, std::move(*signal_stack), wake_descriptor));
+    std::unique_ptr<SimEngine> engine(new SimEngine(board, config, std::move(*signal_stack)));
     board.connect(*engine);
     return engine;
 }
 
-SimEngine::SimEngine(
-    Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack, int wake_descriptor)
-    : m_board(board),
-      m_config(std::move(config)),
-      m_signal_stack(std::move(signal_stack)),
-      m_wake_descriptor(wake_descriptor) {
+SimEngine::SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack)
+    : m_board(board), m_config(std::move(config)), m_signal_stack(std::move(signal_stack)) {
     for (auto const& each : m_board.processors()) {
         m_cpus.push_back(&each->cpu());
     }
@@ -175,6 +165,9 @@ Stop SimEngine::run() {
     while (!m_end) {
         if (m_board.has_input()) [[unlikely]] {
             m_board.advance_input();
+        }
+        if (!m.open_turn && m_board.has_noticed()) {
+            m_board.tell_noticed();
         }
         Overview const now = m.open_turn ? Overview() : look();
         m_is_paused = m.open_turn ? is_cut() : is_at_limit(now);

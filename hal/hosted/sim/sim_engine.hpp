@@ -16,6 +16,7 @@
 #include "hal/hosted/sim/costs.hpp"
 #include "hal/hosted/sim/observer.hpp"
 #include "hal/hosted/sim/sim_run.hpp"
+#include "hal/hosted/sim/sim_wake.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -70,12 +71,11 @@ public:
     create(Board& board, SimConfig config);
     SimEngine(SimEngine const&) = delete;
     SimEngine& operator=(SimEngine const&) = delete;
-    ~SimEngine() override;
 
     void power_on() override;
     Stop run() override;
     void end_others() override {}
-    void wait(int input_descriptor) override;
+    void wait(int input_descriptor) override { m_wake.wait(input_descriptor); }
     void note_input() override {}
     bool can_wake() override;
     void request_stop(siginfo_t const& info, ucontext_t& context) override;
@@ -89,7 +89,8 @@ public:
     void raise(Processor& target, hal::Vector vector) override;
     void fill_random(std::span<std::byte> bytes) override;
     void input_is_awaited() override {}
-    void input_is_there() override;
+    void input_is_there() override { m_wake.wake(); }
+    void device_is_noticed() override { m_wake.wake(); }
     void call_later(u32 device, u64 delay_ns, u64 tag) override;
     std::optional<u64> device_fault(DeviceFault fault_kind) override;
 
@@ -144,11 +145,7 @@ private:
         i64 first_ns() const { return std::min({ready_ns, deadline_ns, event_ns}); }
     };
 
-    SimEngine(
-        Board& board,
-        SimConfig config,
-        std::unique_ptr<SignalStack> signal_stack,
-        int wake_descriptor);
+    SimEngine(Board& board, SimConfig config, std::unique_ptr<SignalStack> signal_stack);
 
     Processor& processor(u32 slot) const { return *m_board.processors()[slot]; }
     i64 wanted_ns(u32 slot) const { return m_cpus[slot]->deadline.wanted_ns; }
@@ -197,12 +194,12 @@ private:
     Board& m_board;
     SimConfig m_config;
     std::unique_ptr<SignalStack> m_signal_stack;
-    int m_wake_descriptor; ///< for whoever waits: there is input of the keyboard or the mouse
     SimRun m;
     std::vector<GuestCpu*> m_cpus;  ///< by slot
     std::vector<Candidate> m_ready; ///< of the turn that is chosen
     i64 m_others_ns = 0;            ///< the same: something else happens then
     SimLimit m_limit;
+    SimWake m_wake;
     bool m_is_paused = false; ///< and no input has come meanwhile
     SimObserver* m_observer = nullptr;
     Processor* m_running = nullptr;

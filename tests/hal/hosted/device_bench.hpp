@@ -145,6 +145,7 @@ public:
         return may;
     }
     void interrupt() override { ++m_interrupts; }
+    void interrupt(u32) override { ++m_interrupts; }
     void call_later(u64 delay_ns, u64 tag) override {
         m_moments.push_back({m_now_ns + delay_ns, tag});
     }

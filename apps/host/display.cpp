@@ -11,26 +11,6 @@ namespace twofold::host {
 
 using display::DisplayChoice;
 
-namespace {
-
-/// Machines without a keyboard take no keys. The wheel's sense is the machine's: towards the
-/// person.
-template<class Machine>
-void press_key(Machine& machine, u8 usage, bool is_pressed) {
-    if constexpr (requires { machine.key(usage, is_pressed); }) {
-        machine.key(usage, is_pressed);
-    }
-}
-
-template<class Machine>
-void move_mouse(Machine& machine, i32 dx, i32 dy, i32 wheel, u8 buttons) {
-    if constexpr (requires { machine.move_mouse(dx, dy, wheel, buttons); }) {
-        machine.move_mouse(dx, dy, -wheel, buttons);
-    }
-}
-
-} // namespace
-
 HostDisplay::HostDisplay(DisplayChoice const& choice, std::string program)
     : m_choice(choice), m_program(std::move(program)), m_kept(choice.size) {
     if (choice.kind == DisplayChoice::Kind::png) {
@@ -85,11 +65,11 @@ void HostDisplay::say(std::string_view line) const {
 }
 
 void HostDisplay::key(u8 usage, bool is_pressed) {
-    press_key(*m_machine, usage, is_pressed);
+    m_machine->key(usage, is_pressed); // dropped where the kernel takes none
 }
 
 void HostDisplay::mouse(i32 dx, i32 dy, i32 wheel, u8 buttons) {
-    move_mouse(*m_machine, dx, dy, wheel, buttons);
+    m_machine->move_mouse(dx, dy, -wheel, buttons); // the machine counts towards the person
 }
 
 void HostDisplay::resized(hosted::FrameSize size) {

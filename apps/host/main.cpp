@@ -150,7 +150,8 @@ std::unique_ptr<Machine> make_machine(
     if (options.run.module) {
         config.modules.push_back({.name = "", .bytes = launch::read_module(*options.run.module)});
     }
-    config.command_line = launch::kernel_command_line(options.run, person);
+    config.command_line =
+        launch::kernel_command_line(options.run, person, display != nullptr ? "display=on" : "");
     auto machine = options.engine.create(std::move(config), console);
     if (!machine) {
         throw Failure(Status::usage, machine.error());

@@ -150,7 +150,8 @@ int boot(BootOptions const& options) {
     setup.symbols = debug_file(plan.image);
     setup.nonce = make_nonce();
     bool const terminal = isatty(STDIN_FILENO) == 1;
-    plan.kernel_command_line = kernel_command_line(options.run, terminal, "nonce=" + setup.nonce);
+    plan.kernel_command_line = kernel_command_line(
+        options.run, terminal, "nonce=" + setup.nonce + (options.display ? " display=on" : ""));
     choose_input(options.run, terminal, setup);
     setup.timeout_s = options.run.timeout_s;
     setup.results = options.run.results;

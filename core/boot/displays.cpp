@@ -4,6 +4,7 @@
 #include "core/boot/firmware.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/pci.hpp"
+#include "hal/io.hpp"
 
 #include <algorithm>
 
@@ -147,8 +148,9 @@ Result<device::VgaText*> text_display(Kernel& kernel) {
         if (!kernel.boot_info.text_buffer) {
             return Error::not_found;
         }
-        devices->text = TRY(
-            device::VgaText::open(*kernel.space, *kernel.heap, *kernel.boot_info.text_buffer, {}));
+        devices->text = TRY(device::VgaText::open(
+            *kernel.space, *kernel.heap, *kernel.boot_info.text_buffer,
+            {.write_8 = [](void*, u16 port, u8 value) { hal::Io::write_port_8(port, value); }}));
     }
     return devices->text;
 }

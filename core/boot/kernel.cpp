@@ -51,6 +51,9 @@ void Kernel::send(Record& record) {
 }
 
 void Kernel::power_off(u8 status) {
+    if (before_end != nullptr) {
+        before_end(before_end_context);
+    }
     if constexpr (memory::heap_checks_enabled) {
         report_leaks(*this);
     }

@@ -111,6 +111,10 @@ public:
     StartupPlan plan;
     PerCpu boot_cpu;
     RunningCommands running; ///< for reports
+    /// Called before the run ends well, on the thread that ends it: what was printed is brought to
+    /// where it is seen.
+    void (*before_end)(void* context) = nullptr;
+    void* before_end_context = nullptr;
 
 private:
     void log_text(trace::LogLevel level, std::string_view text);

@@ -37,12 +37,20 @@ void apply(Options& options, std::string_view key, std::string_view value) {
         } else {
             complain(options, key, "a number of processors, 1 at least");
         }
+    } else if (key == "display" && (value == "on" || value == "off")) {
+        options.display = value == "on" ? DisplayUse::on : DisplayUse::off;
+    } else if (key == "layout" || key == "theme") {
+        FixedString<32>& name = key == "layout" ? options.layout : options.theme;
+        name.clear();
+        if (!name.append(value)) {
+            complain(options, key, "longer than 32 bytes");
+        }
     } else if (key == "nonce") {
         options.nonce.clear();
         if (!options.nonce.append(value)) {
             complain(options, key, "longer than 64 bytes");
         }
-    } else if (key == "console" || key == "json") {
+    } else if (key == "console" || key == "json" || key == "display") {
         complain(options, key, "not one of the values it takes");
     } else if (!belongs_elsewhere(key)) {
         complain(options, key, "unknown option");

@@ -12,6 +12,13 @@ enum class ConsoleMode : u8 {
     pipe,        ///< a program sends lines: neither
 };
 
+/// Whether what is printed and typed goes to a display and its keyboard, too.
+enum class DisplayUse : u8 {
+    found, ///< where boot loader or firmware has left a screen
+    on,    ///< where there is any, which is looked for
+    off,
+};
+
 /// What the command line asks for.
 struct Options {
     static constexpr usize command_line_max = 4096;
@@ -22,6 +29,9 @@ struct Options {
     bool json = false;
     u32 cpus = 0; ///< the most processors to run; 0: as many as there are
     ConsoleMode console = ConsoleMode::interactive;
+    DisplayUse display = DisplayUse::found;
+    FixedString<32> layout;   ///< of the keyboard; empty: the first there is
+    FixedString<32> theme;    ///< of the screen; the same
     FixedString<64> nonce;    ///< printed before anything else, so that a reader can find the start
     FixedString<128> problem; ///< the first thing wrong with the command line; empty if none
 

@@ -166,6 +166,12 @@ inline void sleep_until_interrupt() {
     asm volatile("sti\n\thlt\n\tcli" : : : "memory");
 }
 
+/// Takes what is pending, with interrupts disabled before and after. The instruction behind `sti`
+/// runs first.
+inline void take_pending_interrupts() {
+    asm volatile("sti\n\tnop\n\tcli" : : : "memory");
+}
+
 /// Stops the processor for good.
 [[noreturn]] inline void stop() {
     for (;;) {

@@ -6,7 +6,6 @@ namespace twofold::shell {
 namespace {
 
 using device::CursorKeys;
-using device::Key;
 using device::KeyEvent;
 using device::MouseEvent;
 
@@ -71,14 +70,13 @@ void ScreenSeat::close() {
 
 /// In context work.
 void ScreenSeat::take(KeyEvent const& event) {
-    bool const is_page = event.key == Key::page_up || event.key == Key::page_down;
+    bool const is_page = event.key == device::Key::page_up || event.key == device::Key::page_down;
     if (event.pressed && is_page && event.modifiers.shift()) {
-        scroll(event.key == Key::page_up ? 12 : -12);
+        scroll(event.key == device::Key::page_up ? 12 : -12);
         return;
     }
     bool const has_own_form = m_application_keys.load(relaxed) != 0;
-    device::KeyText const text(
-        event, has_own_form ? CursorKeys::application : CursorKeys::normal);
+    device::KeyText const text(event, has_own_form ? CursorKeys::application : CursorKeys::normal);
     // Where nobody reads, keys are lost as on any full keyboard buffer; the session rings for those
     // that it drops itself.
     static_cast<void>(m_bytes.push(text.view()));

@@ -154,8 +154,9 @@ std::optional<Action> Session::take_key() {
     m_is_reading.store(0, relaxed);
     MutexGuard const guard(m_lock);
     if (!byte) {
-        m_editor.hide();
+        m_editor.refresh(); // what was typed stays to be seen
         m_is_editing = false;
+        m_seat.write("\n");
         return std::nullopt;
     }
     return m_editor.take(static_cast<u8>(*byte));

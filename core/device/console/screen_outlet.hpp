@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/device/display/display.hpp"
+#include "core/device/display/vga_text.hpp"
 #include "core/text/text.hpp"
 
 namespace twofold::device {
@@ -30,6 +31,26 @@ public:
 protected:
     ScreenOutlet() = default;
     ~ScreenOutlet() = default;
+};
+
+/// On a screen of characters, which outlives it. What has scrolled out is not shown.
+class TextOutlet final : public ScreenOutlet {
+public:
+    TextOutlet(VgaText& display, text::Theme const& theme) : m_display(display), m_theme(&theme) {}
+
+    text::ScreenSize cells() const override { return m_display.size(); }
+    void draw(text::Screen& screen, u32) override {
+        m_display.show(screen, *m_theme);
+        screen.clear_damage();
+    }
+    Result<void> present() override { return {}; }
+    bool wants_size() const override { return false; }
+    Result<void> adopt_size() override { return {}; }
+    void set_change_listener(Display::ChangeListener, void*) override {}
+
+private:
+    VgaText& m_display;
+    text::Theme const* m_theme;
 };
 
 /// On a display of pixels, which outlives it. Cells are of 8x16 pixels, on high displays of 16x32.

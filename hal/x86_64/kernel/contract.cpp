@@ -21,9 +21,13 @@ void Cpu::idle() {
     metal::Machine& machine = metal::machine();
     bool const is_reader = machine.console_reader.load(relaxed) == id().value;
     bool const hears_input = machine.controller.has_console_line || !machine.serial.is_present();
-    if (machine.controller.mode == metal::LocalMode::none ||
-        (is_reader && (!hears_input || machine.serial.has_input()))) {
-        pause(); // nothing would end the wait, or something has already
+    if (machine.controller.mode == metal::LocalMode::none) {
+        pause(); // nothing would end the wait
+        return;
+    }
+    if (is_reader && (!hears_input || machine.serial.has_input())) {
+        metal::take_pending_interrupts(); // whoever reads may wait for one
+        pause();
         return;
     }
     metal::sleep_until_interrupt();

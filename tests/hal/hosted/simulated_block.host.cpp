@@ -116,7 +116,7 @@ TEST(SimulatedBlock, RefusesWhatMakesNoSense) {
     EXPECT_TRUE(run(disk, {"block read 2000"}).says("failed: out_of_range"));
     Seen const unknown = run(disk, {"block burn"});
     EXPECT_EQ(unknown.stop.status, 2);
-    EXPECT_TRUE(unknown.says("usage: block info")) << unknown.text;
+    EXPECT_TRUE(unknown.says("'burn' is no WHAT; one of: info read")) << unknown.text;
 }
 
 TEST(SimulatedBlock, ManyRequestsAreTheSameRunEverywhere) {

@@ -1,0 +1,178 @@
+"""The shell as a person meets it, on a terminal: prompt, keys, jobs, bad input, and the way out.
+
+    person_test.py [--name=COMMAND...] [unittest's arguments]
+
+Each COMMAND starts a machine at a terminal: the same session is typed at each of them.
+"""
+
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import termios
+import time
+import unittest
+
+PATIENCE_S = 60
+PROMPT = b"twofold> "
+MACHINES: dict[str, list[str]] = {}
+ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+class Person:
+    """A terminal with a machine at it."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.leader, self.follower = pty.openpty()
+        self.before = termios.tcgetattr(self.follower)
+        self.process = subprocess.Popen(
+            command, stdin=self.follower, stdout=self.follower, stderr=subprocess.PIPE, start_new_session=True
+        )
+        self.seen = b""
+        self.read_from = 0
+
+    def __enter__(self) -> "Person":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+        os.close(self.leader)
+        os.close(self.follower)
+
+    def read(self, wait_s: float = 0.05) -> None:
+        if select.select([self.leader], [], [], wait_s)[0]:
+            self.seen += os.read(self.leader, 65536)
+
+    def new_text(self) -> bytes:
+        """What has come since the last expectation, without control sequences."""
+        return ESCAPES.sub(b"", self.seen[self.read_from :])
+
+    def expect(self, text: bytes) -> bytes:
+        """Waits for `text`; what has come until then."""
+        end = time.monotonic() + PATIENCE_S
+        while text not in self.new_text():
+            has_ended = self.process.poll() is not None
+            before = len(self.seen)
+            self.read()
+            if time.monotonic() > end or (has_ended and len(self.seen) == before):
+                raise AssertionError(f"{text!r} did not come; there was {self.new_text()!r}")
+        found = self.new_text()
+        self.read_from = len(self.seen)
+        return found
+
+    def type(self, keys: bytes) -> None:
+        while keys:
+            self.read(0)  # or a full terminal would keep both from going on
+            if select.select([], [self.leader], [], 0.05)[1]:
+                keys = keys[os.write(self.leader, keys[:1024]) :]
+
+    def run(self, line: bytes, answer: bytes) -> bytes:
+        self.type(line + b"\r")
+        return self.expect(answer)
+
+    def end(self) -> int:
+        """The status, once the machine has ended; the terminal is as it was."""
+        end = time.monotonic() + PATIENCE_S
+        while self.process.poll() is None:
+            if time.monotonic() > end:
+                raise AssertionError(f"it does not end; there was {self.new_text()!r}")
+            self.read()
+        if termios.tcgetattr(self.follower) != self.before:
+            raise AssertionError("the terminal is not as it was")
+        return self.process.returncode
+
+
+class Session(unittest.TestCase):
+    def at_each(self, act, *, but: tuple[str, ...] = ()) -> None:
+        """Calls act(person) at each machine but those named, once there is a prompt."""
+        for name, command in MACHINES.items():
+            if name in but:
+                continue
+            with self.subTest(machine=name), Person(command) as person:
+                person.expect(PROMPT)
+                act(person)
+
+    def test_lines_typed_at_once_are_answered(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"version", b"full image")
+            person.run(b"echo one; echo two", b"two")
+            person.type(b"exit 5\r")
+            self.assertEqual(person.end(), 5)
+
+        for _ in range(4):  # keys meet the kernel's sleep elsewhere each time
+            self.at_each(act)
+
+    def test_editing_and_completion(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"exho\x1b[D\x1b[D\x7fc\x05 hello", b"hello\r\n")
+            person.type(b"unseX\x7ft\x15" + b"ech\tdone\r")
+            person.expect(b"\ndone\r\n")
+            person.run(b"\x1b[A", b"done\r\n")  # the last line once more
+            person.type(b"\x04")
+            self.assertEqual(person.end(), 0)
+
+        self.at_each(act)
+
+    def test_a_command_is_interrupted_and_sent_to_the_background(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"sleep 1000", b"sleep 1000")
+            time.sleep(0.3)
+            person.type(b"\x03")
+            person.expect(PROMPT)
+            person.run(b"sleep 1000", b"sleep 1000")
+            time.sleep(0.3)
+            person.type(b"\x1a")
+            person.expect(b"in the background")
+            person.run(b"jobs | select state line", b"runs")
+            person.run(b"kill 1", PROMPT)
+            person.run(b"exit 0", b"exit")
+            self.assertEqual(person.end(), 0)
+
+        # A simulated machine hears of keys when it rests; a thousand seconds pass before that.
+        self.at_each(act, but=("sim",))
+
+    def test_bad_input_is_said(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"verson", b"did you mean 'version'?")
+            person.run(b"ps | sort nothing", b"no column 'nothing'")
+            person.run(b"echo \xff\xfe done", b" done\r\n")
+            person.run(b"ps |", b"... ")  # it goes on in the next row
+            person.run(b"count", b"count\r\n")
+            person.run(b"exit 0", b"exit")
+            self.assertEqual(person.end(), 0)
+
+        self.at_each(act)
+
+    def test_a_line_of_a_mebibyte_is_refused_whole(self) -> None:
+        def act(person: Person) -> None:
+            person.type(b"echo " + b"x" * (1 << 20) + b"\r")
+            person.expect(b"longer than 65536 bytes")
+            person.run(b"echo still here", b"still here\r\n")
+            person.type(b"\x04")
+            self.assertEqual(person.end(), 0)
+
+        self.at_each(act, but=("q35", "microvm"))  # a serial line takes minutes
+
+    def test_the_terminal_is_restored_by_signals(self) -> None:
+        def act(person: Person) -> None:
+            person.process.send_signal(signal.SIGTERM)
+            self.assertNotEqual(person.end(), 0)
+
+        self.at_each(act)
+
+
+if __name__ == "__main__":
+    rest = [sys.argv[0]]
+    for word in sys.argv[1:]:
+        name, equals, command = word.removeprefix("--").partition("=")
+        if word.startswith("--") and equals:
+            MACHINES[name] = shlex.split(command)
+        else:
+            rest.append(word)
+    unittest.main(argv=rest)

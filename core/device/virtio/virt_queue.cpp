@@ -120,13 +120,14 @@ Result<void> VirtQueue::submit(QueueRequest& request) {
     if (segments == 0 || segments > m_layout.entries || !bytes || !bytes_of(request.to_driver)) {
         return Error::invalid_argument;
     }
+    Notice notice(*this);
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     if (m_is_abandoned) {
         return Error::io_failed;
     }
     TRY(start_watch());
     m_waiting.push_back(request);
-    place_waiting();
+    notice.is_due = place_waiting();
     return {};
 }
 
@@ -163,7 +164,8 @@ void VirtQueue::watch(void* self) {
     queue.m_is_watched = true;
 }
 
-void VirtQueue::place_waiting() {
+/// Whether the device is to be told, since there is more for it.
+bool VirtQueue::place_waiting() {
     bool has_more = false;
     while (!m_waiting.empty()) {
         QueueRequest const& first = m_waiting.front();
@@ -175,8 +177,8 @@ void VirtQueue::place_waiting() {
     }
     if (has_more) {
         hal::Memory::device_write_barrier();
-        m_transport.notify(m_index);
     }
+    return has_more;
 }
 
 /// Takes a descriptor from the free list for a segment of a chain that goes on in the list's next.
@@ -232,6 +234,7 @@ void VirtQueue::release(u16 head) {
 
 /// The next request that the device is done with; nothing where there is none.
 Result<std::optional<VirtQueue::Taken>> VirtQueue::take_used() {
+    Notice notice(*this);
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     if (m_is_abandoned) {
         return std::optional<Taken>();
@@ -258,7 +261,7 @@ Result<std::optional<VirtQueue::Taken>> VirtQueue::take_used() {
     Taken const taken{
         chain.request, is_too_long ? Result<u32>(Error::corrupted) : Result<u32>(used.bytes)};
     release(static_cast<u16>(used.head));
-    place_waiting();
+    notice.is_due = place_waiting();
     return std::optional<Taken>(taken);
 }
 

@@ -118,7 +118,23 @@ private:
     Result<void> start_watch() REQUIRES(m_lock);
     void add(Segment const& segment, u16 flags) REQUIRES(m_lock);
     void place(QueueRequest& request) REQUIRES(m_lock);
-    void place_waiting() REQUIRES(m_lock);
+    /// Tells the device, where that is due, once the lock is given back: the write to its register
+    /// leads out of the machine.
+    struct Notice {
+        explicit Notice(VirtQueue& of) : queue(of) {}
+        Notice(Notice const&) = delete;
+        Notice& operator=(Notice const&) = delete;
+        ~Notice() {
+            if (is_due) {
+                queue.m_transport.notify(queue.m_index);
+            }
+        }
+
+        VirtQueue& queue;
+        bool is_due = false;
+    };
+
+    bool place_waiting() REQUIRES(m_lock);
     void release(u16 head) REQUIRES(m_lock);
     Result<std::optional<Taken>> take_used();
     QueueRequest* take_any();

@@ -84,8 +84,11 @@ class Files(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder) / "frame.png"
             done = subprocess.run(
-                [str(program), "--display", f"png:{file}{size}", "--command", "display test", *options], text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S * 3,
+                [
+                    str(program), "--display", f"png:{file}{size}", "--append", "display=off", "--command",
+                    "display test", *options,
+                ],
+                text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S * 3,
                 check=False,
             )  # fmt: skip
             self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
@@ -124,7 +127,7 @@ class Windows(unittest.TestCase):
         screen = Screen()
         self.addCleanup(screen.close)
         machine = subprocess.Popen(
-            [str(HOST), "--display", "sdl,size=400x300"], env=screen.environment, stdin=subprocess.PIPE,
+            [str(HOST), "--display", "sdl,size=400x300", "--append", "display=off"], env=screen.environment, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
         self.addCleanup(machine.wait)

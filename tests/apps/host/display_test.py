@@ -69,7 +69,8 @@ class Files(unittest.TestCase):
             if program is None:
                 continue
             file = self.folder / program.name / "frame.png"
-            done = run(program, "--display", f"png:{file},size=30x20", "--command", "halt 5")
+            off = ["--append", "display=off"]
+            done = run(program, "--display", f"png:{file},size=30x20", *off, "--command", "halt 5")
             self.assertEqual(done.returncode, 5, done.stderr)
             self.assertEqual(read_png(file), (30, 20, bytes(20 * (1 + 90))), "black: nobody has drawn")
             self.assertEqual(os.listdir(file.parent), ["frame.png"])

@@ -72,7 +72,7 @@ class Workloads(unittest.TestCase):
 
     def test_what_makes_no_sense_is_refused(self) -> None:
         for words, reason in (
-            ("", "name one; 'workloads' lists them"),
+            ("", "too few arguments; usage: workload NAME [KEY=VALUE...]"),
             ("nothing", "there is none named 'nothing'"),
             ("frames seed=x", "'seed=x': invalid_argument"),
             ("frames seed", "'seed': invalid_argument"),

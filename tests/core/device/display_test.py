@@ -167,7 +167,7 @@ class MachineTest(unittest.TestCase):
         self.folder = folder.name
 
     def start(self, *options, kernel=True):
-        more = ["-kernel", IMAGE, "-append", "console=pipe nonce=ready"] if kernel else []
+        more = ["-kernel", IMAGE, "-append", "console=pipe display=off nonce=ready"] if kernel else []
         screen = [] if "-vnc" in options else ["-display", "none"]
         machine = Machine(self.folder, *more, *screen, *options)
         self.addCleanup(machine.close)
@@ -228,7 +228,7 @@ class Displays(MachineTest):
         iso = os.path.join(self.folder, "disc.iso")
         subprocess.run([MAKE_ISO, IMAGE, iso], check=True, stdout=subprocess.DEVNULL)
         machine = self.start("-machine", "q35", "-vga", "std", "-cdrom", iso, "-boot", "order=d", "-fw_cfg",
-                             "name=opt/org.twofold/cmdline,string=console=pipe nonce=ready", kernel=False)
+                             "name=opt/org.twofold/cmdline,string=console=pipe display=off nonce=ready", kernel=False)
         line = machine.run("display test", "the pattern is on framebuffer")
         width, height = (int(word) for word in line.split() if word.isdigit())
         self.assert_pattern(machine.picture(), width, height)

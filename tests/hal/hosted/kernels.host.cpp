@@ -46,6 +46,7 @@ public:
         m_deed = {};
         m_input.assign(line.begin(), line.end());
         m_input.push_back('\n');
+        m_machine->note_input();
         return m_machine->run();
     }
 
@@ -57,6 +58,7 @@ public:
     /// The input ends: the status of the last command.
     int finish() {
         m_ended = true;
+        m_machine->note_input();
         Stop const stop = m_machine->run();
         EXPECT_EQ(stop.kind, Stop::Kind::exited);
         return stop.status;

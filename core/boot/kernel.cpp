@@ -53,9 +53,8 @@ void Kernel::send(Record& record) {
 void Kernel::power_off(u8 status) {
     if (before_end != nullptr) {
         before_end(before_end_context);
-    }
-    if constexpr (memory::heap_checks_enabled) {
-        report_leaks(*this);
+    } else if constexpr (memory::heap_checks_enabled) {
+        report_leaks(*this); // a session that lives still holds what it needs
     }
     Record record(RecordType::exit);
     send(record.integer(status));

@@ -111,8 +111,8 @@ public:
     StartupPlan plan;
     PerCpu boot_cpu;
     RunningCommands running; ///< for reports
-    /// Called before the run ends well, on the thread that ends it: what was printed is brought to
-    /// where it is seen.
+    /// Called before the run ends well, on the thread that ends it, while a session lives: what was
+    /// printed is brought to where it is seen.
     void (*before_end)(void* context) = nullptr;
     void* before_end_context = nullptr;
 

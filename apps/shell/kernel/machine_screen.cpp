@@ -55,15 +55,10 @@ void MachineScreen::open() {
         return;
     }
     m_seat = seat.value();
-    m_kernel.before_end = [](void* self) {
-        static_cast<MachineScreen*>(self)->m_seat->console().flush();
-    };
-    m_kernel.before_end_context = this;
 }
 
 MachineScreen::~MachineScreen() {
     if (m_seat != nullptr) {
-        m_kernel.before_end = nullptr;
         m_seat->close();
     }
 }

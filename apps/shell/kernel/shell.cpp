@@ -34,9 +34,20 @@ private:
 
 /// All that a machine's sessions need; too large for a stack.
 struct Desk {
-    explicit Desk(boot::Kernel& kernel)
-        : serial(kernel), screen(kernel), mirrored(serial, screen.seat()) {}
+    explicit Desk(boot::Kernel& of)
+        : kernel(of), serial(of), screen(of), mirrored(serial, screen.seat()) {
+        kernel.before_end = [](void* self) {
+            if (ScreenSeat* const seat = static_cast<Desk*>(self)->screen.seat()) {
+                seat->console().flush();
+            }
+        };
+        kernel.before_end_context = this;
+    }
+    Desk(Desk const&) = delete;
+    Desk& operator=(Desk const&) = delete;
+    ~Desk() { kernel.before_end = nullptr; }
 
+    boot::Kernel& kernel;
     SerialSeat serial;
     MachineScreen screen;
     MirroredSeat mirrored;

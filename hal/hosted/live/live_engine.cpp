@@ -295,11 +295,9 @@ void LiveEngine::wait(int input_descriptor) {
 }
 
 void LiveEngine::note_input() {
-    if (m_board.raise_input()) {
-        return;
-    }
+    bool const is_told = m_board.raise_input();
     for (auto const& processor : m_processors) {
-        if (&processor->cpu() == m_board.input_reader()) {
+        if (!is_told && &processor->cpu() == m_board.input_reader()) {
             processor->note_input();
         }
     }

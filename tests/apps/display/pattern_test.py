@@ -75,10 +75,13 @@ def read_png(path: pathlib.Path) -> tuple[int, int, list[int]]:
     return width, height, pixels
 
 
+Picture = tuple[int, int, list[int]]
+
+
 class Files(unittest.TestCase):
     """The last frame of each machine."""
 
-    def frame(self, program: pathlib.Path | None, *options: str, size: str = "") -> tuple[tuple[int, int, list[int]], str]:
+    def frame(self, program: pathlib.Path | None, *options: str, size: str = "") -> tuple[Picture, str]:
         if program is None:
             self.skipTest("there is no such machine in this build")
         with tempfile.TemporaryDirectory() as folder:
@@ -88,8 +91,8 @@ class Files(unittest.TestCase):
                     str(program), "--display", f"png:{file}{size}", "--append", "display=off", "--command",
                     "display test", *options,
                 ],
-                text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE_S * 3,
-                check=False,
+                text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                timeout=PATIENCE_S * 3, check=False,
             )  # fmt: skip
             self.assertEqual(done.returncode, 0, f"{done.stdout}\n{done.stderr}")
             return read_png(file), done.stderr
@@ -127,8 +130,8 @@ class Windows(unittest.TestCase):
         screen = Screen()
         self.addCleanup(screen.close)
         machine = subprocess.Popen(
-            [str(HOST), "--display", "sdl,size=400x300", "--append", "display=off"], env=screen.environment, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, bufsize=0,
+            [str(HOST), "--display", "sdl,size=400x300", "--append", "display=off"],
+            env=screen.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0,
         )  # fmt: skip
         self.addCleanup(machine.wait)
         self.addCleanup(machine.stdout.close)

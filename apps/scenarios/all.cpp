@@ -6,22 +6,12 @@ namespace twofold::scenarios {
 namespace {
 
 constexpr twofold::boot::Scenario scenarios_in_order[] = {
-    {"base", base},
-    {"trace", trace},
-    {"memory", memory},
-    {"frames", frames},
-    {"spaces", spaces},
-    {"heap", heap},
-    {"pools", pools},
-    {"acpi", acpi},
-    {"interrupts", interrupts},
-    {"timers", timers},
-    {"calls", calls},
-    {"schedule", schedule},
-    {"inversion", inversion},
-    {"async", async},
-    {"pci", pci},
-    {"boot", boot}};
+    {"base", base},           {"trace", trace},   {"memory", memory},
+    {"frames", frames},       {"spaces", spaces}, {"heap", heap},
+    {"pools", pools},         {"acpi", acpi},     {"interrupts", interrupts},
+    {"timers", timers},       {"calls", calls},   {"schedule", schedule},
+    {"inversion", inversion}, {"async", async},   {"pci", pci},
+    {"screen", screen},       {"boot", boot}};
 
 } // namespace
 

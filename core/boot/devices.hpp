@@ -34,6 +34,10 @@ Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel);
 Result<device::DriverEnvironment> driver_environment(Kernel& kernel);
 device::Ps2Options keyboard_options(Kernel const& kernel);
 
+/// Types a text of ASCII with the keys of the layout, by the controller itself; a line feed is
+/// enter. Errors: invalid_argument (no key types that); those of Ps2::inject.
+Result<void> type_text(device::Ps2& ps2, std::string_view text);
+
 /// Closes what was opened; the next use opens it again. No device is used. Context thread.
 void close_devices(Kernel& kernel);
 

@@ -137,6 +137,9 @@ struct Stroke {
 };
 
 Stroke stroke_of(Layout const& layout, char32_t character) {
+    if (character == U'\n') {
+        return {Key::enter, false};
+    }
     for (u32 usage = 0; usage < layout.keys.size(); ++usage) {
         for (u32 level = 0; level < 2; ++level) {
             if (layout.keys[usage].at[level] == character) {
@@ -158,17 +161,6 @@ Result<void> hit(Ps2& ps2, Stroke const& stroke) {
     TRY(inject(ps2, stroke.key, true));
     TRY(inject(ps2, stroke.key, false));
     return stroke.has_shift ? inject(ps2, Key::left_shift, false) : Result<void>();
-}
-
-Result<void> type(Ps2& ps2, std::string_view typed) {
-    for (char const letter : typed) {
-        Stroke const stroke = stroke_of(ps2.layout(), static_cast<u8>(letter));
-        if (stroke.key == Key::none) {
-            return Error::invalid_argument;
-        }
-        TRY(hit(ps2, stroke));
-    }
-    return {};
 }
 
 u8 show_info(CommandContext& context, Ps2& ps2) {
@@ -202,6 +194,17 @@ u8 choose_layout(CommandContext& context, Ps2& ps2, std::string_view name) {
 
 } // namespace
 
+Result<void> type_text(Ps2& ps2, std::string_view text) {
+    for (char const letter : text) {
+        Stroke const stroke = stroke_of(ps2.layout(), static_cast<u8>(letter));
+        if (stroke.key == Key::none) {
+            return Error::invalid_argument;
+        }
+        TRY(hit(ps2, stroke));
+    }
+    return {};
+}
+
 u8 use_input(CommandContext& context) {
     auto const& arguments = context.arguments;
     std::string_view const what = arguments.empty() ? "info" : arguments[0];
@@ -226,7 +229,7 @@ u8 use_input(CommandContext& context) {
         return choose_layout(context, ps2, arguments[1]);
     }
     if (what == "type") {
-        auto const typed = type(ps2, arguments[1]);
+        auto const typed = type_text(ps2, arguments[1]);
         if (!typed) {
             context.out.line("failed: {}", typed.error());
         }

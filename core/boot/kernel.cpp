@@ -130,8 +130,12 @@ void Kernel::report_unreached() {
     panic("the start-up is incomplete");
 }
 
+bool Kernel::has_shell() const {
+    return parts.lines != nullptr && threads != nullptr && options.has_shell;
+}
+
 u8 Kernel::run_commands() {
-    if (parts.lines != nullptr && threads != nullptr) {
+    if (has_shell()) {
         return parts.lines->run(*this, options.command.view());
     }
     Output out = console_output();
@@ -139,7 +143,7 @@ u8 Kernel::run_commands() {
 }
 
 u8 Kernel::run_console() {
-    if (parts.lines != nullptr && threads != nullptr) {
+    if (has_shell()) {
         return parts.lines->converse(*this);
     }
     Output out = console_output();

@@ -121,6 +121,7 @@ private:
     void start_up();
     void run_step(usize index);
     void report_unreached();
+    bool has_shell() const;
     u8 run_commands();
     u8 run_console();
 };

@@ -37,6 +37,8 @@ void apply(Options& options, std::string_view key, std::string_view value) {
         } else {
             complain(options, key, "a number of processors, 1 at least");
         }
+    } else if (key == "shell" && (value == "on" || value == "off")) {
+        options.has_shell = value == "on";
     } else if (key == "display" && (value == "on" || value == "off")) {
         options.display = value == "on" ? DisplayUse::on : DisplayUse::off;
     } else if (key == "layout" || key == "theme") {
@@ -50,7 +52,7 @@ void apply(Options& options, std::string_view key, std::string_view value) {
         if (!options.nonce.append(value)) {
             complain(options, key, "longer than 64 bytes");
         }
-    } else if (key == "console" || key == "json" || key == "display") {
+    } else if (key == "console" || key == "json" || key == "display" || key == "shell") {
         complain(options, key, "not one of the values it takes");
     } else if (!belongs_elsewhere(key)) {
         complain(options, key, "unknown option");

@@ -29,6 +29,7 @@ struct Options {
     bool json = false;
     u32 cpus = 0; ///< the most processors to run; 0: as many as there are
     ConsoleMode console = ConsoleMode::interactive;
+    bool has_shell = true; ///< false: lines go to the plain reader, whatever the image has
     DisplayUse display = DisplayUse::found;
     FixedString<32> layout;   ///< of the keyboard; empty: the first there is
     FixedString<32> theme;    ///< of the screen; the same

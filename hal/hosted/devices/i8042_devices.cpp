@@ -44,7 +44,8 @@ void I8042::take_strokes() {
         if (!m_keyboard.scans) {
             continue;
         }
-        for (u8 const byte : device::encode(stroke.key, stroke.pressed, m_keyboard.set).view()) {
+        auto const bytes = device::encode(stroke.key, stroke.pressed, m_keyboard.set);
+        for (u8 const byte : bytes.view()) {
             m_keyboard.link.out.push(byte);
         }
     }

@@ -15,9 +15,9 @@ PANIC = 70
 
 
 def run(*commands: str, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-    """Runs the commands to their end."""
+    """Runs the commands to their end, without a session, which has blocks of its own."""
     return subprocess.run(
-        [str(PROGRAM), *options, "--command", "; ".join(commands)], stdin=subprocess.DEVNULL,
+        [str(PROGRAM), "--append", "shell=off", *options, "--command", "; ".join(commands)], stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
@@ -36,6 +36,14 @@ class Leaks(unittest.TestCase):
             done = run(command, "heap leaks", "halt")
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertTrue(done.stdout.endswith("0 blocks of 0 bytes are in use\n"), done.stdout)
+
+    def test_none_after_a_session(self) -> None:
+        done = subprocess.run(
+            [str(PROGRAM)], input="a=1; ps | sort name | head 2\nsleep 0.01s &\nhelp\nechp\n", capture_output=True,
+            text=True, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+        self.assertNotIn("never given back", done.stdout)
 
     def test_listed_at_power_off(self) -> None:
         for end in ("halt", "version"):  # asked for, or the end of the commands

@@ -53,11 +53,14 @@ def _user(tree: Tree, header: str, compilations: list[Compilation]) -> Compilati
     for one in compilations:
         if header in tree.include_graph.closure(one.source):
             return one
+    if any(name.startswith("hal/include/") for name in tree.include_graph.closure(header)):
+        compilations = [one for one in compilations if one.is_kernel]  # the others know no machine
     folder = header.rpartition("/")[0]
     neighbour = _compiled_in(folder, compilations)
     if neighbour is None and _is_included(tree, header):
-        # By sources of another preset: the flags of the folder above are nearest.
-        neighbour = _compiled_in(folder.rpartition("/")[0], compilations)
+        # By sources of another preset, or where a package is missing: the flags of a folder above are nearest.
+        above = folder.rpartition("/")[0]
+        neighbour = _compiled_in(above, compilations) or next(iter(compilations), None)
     return neighbour
 
 

@@ -47,7 +47,8 @@ void type(std::span<std::uint8_t const> bytes, ScancodeSet set, Layout const& la
         keyboard.take(byte, [&](KeyEvent const& event) { follower.follow(event); });
     };
     auto const change = [&](Key key, bool pressed) {
-        for (u8 const byte : encode(key, pressed, set).view()) {
+        auto const bytes = encode(key, pressed, set);
+        for (u8 const byte : bytes.view()) {
             take(byte);
         }
     };

@@ -198,8 +198,8 @@ u8 Session::run_text(std::string_view text) {
         if (!statement.value()) {
             break;
         }
+        // The session's status is that of what it waited for, not of a job in the background.
         outcome = run_statement(*this, statement.value()->text, outcome);
-        set_status(outcome);
     }
     return outcome;
 }

@@ -121,17 +121,15 @@ class Session(unittest.TestCase):
 
     def test_a_command_is_interrupted_and_sent_to_the_background(self) -> None:
         def act(person: Person) -> None:
-            person.run(b"sleep 1000", b"sleep 1000")
-            time.sleep(0.3)
+            person.run(b"echo gone; sleep 1000", b"\ngone\r\n")  # so it runs
             person.type(b"\x03")
             person.expect(PROMPT)
-            person.run(b"sleep 1000", b"sleep 1000")
-            time.sleep(0.3)
+            person.run(b"echo away; sleep 1000", b"\naway\r\n")
             person.type(b"\x1a")
             person.expect(b"in the background")
             person.run(b"jobs | select state line", b"runs")
             person.run(b"kill 1", PROMPT)
-            person.run(b"exit 0", b"exit")
+            person.type(b"exit 0\r")
             self.assertEqual(person.end(), 0)
 
         # A simulated machine hears of keys when it rests; a thousand seconds pass before that.
@@ -144,7 +142,7 @@ class Session(unittest.TestCase):
             person.run(b"echo \xff\xfe done", b" done\r\n")
             person.run(b"ps |", b"... ")  # it goes on in the next row
             person.run(b"count", b"count\r\n")
-            person.run(b"exit 0", b"exit")
+            person.type(b"exit 0\r")
             self.assertEqual(person.end(), 0)
 
         self.at_each(act)

@@ -96,6 +96,8 @@ void record_screen(Recorder& recorder, shell::ScreenSeat& seat, device::PixelOut
                 recorder.text(format_to(std::span(name), "row {}", row).text, text);
             }
         });
+        recorder.number("columns", screen.size().columns);
+        recorder.number("rows", screen.size().rows);
         recorder.number("cells", screen.digest());
     });
     recorder.number("pixels", outlet.digest());
@@ -123,12 +125,20 @@ void type_session(
     u32 prompts = 1;
     bool is_answered = await_prompts(kernel, seat, prompts);
     for (std::string_view const line : lines) {
-        recorder.truth("typed", boot::type_text(keyboard, line).has_value());
+        char name[16];
+        recorder.truth(
+            format_to(std::span(name), "typed {}", prompts).text,
+            boot::type_text(keyboard, line).has_value());
         is_answered = is_answered && await_prompts(kernel, seat, ++prompts);
+        u64 cells = 0;
+        seat.console().with_screen(
+            [&cells](text::Screen const& screen) { cells = screen.digest(); });
+        recorder.number(format_to(std::span(name), "cells {}", prompts).text, cells);
+        recorder.number(format_to(std::span(name), "pixels {}", prompts).text, outlet.digest());
     }
     recorder.truth("answered", is_answered);
     record_screen(recorder, seat, outlet);
-    recorder.truth("typed", boot::type_text(keyboard, "exit 7\n").has_value());
+    recorder.truth("typed the end", boot::type_text(keyboard, "exit 7\n").has_value());
     kernel.threads->join(*thread.value()).value(); // nobody else joins it
     recorder.number("outcome", person.value()->outcome);
 }

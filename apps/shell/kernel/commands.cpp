@@ -54,13 +54,52 @@ u8 echo(CommandContext& context) {
     return status::success;
 }
 
+/// Texts that were copied where printing would need another lock while one is held.
+class Copied {
+public:
+    explicit Copied(AnyAllocator& allocator) : m_letters(allocator) {}
+
+    /// No text holds a zero. Errors: those of allocate.
+    Result<void> add(std::string_view text) {
+        TRY(m_letters.append(text));
+        return m_letters.append({"\0", 1});
+    }
+    /// The oldest that was not taken yet; there is one.
+    std::string_view take() {
+        std::string_view const rest = m_letters.view().substr(m_taken);
+        std::string_view const text = rest.substr(0, rest.find('\0'));
+        m_taken += text.size() + 1;
+        return text;
+    }
+    bool empty() const { return m_taken == m_letters.size(); }
+
+private:
+    Letters m_letters;
+    usize m_taken = 0;
+};
+
+u8 say_no_memory(CommandContext& context) {
+    context.out.line("there is no memory to copy what is to be shown");
+    return status::failure;
+}
+
 u8 list_variables(CommandContext& context) {
-    context.out.table(variable_columns);
-    context.session->with_variables([&](Variables& variables) {
+    Copied copied(context.session->allocator());
+    auto const outcome = context.session->with_variables([&](Variables& variables) -> Result<void> {
         for (usize i = 0; i < variables.size(); ++i) {
-            context.out.row({variables[i].name, variables[i].value});
+            TRY(copied.add(variables[i].name));
+            TRY(copied.add(variables[i].value));
         }
+        return {};
     });
+    if (!outcome) {
+        return say_no_memory(context);
+    }
+    context.out.table(variable_columns);
+    while (!copied.empty()) {
+        std::string_view const name = copied.take();
+        context.out.row({name, copied.take()});
+    }
     return status::success;
 }
 
@@ -75,34 +114,43 @@ u8 unset(CommandContext& context) {
 }
 
 u8 list_history(CommandContext& context) {
-    // A copy: what is printed needs the lock that keeps the history as it is.
-    Letters lines(context.session->allocator());
+    Copied copied(context.session->allocator());
     auto const outcome = context.session->with_history([&](History const& history) -> Result<void> {
         for (usize age = history.size(); age-- > 0;) {
-            TRY(lines.append(history.line(age)));
-            TRY(lines.append({"\0", 1})); // no line holds one
+            TRY(copied.add(history.line(age)));
         }
         return {};
     });
     if (!outcome) {
-        context.out.line("history: there is no memory to copy it");
-        return status::failure;
+        return say_no_memory(context);
     }
     context.out.table(history_columns);
-    std::string_view rest = lines.view();
-    for (u64 number = 1; !rest.empty(); ++number) {
-        std::string_view const line = rest.substr(0, rest.find('\0'));
-        context.out.row({number, line});
-        rest.remove_prefix(line.size() + 1);
+    for (u64 number = 1; !copied.empty(); ++number) {
+        context.out.row({number, copied.take()});
     }
     return status::success;
 }
 
 u8 list_jobs(CommandContext& context) {
-    context.out.table(job_columns);
+    struct Shown {
+        u32 number;
+        bool has_ended;
+    };
+    AnyAllocator& allocator = context.session->allocator();
+    Copied copied(allocator);
+    memory::Vector<Shown, AnyAllocator> all(allocator);
+    Result<void> outcome;
     context.session->jobs().for_each([&](Job const& job) {
-        context.out.row({job.number(), job.has_ended() ? "ended" : "runs", job.text()});
+        outcome = outcome ? copied.add(job.text()) : outcome;
+        outcome = outcome ? all.push({job.number(), job.has_ended()}) : outcome;
     });
+    if (!outcome) {
+        return say_no_memory(context);
+    }
+    context.out.table(job_columns);
+    for (Shown const& job : all.items()) {
+        context.out.row({job.number, job.has_ended ? "ended" : "runs", copied.take()});
+    }
     return status::success;
 }
 

@@ -135,6 +135,17 @@ class Session(unittest.TestCase):
         # A simulated machine hears of keys when it rests; a thousand seconds pass before that.
         self.at_each(act, but=("sim",))
 
+    def test_variables_are_listed_and_completed_without_a_deadlock(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"number=4711; vars", b"4711")
+            person.run(b"echo $num\t!", b"4711 !")
+            found = person.run(b"log | where level = error | count; echo looked", b"\nlooked")
+            self.assertRegex(found, rb"count\s+0\s")
+            person.type(b"exit 0\r")
+            self.assertEqual(person.end(), 0)
+
+        self.at_each(act)
+
     def test_bad_input_is_said(self) -> None:
         def act(person: Person) -> None:
             person.run(b"verson", b"did you mean 'version'?")

@@ -1,6 +1,7 @@
 // See console.hpp.
 #include "apps/host/console.hpp"
 
+#include "apps/host/terminal.hpp"
 #include "apps/host/watchdog.hpp"
 #include "apps/launch/status.hpp"
 
@@ -55,6 +56,7 @@ void HostConsole::print(std::string_view text) {
     while (!text.empty()) {
         ssize_t const written = ::write(STDOUT_FILENO, text.data(), text.size());
         if (written >= 0) {
+            note_shown(text.substr(0, static_cast<usize>(written)));
             text.remove_prefix(static_cast<usize>(written));
         } else if (errno == EAGAIN) {
             // The signal that ends a wait reaches the first thread alone.

@@ -40,6 +40,8 @@ public:
     void end_questions();
     /// Whether the kernel has been told that its input has ended.
     bool told_end() const;
+    /// Whether a person types.
+    bool is_typed() const { return m_kind == InputKind::terminal; }
     /// Whether a person asked for the end of the machine (ctrl-A x).
     bool quit() const;
     /// What the result channel told so far. Once the run has ended.

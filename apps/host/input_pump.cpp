@@ -12,7 +12,10 @@
 namespace twofold::host {
 
 InputPump::InputPump(HostConsole& console, hosted::Machine& machine)
-    : m_console(console), m_machine(machine), m_end_descriptor(eventfd(0, EFD_CLOEXEC)) {
+    : m_console(console),
+      m_machine(machine),
+      m_stopper(machine),
+      m_end_descriptor(eventfd(0, EFD_CLOEXEC)) {
     if (m_end_descriptor < 0) {
         throw launch::Failure(
             launch::Status::io, "cannot watch standard input: no event to be had");
@@ -33,8 +36,18 @@ InputPump::~InputPump() {
     close(m_end_descriptor);
 }
 
+/// Whether it is to end, now or within that time.
+bool InputPump::is_to_end(int wait_ms) const {
+    pollfd polled{m_end_descriptor, POLLIN, 0};
+    return poll(&polled, 1, wait_ms) > 0;
+}
+
 void InputPump::run() {
+    constexpr int ask_again_ms = 20;
     while (m_console.wait_for_question()) {
+        while (m_console.quit() && !is_to_end(ask_again_ms)) {
+            m_stopper.ask();
+        }
         pollfd polled[] = {{STDIN_FILENO, POLLIN, 0}, {m_end_descriptor, POLLIN, 0}};
         if (poll(polled, std::size(polled), -1) > 0 && polled[0].revents != 0) {
             m_machine.note_input();

@@ -159,9 +159,14 @@ std::unique_ptr<Machine> make_machine(
     return std::move(*machine);
 }
 
+/// Whether another thread looks for input, since the kernel is to hear of it while it works.
+bool is_input_pumped(HostConsole const& console) {
+    return EngineOptions::hears_input_always() || console.is_typed();
+}
+
 /// Waits for what the kernel waits for: input that it has asked for, or an interrupt.
 void wait_for_kernel(Machine& machine, HostConsole const& console, bool watched) {
-    bool const is_pumped = EngineOptions::hears_input_always();
+    bool const is_pumped = is_input_pumped(console);
     bool const awaited = console.is_awaited();
     if (!awaited && !watched && !machine.can_wake()) {
         throw Failure(
@@ -172,6 +177,7 @@ void wait_for_kernel(Machine& machine, HostConsole const& console, bool watched)
 }
 
 int report_exit(HostConsole const& console, int status) {
+    restore_terminal(); // what is said goes to the usual screen
     if (status == static_cast<int>(Status::panic)) {
         std::string const text = console.journal().panic.value_or("no text");
         spdlog::error("the kernel panicked: {}", text.substr(0, text.find('\n')));
@@ -185,6 +191,7 @@ int report_interruption(
     HostConsole const& console,
     HostDisplay const* display,
     std::optional<double> timeout_s) {
+    restore_terminal();
     if (display != nullptr && display->is_closed() && !Watchdog::expired()) {
         spdlog::info("ended by its window, which was closed");
         return static_cast<int>(Status::success);
@@ -206,12 +213,13 @@ int run_machine(
         watchdog.emplace(machine, *run.timeout_s);
     }
     std::optional<InputPump> pump;
-    if (EngineOptions::hears_input_always()) {
+    if (is_input_pumped(console)) {
         pump.emplace(console, machine);
     }
     while (true) {
         Stop const stop = machine.run();
         if (console.quit()) {
+            restore_terminal();
             spdlog::info("ended by ctrl-A x");
             return static_cast<int>(Status::interrupted);
         }
@@ -226,6 +234,7 @@ int run_machine(
         case Stop::Kind::exited:
             return report_exit(console, stop.status);
         case Stop::Kind::stalled:
+            restore_terminal();
             spdlog::error(
                 "{}; the workload completes nothing any more", console.journal().progress());
             return static_cast<int>(Status::timeout);
@@ -236,6 +245,7 @@ int run_machine(
         case Stop::Kind::paused:   // without a limit none pauses
         case Stop::Kind::objected: // no oracle is asked
         case Stop::Kind::crashed:
+            restore_terminal();
             spdlog::error("{}; {}", console.journal().progress(), machine.crash_report());
             return static_cast<int>(Status::crash);
         case Stop::Kind::interrupted:

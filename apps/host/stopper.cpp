@@ -10,6 +10,7 @@ namespace {
 constexpr int stop_signal = SIGUSR1;
 
 hosted::Machine* stopped = nullptr;
+unsigned stoppers = 0;
 
 void on_stop(int, siginfo_t* info, void* context) {
     if (stopped != nullptr) {
@@ -21,6 +22,7 @@ void on_stop(int, siginfo_t* info, void* context) {
 
 Stopper::Stopper(hosted::Machine& machine) : m_thread(pthread_self()) {
     stopped = &machine;
+    ++stoppers;
     struct sigaction action{};
     action.sa_sigaction = on_stop;
     action.sa_flags =
@@ -30,8 +32,10 @@ Stopper::Stopper(hosted::Machine& machine) : m_thread(pthread_self()) {
 }
 
 Stopper::~Stopper() {
-    signal(stop_signal, SIG_IGN);
-    stopped = nullptr;
+    if (--stoppers == 0) {
+        signal(stop_signal, SIG_IGN);
+        stopped = nullptr;
+    }
 }
 
 void Stopper::ask() const {

@@ -7,7 +7,8 @@
 
 namespace twofold::host {
 
-/// One at a time in a process. Made by the thread that runs the machine, which outlives it.
+/// All of a process are of one machine. Made by the thread that runs the machine, which outlives
+/// it.
 class Stopper {
 public:
     explicit Stopper(hosted::Machine& machine);

@@ -2,9 +2,12 @@
 // state.
 #include "apps/host/terminal.hpp"
 
+#include "apps/launch/screen_modes.hpp"
+
 #include <array>
 #include <csignal>
 #include <cstdlib>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -17,10 +20,27 @@ struct State {
     termios before{};
     termios raw{};
     std::sig_atomic_t volatile is_raw = 0;
+    bool is_shown_on = false; ///< standard output is a terminal, too
+    launch::ScreenModes modes;
 };
 State state;
 
 constexpr std::array ending_signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+/// A terminal that takes nothing for so long is not waited for.
+constexpr int show_patience_ms = 500;
+
+/// Signal-safe.
+void show(launch::ScreenModes::Sequence const& sequence) {
+    std::string_view rest = sequence.view();
+    pollfd output{STDOUT_FILENO, POLLOUT, 0};
+    while (state.is_shown_on && !rest.empty() && poll(&output, 1, show_patience_ms) > 0) {
+        ssize_t const written = write(STDOUT_FILENO, rest.data(), rest.size());
+        if (written <= 0) {
+            return;
+        }
+        rest.remove_prefix(static_cast<std::size_t>(written));
+    }
+}
 
 void enter_raw() {
     if (tcsetattr(state.descriptor, TCSADRAIN, &state.raw) == 0) {
@@ -56,6 +76,7 @@ void stop(int signal) {
     take_default(signal);
     if (was_raw) { // somebody continued the process
         enter_raw();
+        show(state.modes.redo());
     }
 }
 
@@ -74,6 +95,7 @@ void make_terminal_raw(int descriptor) {
         return;
     }
     state.descriptor = descriptor;
+    state.is_shown_on = isatty(STDOUT_FILENO) == 1;
     state.raw = state.before;
     cfmakeraw(&state.raw);
     state.raw.c_oflag = state.before.c_oflag; // a bare newline still begins a line
@@ -85,8 +107,15 @@ void make_terminal_raw(int descriptor) {
     enter_raw();
 }
 
+void note_shown(std::string_view text) {
+    if (state.is_shown_on) {
+        state.modes.feed(text);
+    }
+}
+
 void restore_terminal() {
     if (state.is_raw != 0) {
+        show(state.modes.undo());
         tcsetattr(state.descriptor, TCSADRAIN, &state.before);
         state.is_raw = 0;
     }

@@ -48,7 +48,8 @@ public:
     Session(SessionSetup const& setup, EndSignals& end_signals)
         : m_setup(setup),
           m_signals(end_signals),
-          m_terminal(setup.input == InputKind::terminal ? STDIN_FILENO : -1),
+          m_terminal(
+              setup.input == InputKind::terminal ? STDIN_FILENO : -1, setup.output_descriptor),
           m_emulator(Emulator::start(setup.emulator, emulator_arguments(setup.plan))),
           m_monitor(
               m_emulator,
@@ -76,11 +77,7 @@ public:
                 hang();
             }
         }
-        if (m_status) {
-            pass_on_what_is_ready();
-            return *m_status;
-        }
-        return conclude();
+        return m_status ? *m_status : conclude();
     }
 
 private:
@@ -278,8 +275,8 @@ private:
             m_output.append(key_help);
         }
         if (wishes.quit) {
+            end_now(Status::interrupted);
             spdlog::info("ended from the keyboard");
-            m_status = static_cast<int>(Status::interrupted);
         }
     }
 
@@ -287,6 +284,7 @@ private:
         usize const piece = std::min(m_output.size(), output_piece_bytes);
         ssize_t const put = write(m_setup.output_descriptor, m_output.front().data(), piece);
         if (put >= 0) {
+            m_terminal.note_shown(m_output.front().substr(0, static_cast<usize>(put)));
             m_output.consume(static_cast<usize>(put));
         } else if (errno == EPIPE) {
             throw Failure(
@@ -298,8 +296,14 @@ private:
         }
     }
 
-    /// Before the machine is ended from outside: what it has already said, as far as nobody has to
-    /// wait.
+    /// The machine is ended from outside; what is said from here on is seen on the terminal.
+    void end_now(Status status) {
+        m_status = static_cast<int>(status);
+        pass_on_what_is_ready();
+        m_terminal.restore();
+    }
+
+    /// What the machine has already said, as far as nobody has to wait.
     void pass_on_what_is_ready() {
         while (m_open[serial] && m_output.size() < output_pending_max) {
             std::string_view const text = receive(serial);
@@ -316,16 +320,16 @@ private:
 
     void take_signal() {
         if (auto const signal = m_signals.take()) {
+            end_now(static_cast<Status>(128 + *signal));
             if (!m_setup.quiet) {
                 spdlog::info("ended by signal {} ({})", *signal, strsignal(*signal));
             }
-            m_status = 128 + *signal;
         }
     }
 
     /// The time allowed has passed.
     void hang() {
-        m_status = static_cast<int>(Status::timeout);
+        end_now(Status::timeout);
         if (m_setup.quiet) {
             return;
         }
@@ -346,6 +350,7 @@ private:
     }
 
     int conclude() {
+        m_terminal.restore();
         Verdict const verdict = judge(m_journal, end_of_emulator(), m_monitor.end_reason(), m_said);
         if (m_setup.quiet) {
             return verdict.status;

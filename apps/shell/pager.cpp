@@ -73,12 +73,16 @@ void Pager::begin() {
 Pager::Action Pager::take(u8 byte) {
     for (Key const& key : m_keys.take(byte)) {
         if (take_key(key) == Action::quit) {
-            m_painter.send(select_primary);
-            m_painter.forget();
+            end();
             return Action::quit;
         }
     }
     return Action::none;
+}
+
+void Pager::end() {
+    m_painter.send(select_primary);
+    m_painter.forget();
 }
 
 Pager::Action Pager::take_key(Key const& key) {

@@ -38,6 +38,8 @@ public:
     void begin();
     /// Takes the next byte; `quit` gives the screen back. O(text) for a search, else O(screen).
     Action take(u8 byte);
+    /// Gives the screen back, in the middle of whatever is typed.
+    void end();
     /// Shows what has changed. O(screen).
     void refresh();
     /// The terminal has another size now; at least one cell.

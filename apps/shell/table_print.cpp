@@ -85,9 +85,10 @@ private:
         m_owed = 0;
         m_left -= owed;
         width = std::min(width, m_left);
-        bool const is_cut = cells_of(text) > width;
+        auto const taken = static_cast<u32>(cells_of(text));
+        bool const is_cut = taken > width;
         u32 room = is_cut && width > 0 ? width - 1 : width;
-        m_left -= width;
+        m_left -= is_cut ? width : taken; // the blanks behind it are paid for when they are written
         for (usize at = 0; at < text.size();) {
             usize const end = next_cluster(text, at);
             std::string_view const cluster = slice(text, at, end - at);

@@ -65,8 +65,8 @@ public:
     /// boot processor, or a signal handler of the program has run. May return early.
     void wait(int input_descriptor) { m_engine->wait(input_descriptor); }
     /// There may be input again, which `wait` has not been told of: the kernel hears of it, or the
-    /// processor that looked for some last looks again. Any thread; of a simulated machine, while
-    /// it rests.
+    /// processor that looked for some last looks again. Any thread; a simulated machine hears of
+    /// it between two turns, at a moment that its seed does not tell.
     void note_input() { m_engine->note_input(); }
 
     /// Starts over: cleared memory, firmware, the kernel not yet entered. Whatever state it was in.

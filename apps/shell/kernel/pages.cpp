@@ -24,7 +24,8 @@ void show_pages(Session& session, std::string_view text) {
         if (key) {
             action = pager.take(static_cast<u8>(*key));
         } else if (task::Threads::current().is_to_end() || session.has_ended_input()) {
-            action = pager.take('q');
+            pager.end(); // a key could be part of a search, or of a sequence that was broken off
+            return;
         }
         if (text::ScreenSize const now = session.size(); now != size) {
             size = now;

@@ -158,11 +158,13 @@ void SimEngine::assign_state(EngineState const& state) {
 Stop SimEngine::run() {
     SignalScope const signals(m_board.boot().signals(), *m_signal_stack);
     GsBase gs(&m_board.boot().cpu());
-    if (m_board.input_reader() != nullptr && !std::exchange(m_is_paused, false)) {
-        wake(m_board.input_reader()->slot, m.now_ns); // there may be input
-        m_board.raise_input();
+    if (!std::exchange(m_is_paused, false)) {
+        hear_input(); // there may be some
     }
     while (!m_end) {
+        if (!m.open_turn && m_has_input.exchange(false, std::memory_order_relaxed)) [[unlikely]] {
+            hear_input();
+        }
         if (m_board.has_input()) [[unlikely]] {
             m_board.advance_input();
         }
@@ -195,6 +197,14 @@ Stop SimEngine::run() {
         }
     }
     return finish();
+}
+
+/// Whoever has asked for input in vain looks once more.
+void SimEngine::hear_input() {
+    if (m_board.input_reader() != nullptr) {
+        wake(m_board.input_reader()->slot, m.now_ns);
+        m_board.raise_input();
+    }
 }
 
 /// Whether the limit has come within a turn, which goes on behind it.

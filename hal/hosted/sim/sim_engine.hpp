@@ -19,6 +19,7 @@
 #include "hal/hosted/sim/sim_wake.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,7 +77,10 @@ public:
     Stop run() override;
     void end_others() override {}
     void wait(int input_descriptor) override { m_wake.wait(input_descriptor); }
-    void note_input() override {}
+    void note_input() override {
+        m_has_input = true;
+        m_wake.wake();
+    }
     bool can_wake() override;
     void request_stop(siginfo_t const& info, ucontext_t& context) override;
     u64 time_ns() const override { return static_cast<u64>(m.now_ns); }
@@ -183,6 +187,7 @@ private:
     void answer_note(u32 slot, GuestCpu const& cpu);
     void notify(u32 slot, GuestCpu const& cpu);
     void wake(u32 slot, i64 at_ns);
+    void hear_input();
     Result<void> start_processor(u32 by);
     void halt(u32 slot);
     void end_run(u32 slot, Stop stop);
@@ -200,7 +205,8 @@ private:
     i64 m_others_ns = 0;            ///< the same: something else happens then
     SimLimit m_limit;
     SimWake m_wake;
-    bool m_is_paused = false; ///< and no input has come meanwhile
+    std::atomic<bool> m_has_input = false; ///< noted by another thread, not heard yet
+    bool m_is_paused = false;              ///< and no input has come meanwhile
     SimObserver* m_observer = nullptr;
     Processor* m_running = nullptr;
     std::optional<RunEnd> m_end;

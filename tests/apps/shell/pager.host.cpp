@@ -174,6 +174,17 @@ TEST(Pager, TextComesInPieces) {
     EXPECT_EQ(viewer.pager.line(3), "d");
 }
 
+TEST(Pager, EndsInTheMiddleOfAnything) {
+    for (char const* const keys :
+         {"", "/", "/1", "/\xE4\xB8", "\x1B", "\x1B[", "\x1B[200~1", "j/2\r"}) {
+        Viewer viewer({20, 5});
+        viewer.show(numbered(30));
+        EXPECT_EQ(viewer.type(keys), Pager::Action::none);
+        viewer.pager.end();
+        EXPECT_EQ(viewer.session.rows()[0], "before") << keys;
+    }
+}
+
 TEST(Pager, LivesWithoutMemory) {
     Viewer viewer({20, 4});
     viewer.show(numbered(50));

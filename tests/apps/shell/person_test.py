@@ -17,7 +17,7 @@ import termios
 import time
 import unittest
 
-PATIENCE_S = 60
+PATIENCE_S = int(os.environ.get("PATIENCE", "60"))
 PROMPT = b"twofold> "
 MACHINES: dict[str, list[str]] = {}
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -26,12 +26,13 @@ ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
 class Person:
     """A terminal with a machine at it."""
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
         self.leader, self.follower = pty.openpty()
         self.before = termios.tcgetattr(self.follower)
         self.process = subprocess.Popen(
-            command, stdin=self.follower, stdout=self.follower, stderr=subprocess.PIPE, start_new_session=True
-        )
+            command, stdin=self.follower, stdout=self.follower, stderr=subprocess.PIPE, start_new_session=True,
+            env=environment,
+        )  # fmt: skip
         self.seen = b""
         self.read_from = 0
 
@@ -45,22 +46,24 @@ class Person:
         os.close(self.leader)
         os.close(self.follower)
 
-    def read(self, wait_s: float = 0.05) -> None:
-        if select.select([self.leader], [], [], wait_s)[0]:
+    def read(self, wait_s: float = 0.05) -> bool:
+        """Whether there was something."""
+        is_there = bool(select.select([self.leader], [], [], wait_s)[0])
+        if is_there:
             self.seen += os.read(self.leader, 65536)
+        return is_there
 
     def new_text(self) -> bytes:
         """What has come since the last expectation, without control sequences."""
         return ESCAPES.sub(b"", self.seen[self.read_from :])
 
-    def expect(self, text: bytes) -> bytes:
-        """Waits for `text`; what has come until then."""
+    def expect(self, text: bytes, *, raw: bool = False) -> bytes:
+        """Waits for `text`, in what has come with control sequences or without; what has come until then."""
         end = time.monotonic() + PATIENCE_S
-        while text not in self.new_text():
+        while text not in (self.seen[self.read_from :] if raw else self.new_text()):
             has_ended = self.process.poll() is not None
-            before = len(self.seen)
-            self.read()
-            if time.monotonic() > end or (has_ended and len(self.seen) == before):
+            has_more = self.read()
+            if time.monotonic() > end or (has_ended and not has_more):
                 raise AssertionError(f"{text!r} did not come; there was {self.new_text()!r}")
         found = self.new_text()
         self.read_from = len(self.seen)
@@ -88,7 +91,9 @@ class Person:
         return self.process.returncode
 
 
-class Session(unittest.TestCase):
+class SessionTest(unittest.TestCase):
+    """What every test of sessions needs."""
+
     def at_each(self, act, *, but: tuple[str, ...] = ()) -> None:
         """Calls act(person) at each machine but those named, once there is a prompt."""
         for name, command in MACHINES.items():
@@ -98,6 +103,8 @@ class Session(unittest.TestCase):
                 person.expect(PROMPT)
                 act(person)
 
+
+class Session(SessionTest):
     def test_lines_typed_at_once_are_answered(self) -> None:
         def act(person: Person) -> None:
             person.run(b"version", b"full image")
@@ -176,7 +183,7 @@ class Session(unittest.TestCase):
         self.at_each(act)
 
 
-if __name__ == "__main__":
+def main() -> None:
     rest = [sys.argv[0]]
     for word in sys.argv[1:]:
         name, equals, command = word.removeprefix("--").partition("=")
@@ -185,3 +192,7 @@ if __name__ == "__main__":
         else:
             rest.append(word)
     unittest.main(argv=rest)
+
+
+if __name__ == "__main__":
+    main()

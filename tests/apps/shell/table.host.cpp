@@ -211,6 +211,29 @@ TEST(Table, IsCutToTheScreen) {
     }
 }
 
+TEST(Table, IsNotCutWhereItFits) {
+    Sample const sample; // texts of different lengths, so that there are blanks behind some
+    std::string const whole = sample.print();
+    auto const width = static_cast<u32>(cells_of(whole.substr(0, whole.find('\n'))));
+    EXPECT_EQ(sample.print(width), whole);
+    EXPECT_NE(sample.print(width - 1), whole);
+
+    LimitedAllocator allocator;
+    AnyAllocator any(allocator);
+    Table table(any);
+    for (char const* const name : {"command", "arguments", "summary"}) {
+        table.add_column(name, Kind::text).value();
+    }
+    table.add_row({"a", "", "0123456789"}).value();
+    table.add_row({"bc", "d", "0123456789"}).value();
+    std::string text;
+    print_table(table, {30}, Sample::to(text));
+    EXPECT_EQ(
+        text, "command  arguments  summary\n"
+              "a                   0123456789\n"
+              "bc       d          0123456789\n");
+}
+
 TEST(Table, AsJson) {
     Sample sample;
     EXPECT_EQ(

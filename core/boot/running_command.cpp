@@ -35,7 +35,7 @@ void RunningCommand::report(u8 status) const {
     CHECK(status <= status::command_max);
     m_kernel.event(trace::EventKind::command_end, m_number, status);
     trace::Record record(trace::RecordType::command);
-    record.text(m_text).integer(status);
+    record.text(m_text, 3 * trace::Record::number_bytes).integer(status);
     m_kernel.send(record.number(m_began).number(hal::Cpu::cycle_counter()));
 }
 

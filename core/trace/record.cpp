@@ -32,10 +32,10 @@ Record& Record::integer(i64 value) {
     return *this;
 }
 
-Record& Record::text(std::string_view text) {
-    constexpr usize field_header = 3;
-    CHECK(payload_size() + field_header <= payload_capacity);
-    usize const length = std::min(text.size(), payload_capacity - payload_size() - field_header);
+Record& Record::text(std::string_view text, usize rest_bytes) {
+    CHECK(payload_size() + text_header_bytes + rest_bytes <= payload_capacity);
+    usize const room = payload_capacity - payload_size() - text_header_bytes - rest_bytes;
+    usize const length = std::min(text.size(), room);
     put('s', 1);
     put(length, 2);
     for (usize i = 0; i < length; ++i) {

@@ -34,13 +34,16 @@ class Record {
 public:
     static constexpr usize payload_capacity = 1008;
     static constexpr usize frame_overhead = 4 + 1 + 2 + 4;
+    /// Of a field: a number, and what comes before a text.
+    static constexpr usize number_bytes = 1 + 8, text_header_bytes = 1 + 2;
 
     explicit Record(RecordType type);
 
     /// Appends a field. O(size).
     Record& number(u64 value);
     Record& integer(i64 value);
-    Record& text(std::string_view text);
+    /// Of a text only so much that there is room for `rest_bytes` of fields behind it.
+    Record& text(std::string_view text, usize rest_bytes = 0);
 
     /// Completes the frame and returns its bytes, valid while the record lives. Call once.
     std::span<std::byte const> finish();

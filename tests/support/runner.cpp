@@ -169,7 +169,7 @@ void fail(char const* file, u32 line, std::string_view expectation, std::string_
     run.out.line("{}:{}: {}: expected {}; {}", file, line, run.name.view(), expectation, detail);
     Record record(RecordType::test_failure);
     record.text(run.name.view()).text(file).number(line);
-    run.kernel.send(record.text(expectation).text(detail));
+    run.kernel.send(record.text(expectation, Record::text_header_bytes).text(detail));
 }
 
 } // namespace twofold::test

@@ -103,7 +103,7 @@ class Storms(SessionTest):
         def act(person: Person) -> None:
             person.run(b"echo on; sleep 1000", b"\non\r\n")
             person.type(text + CTRL_C)  # which is heard before what waits
-            person.expect(PROMPT)
+            person.expect(text[QUEUE_BYTES - 4 : QUEUE_BYTES])  # the end of the line, which is longer than the screen
             person.type(b"\r")
             found = person.expect(b"\r\n" + PROMPT)
             printed = found.rsplit(b"\r\n", 2)[1]
@@ -192,8 +192,7 @@ class OneCell(SessionTest):
             person.type(b"q")
             person.run(b"echo topped", b"\ntopped\r\n")
             person.type(b"\x1b[48;24;80;0;0t")
-            found = person.run(b"echo as ever", b"\nas ever\r\n")
-            self.assertIn(b"echo as ever", found)
+            person.run(b"echo as ever", b"\nas ever\r\n")
             person.type(b"exit 4\r")
             self.assertEqual(person.end(), 4)
 

@@ -151,6 +151,16 @@ class Monitor:
         self.socket.sendall(line.encode() + b"\n")
         return self.read()
 
+    def flood(self, lines) -> None:
+        """Many lines, without waiting for an answer before all are sent."""
+        all_lines = [line.encode() for line in lines]
+        for start in range(0, len(all_lines), 100):
+            part = all_lines[start : start + 100]
+            self.socket.sendall(b"".join(line + b"\n" for line in part))
+            said = b""
+            while said.count(b"(qemu) ") < len(part):
+                said += self.socket.recv(65536)
+
     def send_keys(self, text: str) -> None:
         """Each key for a millisecond."""
         for letter in text:

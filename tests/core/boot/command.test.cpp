@@ -2,6 +2,8 @@
 #include "core/boot/boot.hpp"
 #include "tests/support/test.hpp"
 
+#include <algorithm>
+
 using namespace twofold;
 namespace status = twofold::boot::status;
 
@@ -38,6 +40,15 @@ TEST(Command, TheLastStatusCounts) {
 
 TEST(Command, AnUnknownOneIsNamed) {
     EXPECT_TRUE(Ran("frobnicate").says("'frobnicate'"));
+}
+
+TEST(Command, OneThatIsLongerThanARecordIsReportedCut) {
+    char line[boot::Options::command_max];
+    std::fill(std::begin(line), std::end(line), 'x');
+    for (usize const length :
+         {usize{960}, usize{981}, trace::Record::payload_capacity, std::size(line)}) {
+        EXPECT_EQ(Ran({line, length}).outcome, status::unknown_command);
+    }
 }
 
 TEST(Command, TooManyArgumentsAreRefusedWithTheUsage) {

@@ -39,6 +39,16 @@ TEST(Record, CarriesFieldsInOrder) {
     }
 }
 
+TEST(Record, KeepsRoomForWhatFollowsAText) {
+    char text[Record::payload_capacity + 100]{};
+    Record record(RecordType::command);
+    record.text({text, sizeof(text)}, 2 * Record::number_bytes).integer(1);
+    auto const frame = record.number(2).finish();
+    EXPECT_EQ(frame.size(), Record::payload_capacity + Record::frame_overhead);
+    EXPECT_EQ(byte_at(frame, frame.size() - 4 - 2 * Record::number_bytes), 'i');
+    EXPECT_EQ(byte_at(frame, frame.size() - 4 - Record::number_bytes), 'u');
+}
+
 TEST(Record, CutsTextThatDoesNotFit) {
     char text[Record::payload_capacity + 100]{};
     Record record(RecordType::panic);

@@ -203,7 +203,8 @@ class OneCell(SessionTest):
             if name in EMULATED:
                 continue
             for size in ("8x16", "1x1"):
-                with self.subTest(machine=name, size=size), Person([*command, "--display", f"none,size={size}"]) as person:
+                on_screen = [*command, "--display", f"none,size={size}"]
+                with self.subTest(machine=name, size=size), Person(on_screen) as person:
                     person.expect(PROMPT)
                     for line in ("echo one cell", "verson", "help | page"):
                         person.run(f'input type "{line}\r"'.encode(), PROMPT)

@@ -95,7 +95,8 @@ def keyboard_counts(person: Person) -> dict[str, int]:
     """What the keyboard's driver has counted, asked for at the machine's console."""
     person.type(b"input\r")
     said = person.expect(PROMPT).decode()
-    return {name: int(number) for number, name in re.findall(r"(\d+) (interrupts|bytes|dropped|losses)", said)}
+    found = re.findall(r"(\d+) (interrupts|bytes|dropped|losses)", said)
+    return {name: int(number) for number, name in found}
 
 
 def pieces(text: str, bytes_max: int) -> list[str]:
@@ -115,7 +116,7 @@ def pieces(text: str, bytes_max: int) -> list[str]:
 
 
 def type_keys(person: Person, send, text: str, *, bytes_max: int = 250) -> None:
-    """Calls send(piece), at most so many bytes of scan codes each, and waits after each until the kernel has all of it."""
+    """Calls send(piece), at most so many bytes of scan codes each, and waits after each until the kernel has it."""
     has = keyboard_counts(person)["bytes"]
     for piece in pieces(text, bytes_max):
         send(piece)

@@ -122,9 +122,12 @@ class Pane:
         self.type(f"clear; {shlex.join(command)}")
         self.press("Enter")
         self.wait_for_prompt()
-        children = pathlib.Path(f"/proc/{self.shell}/task/{self.shell}/children").read_text("ascii").split()
-        assert len(children) == 1, children
-        return int(children[0])
+        (machine,) = children_of(self.shell)
+        return machine
+
+
+def children_of(process: int) -> list[int]:
+    return [int(word) for word in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text("ascii").split()]
 
 
 def is_gone(process: int) -> bool:
@@ -205,7 +208,8 @@ class Typing(PaneTest):
         def act() -> None:
             self.pane.type("echo gr\u00fc\u00dfe \u4e16\u754c e\u0301")
             self.pane.press("Enter")
-            self.pane.expect([f"{PROMPT} echo gr\u00fc\u00dfe \u4e16\u754c e\u0301", "gr\u00fc\u00dfe \u4e16\u754c e\u0301", PROMPT])
+            text = "gr\u00fc\u00dfe \u4e16\u754c e\u0301"
+            self.pane.expect([f"{PROMPT} echo {text}", text, PROMPT])
             self.assertEqual(self.pane.ask("#{cursor_x} #{cursor_y}"), f"{len(PROMPT) + 1} 2")
             coloured = self.pane.tmux("capture-pane", "-p", "-e").split("\n")[2]
             self.assertIn("\x1b[1m\x1b[32mtwofold>", coloured)
@@ -278,6 +282,7 @@ class Leaving(PaneTest):
 
     def test_by_its_own_commands(self) -> None:
         for line, status in (("halt 3", 3), ("exit 5", 5), ("reset", 0), ("panic", 70), ("fault write", 70)):
+
             def act(command: list[str], line=line, status=status) -> None:
                 process = self.pane.start(command)
                 self.pane.type(line)
@@ -288,9 +293,14 @@ class Leaving(PaneTest):
             self.at_each(act, but=("microvm",) if line == "reset" else ())
 
     def test_by_keys(self) -> None:
-        for keys, status in ((["C-d"], 0), (["C-a", "x"], 130)):
-            def act(command: list[str], keys=keys, status=status) -> None:
+        for is_in_top, keys, status in ((False, ["C-d"], 0), (False, ["C-a", "x"], 130), (True, ["C-a", "x"], 130)):
+
+            def act(command: list[str], is_in_top=is_in_top, keys=keys, status=status) -> None:
                 process = self.pane.start(command)
+                if is_in_top:
+                    self.pane.type("top")
+                    self.pane.press("Enter")
+                    self.pane.wait_for("memory")
                 self.pane.press(*keys)
                 self.expect_end(process, status)
 
@@ -354,9 +364,9 @@ class Leaving(PaneTest):
         def act(command: list[str]) -> None:
             self.pane.tmux("new-window", "-d", "sleep 1000")  # the server lives on
             process = self.pane.start(command)
-            children = [int(word) for word in pathlib.Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+            started = children_of(process)
             self.pane.tmux("kill-pane", "-t", self.pane.ask("#{pane_id}"))
-            for one in (process, *children):
+            for one in (process, *started):
                 wait_until_gone(one)
             self.pane.close()
             self.pane = Pane()

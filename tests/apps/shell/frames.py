@@ -100,8 +100,8 @@ def keyboard_counts(person: Person) -> dict[str, int]:
 
 
 def pieces(text: str, bytes_max: int) -> list[str]:
-    """Of at most so many bytes of scan codes, and no key twice in any: within two milliseconds SDL takes that for a repeat, which
-    is not told."""
+    """Of at most so many bytes of scan codes, and no key twice in any: within two milliseconds SDL takes that for a
+    repeat, which is not told."""
     found: list[str] = []
     used: set[str] = set()
     for letter in text:
@@ -117,14 +117,18 @@ def pieces(text: str, bytes_max: int) -> list[str]:
 
 def type_keys(person: Person, send, text: str, *, bytes_max: int = 250) -> None:
     """Calls send(piece), at most so many bytes of scan codes each, and waits after each until the kernel has it."""
-    has = keyboard_counts(person)["bytes"]
     for piece in pieces(text, bytes_max):
-        send(piece)
-        wanted = has + scancode_bytes(piece)
-        end = time.monotonic() + PATIENCE_S
-        while (has := keyboard_counts(person)["bytes"]) < wanted:
-            assert time.monotonic() < end, f"of {piece!r} {wanted - has} bytes do not come"
-        assert has == wanted, f"{has - wanted} bytes more than typed"
+        expect_bytes(person, lambda piece=piece: send(piece), scancode_bytes(piece))
+
+
+def expect_bytes(person: Person, act, count: int) -> None:
+    """Does what brings so many bytes from the keyboard, and waits until the kernel has them."""
+    wanted = keyboard_counts(person)["bytes"] + count
+    act()
+    end = time.monotonic() + PATIENCE_S
+    while (has := keyboard_counts(person)["bytes"]) < wanted:
+        assert time.monotonic() < end, f"{wanted - has} of {count} bytes do not come"
+    assert has == wanted, f"{has - wanted} bytes more than typed"
 
 
 class Monitor:
@@ -174,4 +178,7 @@ class Monitor:
         return read_ppm(file)
 
 
-__all__ = ["Frame", "Monitor", "difference", "expect_frame", "keyboard_counts", "read_png", "type_keys"]
+__all__ = [
+    "Frame", "Monitor", "difference", "expect_bytes", "expect_frame", "keyboard_counts", "read_png", "scancode_bytes",
+    "type_keys", "write_png",
+]  # fmt: skip

@@ -18,7 +18,9 @@ import tempfile
 import time
 import unittest
 
-from frames import Frame, Monitor, expect_frame, keyboard_counts, read_png, type_keys, write_png
+from frames import (
+    Frame, Monitor, expect_bytes, expect_frame, keyboard_counts, read_png, scancode_bytes, type_keys, write_png,
+)  # fmt: skip
 from person_test import PATIENCE_S, PROMPT, Person
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "display"))
@@ -98,27 +100,26 @@ def send_keys(screen: Screen, text: str) -> None:
 
 def settled_counts(person: Person) -> dict[str, int]:
     """What the keyboard's driver has counted once nothing comes any more."""
-    counts = keyboard_counts(person)
-    while True:
-        time.sleep(0.3)  # longer than any pause in a storm
+    counts, alike = keyboard_counts(person), 0
+    while alike < 5:  # a second in all, longer than any pause in a storm
+        time.sleep(0.2)
         before, counts = counts, keyboard_counts(person)
-        if counts == before:
-            return counts
+        alike = alike + 1 if counts == before else 0
+    return counts
 
 
 def press_after_storm(person: Person, press, interrupt: str, clear: str) -> None:
     """Drops the line that the storm has left, and makes status and screen those of a new session."""
-    for name in (interrupt, None, clear):
-        before = keyboard_counts(person)["bytes"]
-        if name is None:
-            type_by_driver(person, "version\n")
-            person.expect(PROMPT)
-        else:
-            press(name)
-        end = time.monotonic() + PATIENCE_S
-        while keyboard_counts(person)["bytes"] == before:
-            assert time.monotonic() < end, f"{name or 'a line'} does not come"
-        settled_counts(person)
+    two_keys = 6
+    expect_bytes(person, lambda: press(interrupt), two_keys)
+    line = "version\n"
+
+    def enter() -> None:
+        type_by_driver(person, line)
+        person.expect(PROMPT)
+
+    expect_bytes(person, enter, scancode_bytes(line))
+    expect_bytes(person, lambda: press(clear), two_keys)
 
 
 class WindowedPerson(Person):

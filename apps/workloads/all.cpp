@@ -12,8 +12,8 @@ constexpr Workload const* in_order[] = {
     &acpi_workload,    &locks_workload,        &epochs_workload,     &interrupts_workload,
     &timers_workload,  &calls_workload,        &waits_workload,      &inversion_workload,
     &threads_workload, &schedule_workload,     &forkjoin_workload,   &async_workload,
-    &pci_workload,     &block_workload,        &mirror_workload,     &ticks_workload,
-    &tokens_workload,  &startup_workload,      &register_workload};
+    &screen_workload,  &pci_workload,          &block_workload,      &mirror_workload,
+    &ticks_workload,   &tokens_workload,       &startup_workload,    &register_workload};
 
 } // namespace
 

@@ -25,6 +25,7 @@ extern Workload const threads_workload;
 extern Workload const schedule_workload;
 extern Workload const forkjoin_workload;
 extern Workload const async_workload;
+extern Workload const screen_workload;
 extern Workload const pci_workload;
 extern Workload const ticks_workload;
 extern Workload const block_workload;

@@ -124,8 +124,11 @@ enum class Mutant : u16 {
     async_permit_kept,  ///< a wake-up that a task was resumed for counts once more
     async_wake_lost,    ///< a task that is woken while it runs waits nevertheless
     async_sleeper_left, ///< who is cancelled while it sleeps stays among the deadlines
+    // Keyboard and screen.
+    screen_shift_held, ///< a key that modifies others does so after it came up
+    screen_wrap_lost,  ///< what is written behind the end of a row replaces its last character
 };
-inline constexpr Mutant last_mutant = Mutant::async_sleeper_left;
+inline constexpr Mutant last_mutant = Mutant::screen_wrap_lost;
 
 } // namespace twofold
 

@@ -208,7 +208,7 @@ template<class Text>
 void Terminal::print_run(Text text) {
     u32 const columns = m_screen.size().columns;
     for (usize done = 0; done < text.size();) {
-        if (m_screen.cursor().wraps && m_modes.wraps) {
+        if (m_screen.cursor().wraps && m_modes.wraps && !mutant(Mutant::screen_wrap_lost)) {
             wrap_line();
         }
         Cursor const at = m_screen.cursor();

@@ -79,7 +79,8 @@ u16 Keyboard::held_modifier(Key key) const {
 void Keyboard::modify(KeyChange const& change, bool is_repeated) {
     u16 const held = held_modifier(change.key);
     u16 const bits = m_modifiers.bits;
-    m_modifiers.bits = static_cast<u16>(change.pressed ? bits | held : bits & ~held);
+    bool const is_kept = change.pressed || mutant(Mutant::screen_shift_held);
+    m_modifiers.bits = static_cast<u16>(is_kept ? bits | held : bits & ~held);
     if (change.pressed && !is_repeated && change.key == Key::caps_lock) {
         m_modifiers.bits ^= Modifiers::caps_lock;
     } else if (change.pressed && !is_repeated && change.key == Key::num_lock) {

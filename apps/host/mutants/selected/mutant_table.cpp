@@ -119,6 +119,8 @@ constexpr NamedMutant table[] = {
     {Mutant::async_permit_kept, "async_permit_kept"},
     {Mutant::async_wake_lost, "async_wake_lost", Notices::workload},
     {Mutant::async_sleeper_left, "async_sleeper_left", Notices::workload},
+    {Mutant::screen_shift_held, "screen_shift_held"},
+    {Mutant::screen_wrap_lost, "screen_wrap_lost", Notices::workload},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

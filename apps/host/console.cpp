@@ -72,6 +72,10 @@ void HostConsole::print(std::string_view text) {
 
 hal::ConsoleInput HostConsole::read() {
     std::lock_guard const lock(m_mutex);
+    if (m_next == m_input.size() && m_kind == InputKind::terminal) {
+        m_input = take_size_report();
+        m_next = 0;
+    }
     if (m_next == m_input.size() && !m_ended && wait_for(STDIN_FILENO, POLLIN, 0)) {
         take_input();
     }

@@ -1,6 +1,7 @@
 // See input_pump.hpp.
 #include "apps/host/input_pump.hpp"
 
+#include "apps/host/terminal.hpp"
 #include "apps/launch/status.hpp"
 
 #include <csignal>
@@ -48,8 +49,12 @@ void InputPump::run() {
         while (m_console.quit() && !is_to_end(ask_again_ms)) {
             m_stopper.ask();
         }
-        pollfd polled[] = {{STDIN_FILENO, POLLIN, 0}, {m_end_descriptor, POLLIN, 0}};
-        if (poll(polled, std::size(polled), -1) > 0 && polled[0].revents != 0) {
+        pollfd polled[] = {
+            {STDIN_FILENO, POLLIN, 0},
+            {terminal_resize_event(), POLLIN, 0}, // which becomes input, too
+            {m_end_descriptor, POLLIN, 0}};
+        bool const is_ready = poll(polled, std::size(polled), -1) > 0;
+        if (is_ready && (polled[0].revents | polled[1].revents) != 0) {
             m_machine.note_input();
         }
     }

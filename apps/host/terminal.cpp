@@ -3,11 +3,14 @@
 #include "apps/host/terminal.hpp"
 
 #include "apps/launch/screen_modes.hpp"
+#include "apps/launch/status.hpp"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -22,6 +25,7 @@ struct State {
     std::sig_atomic_t volatile is_raw = 0;
     bool is_shown_on = false; ///< standard output is a terminal, too
     launch::ScreenModes modes;
+    int resize_event = -1;
 };
 State state;
 
@@ -46,6 +50,13 @@ void enter_raw() {
     if (tcsetattr(state.descriptor, TCSADRAIN, &state.raw) == 0) {
         state.is_raw = 1;
     }
+}
+
+void note_resize(int) {
+    int const before = errno;
+    u64 const one = 1;
+    [[maybe_unused]] auto const written = write(state.resize_event, &one, sizeof(one));
+    errno = before;
 }
 
 /// Does to this process what the signal would have done without a handler; returns if that was a
@@ -77,6 +88,7 @@ void stop(int signal) {
     if (was_raw) { // somebody continued the process
         enter_raw();
         show(state.modes.redo());
+        note_resize(signal); // what was drawn is gone, and is drawn anew for a new size
     }
 }
 
@@ -103,6 +115,11 @@ void make_terminal_raw(int descriptor) {
         handle(signal, end);
     }
     handle(SIGTSTP, stop);
+    state.resize_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (state.resize_event < 0) {
+        throw launch::Failure(launch::Status::io, "cannot watch the terminal's size");
+    }
+    handle(SIGWINCH, note_resize);
     std::atexit(restore_terminal);
     enter_raw();
 }
@@ -119,6 +136,19 @@ void restore_terminal() {
         tcsetattr(state.descriptor, TCSADRAIN, &state.before);
         state.is_raw = 0;
     }
+}
+
+int terminal_resize_event() {
+    return state.resize_event;
+}
+
+std::string take_size_report() {
+    u64 count = 0;
+    bool const is_changed =
+        state.resize_event >= 0 && read(state.resize_event, &count, sizeof(count)) > 0;
+    bool const is_asked = state.modes.take_size_request();
+    bool const is_due = state.modes.reports_size() && (is_asked || is_changed);
+    return is_due ? launch::size_report(state.descriptor) : std::string();
 }
 
 } // namespace twofold::host

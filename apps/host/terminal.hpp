@@ -6,6 +6,7 @@
 // too. SIGKILL alone cannot be answered.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace twofold::host {
@@ -19,5 +20,12 @@ void note_shown(std::string_view text);
 
 /// Makes the terminal what it was. Signal-safe; does nothing where nothing is to be done.
 void restore_terminal();
+
+/// Readable once the terminal's size may have changed, until that is asked; -1: there is no raw
+/// terminal.
+int terminal_resize_event();
+/// The terminal's size as it reports it, where the kernel has asked for that and was not told yet;
+/// else empty. Not while another thread is in `note_shown`.
+std::string take_size_report();
 
 } // namespace twofold::host

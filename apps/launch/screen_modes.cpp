@@ -1,6 +1,9 @@
 // See screen_modes.hpp.
 #include "apps/launch/screen_modes.hpp"
 
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 
 namespace twofold::launch {
@@ -15,15 +18,19 @@ struct KnownMode {
     std::string_view off;
 };
 
+constexpr u32 size_reports = 2048;
+
 /// In the order in which they are taken back: the alternate screen last, since what is shown then
 /// is to stay.
 constexpr std::array known_modes{
-    KnownMode{1, false, "\x1B[?1h", "\x1B[?1l"},          // cursor keys of the application
-    KnownMode{2048, false, "\x1B[?2048h", "\x1B[?2048l"}, // reports of sizes
-    KnownMode{2004, false, "\x1B[?2004h", "\x1B[?2004l"}, // brackets around pasted text
-    KnownMode{25, true, "\x1B[?25h", "\x1B[?25l"},        // the cursor
-    KnownMode{1049, false, "\x1B[?1049h", "\x1B[?1049l"}, // the alternate screen
+    KnownMode{1, false, "\x1B[?1h", "\x1B[?1l"},                  // cursor keys of the application
+    KnownMode{size_reports, false, "\x1B[?2048h", "\x1B[?2048l"}, // reports of sizes
+    KnownMode{2004, false, "\x1B[?2004h", "\x1B[?2004l"},         // brackets around pasted text
+    KnownMode{25, true, "\x1B[?25h", "\x1B[?25l"},                // the cursor
+    KnownMode{1049, false, "\x1B[?1049h", "\x1B[?1049l"},         // the alternate screen
 };
+constexpr u32 size_reports_bit = u32{1} << 1;
+static_assert(known_modes[1].number == size_reports);
 constexpr u32 alternate = u32{1} << (known_modes.size() - 1);
 constexpr u32 coloured = u32{1} << known_modes.size();
 constexpr u32 within_row = coloured << 1; ///< of the usual screen
@@ -123,6 +130,9 @@ void ScreenModes::change_private_mode(u32 number, bool is_on) {
             set(u32{1} << index, is_on != known_modes[index].usual);
         }
     }
+    if (number == size_reports) {
+        m_is_size_asked = is_on;
+    }
 }
 
 void ScreenModes::set(u32 bits, bool is_on) {
@@ -153,6 +163,19 @@ ScreenModes::Sequence ScreenModes::redo() const {
         out.append((unusual >> index & 1) == 0 ? "" : mode.usual ? mode.off : mode.on);
     }
     return out;
+}
+
+bool ScreenModes::reports_size() const {
+    return (m_unusual.load(std::memory_order_relaxed) & size_reports_bit) != 0;
+}
+
+std::string size_report(int descriptor) {
+    winsize size{};
+    if (ioctl(descriptor, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0) {
+        return {};
+    }
+    return fmt::format(
+        "\x1B[48;{};{};{};{}t", size.ws_row, size.ws_col, size.ws_ypixel, size.ws_xpixel);
 }
 
 } // namespace twofold::launch

@@ -5,14 +5,17 @@
 // Invariant: one thread feeds, or several under a lock; the answers may be asked for meanwhile by a
 // signal handler.
 //
-// Source: XTerm Control Sequences (T. Dickey): DECSET, DECRST, SGR.
+// Sources: XTerm Control Sequences (T. Dickey): DECSET, DECRST, SGR; "Terminal in-band resize
+// notifications" (mode 2048).
 #pragma once
 
 #include "core/base/base.hpp"
 
 #include <array>
 #include <atomic>
+#include <string>
 #include <string_view>
+#include <utility>
 
 namespace twofold::launch {
 
@@ -36,6 +39,11 @@ public:
     /// What asks for all of it once more, colours aside. Signal-safe.
     Sequence redo() const;
 
+    /// Whether whoever writes wants to be told the terminal's size. Signal-safe.
+    bool reports_size() const;
+    /// Whether that began anew since this was asked. By who feeds.
+    bool take_size_request() { return std::exchange(m_is_size_asked, false); }
+
 private:
     enum class State : u8 { text, escape, sequence, skipped };
 
@@ -50,9 +58,14 @@ private:
     State m_state = State::text;
     bool m_is_private = false;
     std::array<u32, parameters_max> m_parameters{};
-    usize m_parameter_count = 0;    ///< begun so far, at most parameters_max
+    usize m_parameter_count = 0; ///< begun so far, at most parameters_max
+    bool m_is_size_asked = false;
     std::atomic<u32> m_unusual = 0; ///< bits: see screen_modes.cpp
     static_assert(std::atomic<u32>::is_always_lock_free, "read by signal handlers");
 };
+
+/// The size of the terminal behind `descriptor` as it reports it in the mode 2048; empty where it
+/// does not know.
+std::string size_report(int descriptor);
 
 } // namespace twofold::launch

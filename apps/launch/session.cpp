@@ -43,6 +43,28 @@ constexpr int look_again_ms = 20;
 constexpr char const* key_help = "\r\nctrl-A x   end the machine\r\nctrl-A h   this help\r\n"
                                  "ctrl-A ctrl-A   send ctrl-A to the guest\r\n";
 
+/// The signals `numbers` as something that can be read; they do nothing else any more.
+Descriptor watch_signals(std::initializer_list<int> numbers) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int const number : numbers) {
+        sigaddset(&set, number);
+    }
+    sigprocmask(SIG_BLOCK, &set, nullptr);
+    Descriptor watched(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!watched) {
+        throw Failure(Status::io, fmt::format("cannot watch signals: {}", std::strerror(errno)));
+    }
+    return watched;
+}
+
+/// The next of them; nothing: none has come.
+std::optional<int> take_watched(Descriptor const& watched) {
+    signalfd_siginfo info{};
+    ssize_t const got = read(watched.number(), &info, sizeof(info));
+    return got == sizeof(info) ? std::optional(static_cast<int>(info.ssi_signo)) : std::nullopt;
+}
+
 class Session {
 public:
     Session(SessionSetup const& setup, EndSignals& end_signals)
@@ -66,6 +88,10 @@ public:
             m_to_guest.append(setup.input_text + end_of_input);
         }
         m_reads_input = setup.input == InputKind::stream || setup.input == InputKind::terminal;
+        if (setup.input == InputKind::terminal) {
+            m_resizes = watch_signals({SIGWINCH});
+        }
+        m_open[resizes] = setup.input == InputKind::terminal;
     }
 
     int run() {
@@ -81,7 +107,17 @@ public:
     }
 
 private:
-    enum Channel : u8 { serial, results, monitor, messages, signals, input, output, channel_count };
+    enum Channel : u8 {
+        serial,
+        results,
+        monitor,
+        messages,
+        signals,
+        resizes, ///< of a person's terminal
+        input,
+        output,
+        channel_count
+    };
 
     /// Whether the emulator has closed all its channels and all its output has been passed on.
     bool drained() const {
@@ -121,6 +157,8 @@ private:
             return m_emulator.messages.number();
         case signals:
             return m_signals.descriptor();
+        case resizes:
+            return m_resizes.number();
         case input:
             return STDIN_FILENO;
         default:
@@ -169,6 +207,11 @@ private:
         if (has(messages)) {
             read_messages();
         }
+        if (has(resizes)) {
+            while (take_watched(m_resizes)) {
+            }
+            report_size();
+        }
         if (has(input)) {
             read_input();
         }
@@ -198,6 +241,13 @@ private:
         }
         if ((events & ~POLLOUT) != 0) {
             m_console.feed(receive(serial), m_output);
+        }
+    }
+
+    /// The size of a person's terminal goes to the guest, if that wants it.
+    void report_size() {
+        if (m_terminal.reports_size()) {
+            m_to_guest.append(size_report(STDIN_FILENO));
         }
     }
 
@@ -286,6 +336,9 @@ private:
         if (put >= 0) {
             m_terminal.note_shown(m_output.front().substr(0, static_cast<usize>(put)));
             m_output.consume(static_cast<usize>(put));
+            if (m_terminal.take_size_request()) {
+                report_size();
+            }
         } else if (errno == EPIPE) {
             throw Failure(
                 Status::io, "nobody reads standard output any more; the machine was ended");
@@ -379,6 +432,7 @@ private:
     Monitor m_monitor;
     OutputFilter m_console;
     KeyFilter m_keys;
+    Descriptor m_resizes;
     RecordDecoder m_decoder;
     Journal m_journal;
     std::optional<ResultsFile> m_results;
@@ -390,7 +444,7 @@ private:
     ByteQueue m_to_guest;
     ByteQueue m_output;
     std::string m_said; ///< by the emulator, the beginning
-    std::array<bool, channel_count> m_open{true, true, true, true, true, true, true};
+    std::array<bool, channel_count> m_open{true, true, true, true, true, true, true, true};
     std::array<pollfd, channel_count> m_polled{};
     std::array<char, 65536> m_chunk{};
 };
@@ -399,22 +453,11 @@ private:
 
 EndSignals::EndSignals() {
     signal(SIGPIPE, SIG_IGN);
-    sigset_t set;
-    sigemptyset(&set);
-    for (int const number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-        sigaddset(&set, number);
-    }
-    sigprocmask(SIG_BLOCK, &set, nullptr);
-    m_descriptor = Descriptor(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (!m_descriptor) {
-        throw Failure(Status::io, fmt::format("cannot watch signals: {}", std::strerror(errno)));
-    }
+    m_descriptor = watch_signals({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
 }
 
 std::optional<int> EndSignals::take() {
-    signalfd_siginfo info{};
-    ssize_t const got = read(m_descriptor.number(), &info, sizeof(info));
-    return got == sizeof(info) ? std::optional(static_cast<int>(info.ssi_signo)) : std::nullopt;
+    return take_watched(m_descriptor);
 }
 
 int run_session(SessionSetup const& setup, EndSignals& signals) {

@@ -38,6 +38,11 @@ public:
         }
     }
 
+    /// Whether whoever writes there wants to be told the terminal's size, and whether it began to
+    /// since this was asked.
+    bool reports_size() const { return m_modes.reports_size(); }
+    bool take_size_request() { return m_modes.take_size_request(); }
+
     /// The terminal is as it was, and what is said from now on is seen. Does nothing a second time.
     void restore() {
         if (!m_before) {

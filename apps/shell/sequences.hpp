@@ -14,5 +14,8 @@ inline constexpr std::string_view plain_sequence = "\x1B[0m";
 inline constexpr std::string_view hint_sequence = "\x1B[0;2m"; ///< faint alone
 inline constexpr std::string_view begin_bracketed_paste = "\x1B[?2004h";
 inline constexpr std::string_view end_bracketed_paste = "\x1B[?2004l";
+/// The terminal tells its size, at once and whenever that changes.
+inline constexpr std::string_view begin_size_reports = "\x1B[?2048h";
+inline constexpr std::string_view end_size_reports = "\x1B[?2048l";
 
 } // namespace twofold::shell

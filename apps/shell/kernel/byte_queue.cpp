@@ -47,31 +47,57 @@ bool ByteQueue::is_ready() {
     return m_is_closed || !m_bytes.empty();
 }
 
+std::optional<char> ByteQueue::extract(std::string_view wanted) {
+    std::optional<char> found;
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        for (usize left = m_bytes.size(); left > 0; --left) {
+            auto const byte = m_bytes.pop();
+            if (!found && wanted.find(*byte) != std::string_view::npos) {
+                found = byte;
+            } else {
+                m_bytes.push(*byte).value(); // all go round once, and there is room
+            }
+        }
+    }
+    if (found) {
+        // Its part of the semaphore; whoever has that already finds nothing, and waits on.
+        static_cast<void>(m_filled.try_acquire());
+        m_emptied.set();
+    }
+    return found;
+}
+
 std::optional<char> ByteQueue::pop() {
-    m_filled.acquire();
-    return take();
+    std::optional<char> byte;
+    do {
+        m_filled.acquire();
+    } while (!take(byte));
+    return byte;
 }
 
 std::optional<char> ByteQueue::pop_until(Nanos deadline) {
-    return m_filled.acquire_until(deadline) ? take() : std::nullopt;
+    std::optional<char> byte;
+    while (m_filled.acquire_until(deadline) && !take(byte)) {
+    }
+    return byte;
 }
 
-/// What the semaphore has promised: a byte, or the end, which stays.
-std::optional<char> ByteQueue::take() {
-    std::optional<char> taken;
+/// What the semaphore has promised: a byte, or the end, which stays. False: the byte was extracted
+/// meanwhile.
+bool ByteQueue::take(std::optional<char>& byte) {
+    bool is_end = false;
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        if (!m_bytes.empty()) {
-            taken = m_bytes.pop();
-        }
-        CHECK(taken || m_is_closed);
+        byte = m_bytes.pop();
+        is_end = !byte && m_is_closed;
     }
-    if (taken) {
+    if (byte) {
         m_emptied.set();
-    } else {
+    } else if (is_end) {
         m_filled.release().value();
     }
-    return taken;
+    return byte || is_end;
 }
 
 } // namespace twofold::shell

@@ -27,13 +27,16 @@ public:
     void close();
     /// Whether a byte is there, or none will come. Any context but nmi; O(1).
     bool is_ready();
+    /// Takes the first byte that is one of `wanted`, wherever it is; the others stay. Nothing:
+    /// there is none. Context thread; O(bytes).
+    std::optional<char> extract(std::string_view wanted);
     /// The next byte, once there is one; nothing: there will be none. Context thread.
     std::optional<char> pop();
     /// The same, but no longer than until `deadline`; nothing then, too.
     std::optional<char> pop_until(Nanos deadline);
 
 private:
-    std::optional<char> take();
+    bool take(std::optional<char>& byte);
 
     sync::SpinLock m_lock{sync::LockRank::device};
     Ring<char, capacity> m_bytes GUARDED_BY(m_lock);

@@ -63,6 +63,7 @@ void Jobs::run_job(void* argument) {
 
 Result<std::optional<u8>> Jobs::run(std::string_view text) {
     Job* const job = TRY(begin(text, std::nullopt));
+    m_session.deliver_signal(); // that was typed behind enter, before there was the job
     return await(*job);
 }
 

@@ -4,6 +4,7 @@
 #include "apps/shell/kernel/completions.hpp"
 #include "apps/shell/kernel/pipeline.hpp"
 #include "apps/shell/script.hpp"
+#include "apps/shell/sequences.hpp"
 #include "hal/clock.hpp"
 
 #include <algorithm>
@@ -29,11 +30,12 @@ Session::Session(boot::Kernel& kernel, Seat& seat, Kind kind)
       m_history(m_allocator),
       m_variables(m_allocator),
       m_jobs(*this, *kernel.threads),
-      m_keys(*kernel.threads, seat, *this),
+      m_answers(*this),
+      m_keys(*kernel.threads, seat, m_answers),
       m_values(kernel.threads->locks(), "variables"),
       m_lock(kernel.threads->locks(), "session"),
       m_size(seat.size()),
-      m_editor(m_allocator, screen_output(), seat.size(), m_history, *this) {}
+      m_editor(m_allocator, screen_output(), seat.size(), m_history, m_answers) {}
 
 Output Session::screen_output() {
     return {this, [](void* self, std::string_view text) {
@@ -88,6 +90,7 @@ Result<bool> Session::read_program_line(Letters& line) {
 }
 
 u8 Session::run_person() {
+    m_seat.write(begin_size_reports);
     if (auto const begun = m_keys.begin(); !begun) {
         write("there is no memory to read keys with\n");
         return status::failure;
@@ -106,6 +109,7 @@ u8 Session::run_person() {
         run_line(*line);
     }
     m_keys.end();
+    m_seat.write(end_size_reports);
     return last_status();
 }
 
@@ -253,6 +257,14 @@ bool Session::take_signal(char control) {
     return is_interrupt ? m_jobs.interrupt() : m_jobs.suspend();
 }
 
+void Session::deliver_signal() {
+    if (m_jobs.has_foreground()) {
+        if (auto const control = m_keys.extract_signal()) {
+            take_signal(*control); // where the job has ended meanwhile it has done its work
+        }
+    }
+}
+
 void Session::take_size(text::ScreenSize size) {
     MutexGuard const guard(m_lock);
     m_size = size;
@@ -262,12 +274,12 @@ void Session::take_size(text::ScreenSize size) {
     }
 }
 
-Result<void> Session::complete(CompletionRequest const& request, Candidates& candidates) {
-    return complete_word(*this, request, candidates);
+Result<void> Session::Answers::complete(CompletionRequest const& request, Candidates& candidates) {
+    return complete_word(m_session, request, candidates);
 }
 
-bool Session::needs_more(std::string_view line) {
-    return is_incomplete(m_allocator, line);
+bool Session::Answers::needs_more(std::string_view line) {
+    return is_incomplete(m_session.m_allocator, line);
 }
 
 } // namespace twofold::shell

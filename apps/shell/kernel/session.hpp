@@ -20,7 +20,7 @@
 
 namespace twofold::shell {
 
-class Session final : private TypedKeys::Listener, private Completer {
+class Session {
 public:
     enum class Kind : u8 { person, program };
 
@@ -50,6 +50,10 @@ public:
     /// Whether no key will ever come any more.
     bool has_ended_input() { return m_keys.queue().is_ready() && m_keys.has_ended(); }
     Jobs& jobs() { return m_jobs; }
+    /// The first ctrl-C or ctrl-Z that waits among the keys goes to the job in the foreground, if
+    /// there is one: both who types and who begins a job look, so that one of them sees it. Those
+    /// behind it are for later jobs. Any thread.
+    void deliver_signal();
     /// Calls visit(Variables&) while no other thread uses them.
     template<class Visit>
     auto with_variables(Visit const& visit) {
@@ -68,14 +72,23 @@ public:
     u8 last_status() const { return static_cast<u8>(m_status.load(relaxed)); }
 
 private:
-    // TypedKeys::Listener
-    bool take_signal(char control) override;
-    void take_size(text::ScreenSize size) override;
-    bool is_reading() override { return m_is_reading.load(relaxed) != 0; }
-    // Completer
-    Result<void> complete(CompletionRequest const& request, Candidates& candidates) override;
-    bool needs_more(std::string_view line) override;
+    /// What the keys and the editor ask of it.
+    class Answers final : public TypedKeys::Listener, public Completer {
+    public:
+        explicit Answers(Session& session) : m_session(session) {}
+        bool take_signal(char control) override { return m_session.take_signal(control); }
+        void note_queued_signal() override { m_session.deliver_signal(); }
+        void take_size(text::ScreenSize size) override { m_session.take_size(size); }
+        bool is_reading() override { return m_session.m_is_reading.load(relaxed) != 0; }
+        Result<void> complete(CompletionRequest const& request, Candidates& candidates) override;
+        bool needs_more(std::string_view line) override;
 
+    private:
+        Session& m_session;
+    };
+
+    bool take_signal(char control);
+    void take_size(text::ScreenSize size);
     u8 run_person();
     u8 run_program();
     Result<bool> read_program_line(Letters& line);
@@ -95,6 +108,7 @@ private:
     History m_history GUARDED_BY(m_lock); ///< the editor adds to it
     Variables m_variables GUARDED_BY(m_values);
     Jobs m_jobs;
+    Answers m_answers;
     TypedKeys m_keys;
     Atomic<u32> m_is_reading{0};
     Atomic<u32> m_has_exited{0};

@@ -1,6 +1,7 @@
 // See typed_keys.hpp.
 #include "apps/shell/kernel/typed_keys.hpp"
 
+#include "apps/shell/sequences.hpp"
 #include "hal/clock.hpp"
 
 namespace twofold::shell {
@@ -9,7 +10,6 @@ namespace {
 
 constexpr char interrupt = 0x03; // ctrl-C
 constexpr char suspend = 0x1a;   // ctrl-Z
-constexpr char bell = 0x07;
 constexpr Nanos look_again{10'000'000};
 constexpr std::string_view report_begin = "\x1b[48;";
 
@@ -59,9 +59,18 @@ void TypedKeys::take(char byte) {
         return;
     }
     bool const is_signal = byte == interrupt || byte == suspend;
-    if (!is_signal || !m_listener.take_signal(byte)) {
-        push(byte);
+    if (is_signal && m_listener.take_signal(byte)) {
+        return;
     }
+    push(byte);
+    if (is_signal) {
+        m_listener.note_queued_signal();
+    }
+}
+
+std::optional<char> TypedKeys::extract_signal() {
+    constexpr char signals[] = {interrupt, suspend};
+    return m_queue.extract({signals, sizeof(signals)});
 }
 
 /// Whether the byte belongs to what may be a size report. What turns out to be none is typed.
@@ -97,7 +106,7 @@ void TypedKeys::push(char byte) {
     while (!m_queue.push_until(byte, hal::Clock::now() + look_again)) {
         if (!m_listener.is_reading()) { // else ctrl-C would wait behind what nobody reads
             m_dropped.fetch_add(1, relaxed);
-            m_seat.write({&bell, 1});
+            m_seat.write(bell);
             return;
         }
     }

@@ -12,8 +12,10 @@ public:
     /// Whoever hears of what is not for the queue, on the thread of the keys.
     class Listener {
     public:
-        /// ctrl-C or ctrl-Z while a command runs; true: it was dealt with.
+        /// ctrl-C or ctrl-Z. False: no command runs, it is for whoever reads lines.
         virtual bool take_signal(char control) = 0;
+        /// One has gone into the queue, and a command may have begun meanwhile (extract_signal).
+        virtual void note_queued_signal() = 0;
         virtual void take_size(text::ScreenSize size) = 0;
         /// Whether lines or keys are read just now, so that those which wait will be taken.
         virtual bool is_reading() = 0;
@@ -31,6 +33,8 @@ public:
     void end();
 
     ByteQueue& queue() { return m_queue; }
+    /// Takes the first ctrl-C or ctrl-Z that waits in the queue. Context thread; O(bytes).
+    std::optional<char> extract_signal();
     /// Whether the seat gives no byte any more; those before may still be in the queue.
     bool has_ended() const { return m_has_ended.load(acquire) != 0; }
     /// How many bytes were dropped, because nobody read those before. O(1).

@@ -19,15 +19,28 @@ import unittest
 
 PATIENCE_S = int(os.environ.get("PATIENCE", "60"))
 PROMPT = b"twofold> "
+USUALLY_ON = {b"7", b"25"}  # rows that wrap, the cursor
 MACHINES: dict[str, list[str]] = {}
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
+
+
+def modes_left_on(output: bytes) -> set[bytes]:
+    """The private modes that are not as terminals have them after `output`."""
+    changed: set[bytes] = set()
+    for number, end in re.findall(rb"\x1b\[\?([0-9]+)([hl])", output):
+        (changed.discard if (end == b"h") == (number in USUALLY_ON) else changed.add)(number)
+    return changed
 
 
 class Person:
     """A terminal with a machine at it."""
 
-    def __init__(self, command: list[str], environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str] | None = None, size: tuple[int, int] | None = None
+    ) -> None:
         self.leader, self.follower = pty.openpty()
+        if size is not None:
+            termios.tcsetwinsize(self.leader, size)
         self.before = termios.tcgetattr(self.follower)
         self.process = subprocess.Popen(
             command, stdin=self.follower, stdout=self.follower, stderr=subprocess.PIPE, start_new_session=True,
@@ -75,6 +88,10 @@ class Person:
             if select.select([], [self.leader], [], 0.05)[1]:
                 keys = keys[os.write(self.leader, keys[:1024]) :]
 
+    def resize(self, rows: int, columns: int) -> None:
+        termios.tcsetwinsize(self.leader, (rows, columns))
+        self.process.send_signal(signal.SIGWINCH)  # as the terminal's own process would get it
+
     def run(self, line: bytes, answer: bytes) -> bytes:
         self.type(line + b"\r")
         return self.expect(answer)
@@ -86,20 +103,25 @@ class Person:
             if time.monotonic() > end:
                 raise AssertionError(f"it does not end; there was {self.new_text()!r}")
             self.read()
+        while select.select([self.leader], [], [], 0)[0]:
+            self.read()  # its last words
         if termios.tcgetattr(self.follower) != self.before:
             raise AssertionError("the terminal is not as it was")
+        if left := modes_left_on(self.seen):
+            raise AssertionError(f"the terminal was left with {left}")
         return self.process.returncode
 
 
 class SessionTest(unittest.TestCase):
     """What every test of sessions needs."""
 
-    def at_each(self, act, *, but: tuple[str, ...] = ()) -> None:
-        """Calls act(person) at each machine but those named, once there is a prompt."""
+    def at_each(self, act, *, but: tuple[str, ...] = (), size: tuple[int, int] | None = None) -> None:
+        """Calls act(person) at each machine but those named, once there is a prompt; the terminal has rows and
+        columns, or does not know how many."""
         for name, command in MACHINES.items():
             if name in but:
                 continue
-            with self.subTest(machine=name), Person(command) as person:
+            with self.subTest(machine=name), Person(command, size=size) as person:
                 person.expect(PROMPT)
                 act(person)
 
@@ -175,12 +197,64 @@ class Session(SessionTest):
 
         self.at_each(act, but=("q35", "microvm"))  # a serial line takes minutes
 
-    def test_the_terminal_is_restored_by_signals(self) -> None:
+    def test_an_interrupt_behind_enter_is_for_what_was_entered(self) -> None:
         def act(person: Person) -> None:
+            # All at once: the keys are there before the command has begun.
+            person.type(b"sleep 1001\r\x03sleep 1002\r\x1aecho three\r")
+            found = person.expect(b"\nthree\r\n")
+            self.assertIn(b"^C", found)
+            self.assertIn(b"in the background", found)
+            person.type(b"exit 0\r")
+            self.assertEqual(person.end(), 0)
+
+        for _ in range(4):  # it is a matter of moments
+            self.at_each(act)
+
+    def test_the_size_of_the_terminal_is_known(self) -> None:
+        def widest(person: Person) -> int:
+            """Of the rows of a table that is far wider than any of these terminals."""
+            rows = person.run(b"help | head 8; echo end", b"\nend\r\n").splitlines()
+            return max(len(row.decode()) for row in rows[1:])
+
+        def is_soon(person: Person, columns: int) -> bool:
+            end = time.monotonic() + PATIENCE_S
+            while not columns - 8 < widest(person) <= columns:  # words are cut, and columns, not rows
+                if time.monotonic() > end:
+                    return False
+            return True
+
+        def act(person: Person) -> None:
+            self.assertTrue(is_soon(person, 40))
+            person.resize(30, 60)
+            self.assertTrue(is_soon(person, 60))
+            person.resize(1, 1)
+            person.run(b"echo small", b"small")
+            person.resize(24, 50)
+            self.assertTrue(is_soon(person, 50))
+            person.type(b"exit 0\r")
+            self.assertEqual(person.end(), 0)
+
+        self.at_each(act, size=(24, 40))
+
+    def test_the_terminal_is_restored_however_it_ends(self) -> None:
+        def by_signal(person: Person) -> None:
+            person.type(b"top\r")
+            person.expect(b"interrupts")
             person.process.send_signal(signal.SIGTERM)
             self.assertNotEqual(person.end(), 0)
 
-        self.at_each(act)
+        def by_keys(person: Person) -> None:
+            person.type(b"help | page\r")
+            person.expect(b"describes the processor")
+            person.type(b"\x01x")
+            self.assertNotEqual(person.end(), 0)
+
+        def by_panic(person: Person) -> None:
+            person.type(b"fault write\r")
+            self.assertEqual(person.end(), 70)
+
+        for act in (by_signal, by_keys, by_panic):
+            self.at_each(act)
 
 
 def main() -> None:

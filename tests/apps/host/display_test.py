@@ -18,7 +18,9 @@ import unittest
 import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "display"))
-import window_test  # noqa: E402  (the folder has just been named)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "core" / "device"))
+import cells  # noqa: E402  (the folders have just been named)
+import window_test  # noqa: E402
 from window_test import PATIENCE_S, Screen, is_gone, wait_until  # noqa: E402
 
 PROGRAM = pathlib.Path()
@@ -99,6 +101,42 @@ class Files(unittest.TestCase):
             self.skipTest("there is no simulator")
         said = {run(SIMULATOR, "--display", "none", "--command", "lspci").stderr for _ in range(2)}
         self.assertEqual(len(said), 1, said)
+
+
+class Panics(unittest.TestCase):
+    """The report of a panic is on the last frame, letter by letter as the console has it."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name) / "frame.png"
+
+    def frame(self, program: pathlib.Path, command: str, *options: str) -> tuple[subprocess.CompletedProcess[str], list]:
+        done = run(program, "--display", f"png:{self.file},size=640x400", *options, "--command", command)
+        return done, cells.read_png(self.file)
+
+    def expect_report(self, program: pathlib.Path, command: str, *options: str) -> list[str]:
+        done, known = self.frame(program, cells.SHOW_ALPHABET, *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        glyphs = cells.learn(known)
+        done, picture = self.frame(program, command, *options)
+        self.assertEqual(done.returncode, 70, done.stderr)
+        seen = cells.read(picture, glyphs)
+        self.assertEqual(seen, cells.report_rows(done.stdout, 80, 25))
+        return seen
+
+    def test_a_fault(self) -> None:
+        for program in (PROGRAM, SIMULATOR):
+            if program is not None:
+                seen = self.expect_report(program, "echo before; fault write")
+                self.assertRegex(seen[0], "^KERNEL PANIC: #PF page fault: write to a protected page at 0x")
+                self.assertIn("stack:", seen)
+                self.assertEqual(seen[-1], "reproduce: ./twofold run --command 'fault write'")
+
+    def test_on_another_processor(self) -> None:
+        for program in (PROGRAM, SIMULATOR):
+            if program is not None:
+                self.expect_report(program, "panic 'oh no'", "--cpus", "4")
 
 
 class NoWindow(unittest.TestCase):

@@ -1,6 +1,7 @@
 // Any bytes as a table and a chain of filters. Beside the table goes a plain model of vectors: what
-// a filter refuses leaves the table as it was, what it accepts does what the model does. In the end
-// the table is printed for screens of several widths, and as JSON, which has to hold its cells.
+// a filter refuses, or finds no memory for, leaves the table as it was; what it accepts does what
+// the model does. In the end the table is printed for screens of several widths, and as JSON, which
+// has to hold its cells.
 #include "apps/shell/filters.hpp"
 #include "apps/json/tree.hpp"
 #include "tests/apps/shell/console.hpp"
@@ -110,10 +111,16 @@ std::optional<Model> sorted(Model model, Words const& words) {
     if (!column || words.size() > 3 || (is_down && words[2] != "--reverse")) {
         return std::nullopt;
     }
-    std::ranges::stable_sort(model.rows, [&](auto const& a, auto const& b) {
+    auto const is_before = [&](auto const& a, auto const& b) {
         int const order = model.compare(*column, a[*column], b[*column]);
         return is_down ? order > 0 : order < 0;
-    });
+    };
+    std::vector<std::vector<Cell>>
+        rows; // each behind those that are not greater, so equal ones stay
+    for (auto const& row : model.rows) {
+        rows.insert(std::upper_bound(rows.begin(), rows.end(), row, is_before), row);
+    }
+    model.rows = rows;
     return model;
 }
 
@@ -399,7 +406,14 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
         std::vector<std::string_view> const views(words.begin(), words.end());
         auto const wanted = expected(model, words);
         Problem problem;
+        bool const starves = source.below(8) == 7;
+        allocator.limit(starves ? i64{source.below(4)} : -1);
         auto const done = apply_filter(table, views, problem);
+        allocator.limit(-1);
+        if (starves && !done && done.error() == Error::out_of_memory) {
+            demand(model_of(table) == model);
+            continue;
+        }
         demand(done.has_value() == wanted.has_value());
         demand(done || !problem.text.empty() || done.error() == Error::not_found);
         model = wanted.value_or(model);

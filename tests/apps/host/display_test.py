@@ -139,6 +139,38 @@ class Panics(unittest.TestCase):
                 self.expect_report(program, "panic 'oh no'", "--cpus", "4")
 
 
+class Themes(unittest.TestCase):
+    """The command `theme`."""
+
+    def test_it_draws_the_screen_anew(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "frame.png"
+            display = ("--display", f"png:{file},size=320x80", "--append", "theme=contrast")
+            for program in (PROGRAM, SIMULATOR):
+                if program is None:
+                    continue
+                done = run(program, *display, "--command", "echo drawn; theme")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stdout, r"contrast +yes\ndark +no\nlight +no\n")
+                before = cells.read_png(file)
+                done = run(program, *display, "--command", "echo drawn; theme light; theme")
+                self.assertRegex(done.stdout, r"contrast +no\ndark +no\nlight +yes\n")
+                picture = cells.read_png(file)
+                self.assertEqual(picture[-1][-1], 0xFBFBF8, "the theme's ground")
+                self.assertNotEqual(before[-1][-1], picture[-1][-1])
+                letter = [cells.shape(each, 0, 0) for each in (before, picture)]
+                self.assertEqual(letter[0], letter[1], "the same letters in other colours")
+                done = run(program, *display, "--command", "theme lihgt")
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual(done.stdout, "theme: there is no theme 'lihgt'; did you mean 'light'? "
+                                              "(there are: contrast, dark, light)\n")  # fmt: skip
+
+    def test_without_a_screen(self) -> None:
+        for command in ("theme", "theme light"):
+            done = run(PROGRAM, "--command", command)
+            self.assertEqual((done.returncode, done.stdout), (1, "theme: there is no screen\n"))
+
+
 class NoWindow(unittest.TestCase):
     """A window that cannot be is a line, and the run goes on."""
 

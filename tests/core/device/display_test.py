@@ -316,6 +316,34 @@ class Panics(MachineTest):
         self.assertEqual(seen, expected)
 
 
+class Themes(MachineTest):
+    """The command `theme`, on a picture and on a text screen."""
+
+    def wait_for_value(self, look, wanted):
+        end = time.monotonic() + LIMIT_SECONDS
+        while look() != wanted and time.monotonic() < end:
+            time.sleep(0.1)
+        self.assertEqual(look(), wanted)
+
+    def test_virtio_gpu(self):
+        machine = self.start("-machine", "q35", "-vga", "none", "-device", "virtio-gpu-pci,xres=320,yres=200", use="on")
+        machine.send("theme light")
+        self.wait_for_value(lambda: machine.picture()[-1][-1], 0xFBFBF8)
+
+    def test_text_screen(self):
+        machine = self.start("-machine", "q35", "-vga", "std", use="on")
+        last = 0xB8000 + (25 * 80 - 1) * 2
+        machine.send("echo drawn")
+        self.wait_for_value(lambda: bytes(machine.memory(0xB8000, 2)), b"d\x07")
+        self.assertEqual(machine.memory(last, 2), b" \x07")
+        machine.send("theme light")  # of which the ground is nearest to light grey
+        self.wait_for_value(lambda: machine.memory(last, 2)[1] >> 4, 7)
+
+    def test_without_a_screen(self):
+        machine = self.start("-machine", "q35", "-vga", "none", use="on")
+        machine.run("theme light", "theme: there is no screen")
+
+
 class TextScreen(MachineTest):
     """The colours are the nearest of the sixteen to those of the theme `dark`."""
 

@@ -111,7 +111,9 @@ class Panics(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.file = pathlib.Path(folder.name) / "frame.png"
 
-    def frame(self, program: pathlib.Path, command: str, *options: str) -> tuple[subprocess.CompletedProcess[str], list]:
+    def frame(
+        self, program: pathlib.Path, command: str, *options: str
+    ) -> tuple[subprocess.CompletedProcess[str], list[list[int]]]:
         done = run(program, "--display", f"png:{self.file},size=640x400", *options, "--command", command)
         return done, cells.read_png(self.file)
 

@@ -4,7 +4,10 @@
 #include "apps/shell/filters.hpp"
 #include "apps/shell/kernel/commands.hpp"
 #include "apps/shell/kernel/session.hpp"
+#include "core/boot/thread_views.hpp"
 #include "core/device/drivers.hpp"
+
+#include <algorithm>
 
 namespace twofold::shell {
 

@@ -20,6 +20,7 @@ import zlib
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "display"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "core" / "device"))
 import cells  # noqa: E402  (the folders have just been named)
+import pattern_test  # noqa: E402
 import window_test  # noqa: E402
 from window_test import PATIENCE_S, Screen, is_gone, wait_until  # noqa: E402
 
@@ -56,6 +57,12 @@ def read_png(path: pathlib.Path) -> tuple[int, int, bytes]:
         packed += body if kind == b"IDAT" else b""
         at += size + 12
     return width, height, zlib.decompress(packed)
+
+
+def read_picture(path: pathlib.Path) -> list[list[int]]:
+    """The rows of any file's pixels."""
+    width, height, pixels = pattern_test.read_png(path)
+    return [pixels[y * width : (y + 1) * width] for y in range(height)]
 
 
 class Files(unittest.TestCase):
@@ -115,7 +122,7 @@ class Panics(unittest.TestCase):
         self, program: pathlib.Path, command: str, *options: str
     ) -> tuple[subprocess.CompletedProcess[str], list[list[int]]]:
         done = run(program, "--display", f"png:{self.file},size=640x400", *options, "--command", command)
-        return done, cells.read_png(self.file)
+        return done, read_picture(self.file)
 
     def expect_report(self, program: pathlib.Path, command: str, *options: str) -> list[str]:
         done, known = self.frame(program, cells.SHOW_ALPHABET, *options)
@@ -154,10 +161,10 @@ class Themes(unittest.TestCase):
                 done = run(program, *display, "--command", "echo drawn; theme")
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertRegex(done.stdout, r"contrast +yes\ndark +no\nlight +no\n")
-                before = cells.read_png(file)
+                before = read_picture(file)
                 done = run(program, *display, "--command", "echo drawn; theme light; theme")
                 self.assertRegex(done.stdout, r"contrast +no\ndark +no\nlight +yes\n")
-                picture = cells.read_png(file)
+                picture = read_picture(file)
                 self.assertEqual(picture[-1][-1], 0xFBFBF8, "the theme's ground")
                 self.assertNotEqual(before[-1][-1], picture[-1][-1])
                 letter = [cells.shape(each, 0, 0) for each in (before, picture)]

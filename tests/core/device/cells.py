@@ -2,8 +2,6 @@
 
 A picture is a list of rows of pixels, each 0xRRGGBB. Cells are of 8 x 16 pixels.
 """
-import pathlib
-import zlib
 
 WIDTH, HEIGHT = 8, 16
 #: Every character of ASCII that is seen, in rows that fit on the narrowest screen.
@@ -11,43 +9,6 @@ ALPHABET = ["".join(map(chr, range(0x20, 0x50))), "".join(map(chr, range(0x50, 0
 
 #: Two commands of the shell that make a screen show them from its first row on.
 SHOW_ALPHABET = "clear; " + "; ".join("echo '" + row.replace("'", "'\\''") + "'" for row in ALPHABET)
-
-
-def unfilter(kind, line, above, size):
-    """A row of a PNG file without its filter (Portable Network Graphics, Third Edition, section 9)."""
-    out = bytearray(line)
-    for i, byte in enumerate(line):
-        left = out[i - size] if i >= size else 0
-        up = above[i]
-        corner = above[i - size] if i >= size else 0
-        if kind == 4:
-            nearest = min((abs(left + up - corner - each), order, each)
-                          for order, each in enumerate((left, up, corner)))[2]
-        out[i] = (byte + (0, left, up, (left + up) // 2, nearest if kind == 4 else 0)[kind]) & 255
-    return out
-
-
-def read_png(path):
-    """A file of three or four channels of eight bits, not interlaced."""
-    data = pathlib.Path(path).read_bytes()
-    assert data[:8] == b"\x89PNG\r\n\x1a\n", data[:8]
-    width, height = int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    bits, colour, interlaced = data[24], data[25], data[28]
-    assert (bits, interlaced) == (8, 0) and colour in (2, 6), (bits, colour, interlaced)
-    at, packed = 8, b""
-    while at < len(data):
-        size, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
-        packed += data[at + 8:at + 8 + size] if kind == b"IDAT" else b""
-        at += size + 12
-    size = 3 if colour == 2 else 4
-    stream, stride = zlib.decompress(packed), width * size
-    above, rows = bytes(stride), []
-    for y in range(height):
-        line = stream[y * (stride + 1):(y + 1) * (stride + 1)]
-        above = line[1:] if line[0] == 0 else unfilter(line[0], line[1:], above, size)
-        rows.append([red << 16 | green << 8 | blue
-                     for red, green, blue in zip(above[::size], above[1::size], above[2::size])])
-    return rows
 
 
 def shape(picture, row, column):
@@ -69,7 +30,7 @@ def learn(picture, first=0):
 
 
 def read(picture, glyphs):
-    """The text of a picture, row by row without blanks at the end; what is no glyph is None's sign, a NUL."""
+    """The text of a picture, row by row without blanks at the end; NUL where there is no glyph."""
     rows, columns = len(picture) // HEIGHT, len(picture[0]) // WIDTH
     return ["".join(glyphs.get(shape(picture, row, column), "\0") for column in range(columns)).rstrip()
             for row in range(rows)]

@@ -149,11 +149,31 @@ void CursorWord::end_word(usize letters_before) {
     }
 }
 
+/// A separator stands there. Behind `|` the pipeline goes on, in another row, too.
+void CursorWord::end_command(std::string_view before_cursor, usize at) {
+    auto const is_bar = [&](usize place) {
+        return place < before_cursor.size() && before_cursor[place] == '|';
+    };
+    bool const is_empty = m_letters.empty() && m_count == 0;
+    bool const is_or = is_bar(at + 1) || (is_empty && at > 0 && is_bar(at - 1));
+    if (is_bar(at) && !is_or) {
+        m_before = slice(before_cursor, m_pipeline, at - m_pipeline);
+    } else if (before_cursor[at] != '\n' || !is_empty || m_before.empty()) {
+        m_before = {};
+        m_pipeline = at + 1;
+    }
+    m_letters.clear();
+    m_count = 0;
+    m_start = at + 1;
+}
+
 Result<void> CursorWord::read(std::string_view before_cursor) {
     m_letters.clear();
     m_count = 0;
     m_quote = 0;
     m_start = 0;
+    m_before = {};
+    m_pipeline = 0;
     usize word_letters = 0; // where the word's begin in m_letters
     for (usize at = 0; at < before_cursor.size(); ++at) {
         char const letter = before_cursor[at];
@@ -167,10 +187,8 @@ Result<void> CursorWord::read(std::string_view before_cursor) {
         } else if (m_quote != 0) {
             TRY(m_letters.append(slice(before_cursor, at, 1)));
         } else if (separators.find(letter) != std::string_view::npos) {
-            m_letters.clear();
-            m_count = 0;
+            end_command(before_cursor, at);
             word_letters = 0;
-            m_start = at + 1;
         } else if (letter == ' ' || letter == '\t') {
             end_word(word_letters);
             word_letters = m_letters.size();

@@ -55,6 +55,7 @@ private:
 struct CompletionRequest {
     std::span<std::string_view const> words; ///< of the command, before the cursor's; unquoted
     std::string_view word;                   ///< from its beginning to the cursor; unquoted
+    std::string_view before = {}; ///< of the pipeline, up to the last `|`, as it is typed
 };
 
 /// Knows names. Whoever runs an editor implements it.
@@ -79,20 +80,23 @@ public:
     explicit CursorWord(AnyAllocator& allocator) : m_letters(allocator) {}
 
     /// Reads what stands before a cursor, by the rules of the syntax for quotes and separators.
-    /// Errors: those of allocate. O(text).
+    /// Errors: those of allocate. The text outlives the answer. O(text).
     Result<void> read(std::string_view before_cursor);
 
     usize start() const { return m_start; } ///< of the word in the line, quotes included
     char quote() const { return m_quote; }  ///< the one that is open, or 0
-    CompletionRequest request() const { return {{m_words, m_count}, m_word}; }
+    CompletionRequest request() const { return {{m_words, m_count}, m_word, m_before}; }
 
 private:
     void end_word(usize letters_before);
+    void end_command(std::string_view before_cursor, usize at);
 
     Letters m_letters; ///< the words without quotes, one behind another
     usize m_ends[words_max] = {};
     std::string_view m_words[words_max];
     std::string_view m_word;
+    std::string_view m_before;
+    usize m_pipeline = 0; ///< where the pipeline begins
     usize m_count = 0;
     usize m_start = 0;
     char m_quote = 0;

@@ -9,8 +9,6 @@ namespace {
 
 using Words = std::span<std::string_view const>;
 
-constexpr std::string_view line_column = "line";
-
 template<class... Args>
 Error refuse(
     Problem& problem, FormatString<std::type_identity_t<Args>...> format, Args const&... args) {

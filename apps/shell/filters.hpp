@@ -10,7 +10,10 @@
 
 namespace twofold::shell {
 
-inline constexpr usize head_rows_default = 10; ///< of head and tail
+inline constexpr usize head_rows_default = 10;            ///< of head and tail
+inline constexpr std::string_view line_column = "line";   ///< of lines as a table
+inline constexpr std::string_view table_filter = "table"; ///< behind a command alone
+inline constexpr std::string_view page_filter = "page";   ///< of a session
 
 struct Filter {
     std::string_view name;

@@ -59,6 +59,7 @@ public:
         }
     }
     void clear() { m_letters.clear(); }
+    AnyAllocator& allocator() const { return m_letters.allocator(); }
 
 private:
     memory::Vector<char, AnyAllocator> m_letters;

@@ -124,11 +124,23 @@ private:
             condition = now() == '&' ? Condition::success : Condition::failure;
             m_at += 2;
         } else if (!at_end()) {
-            m_line.m_pipelines.back().background = now() == '&';
+            if (now() == '&') {
+                send_list_to_background();
+            }
             ++m_at;
         }
         skip(Rows::too);
         return condition;
+    }
+
+    /// All that `&&` and `||` join, as in POSIX.1-2017, "Shell command language", 2.9.3.
+    void send_list_to_background() {
+        for (usize i = m_line.m_pipelines.size(); i-- > 0;) {
+            m_line.m_pipelines[i].background = true;
+            if (m_line.m_pipelines[i].condition == Condition::always) {
+                return;
+            }
+        }
     }
 
     Result<void> take_command() {

@@ -64,7 +64,7 @@ enum class Condition : u8 { always, success, failure };
 struct Pipeline {
     Range commands;
     Condition condition = Condition::always;
-    bool background = false;
+    bool background = false; ///< of all that `&&` and `||` join, or of none
 
     bool operator==(Pipeline const&) const = default;
 };

@@ -178,9 +178,6 @@ Result<TestCounts> test_block(Kernel& kernel, RingBlock& block, u64 count) {
     return counts;
 }
 
-constexpr std::string_view block_usage =
-    "block info | read SECTOR | write SECTOR TEXT | flush | test [SECTORS] | close";
-
 } // namespace
 
 u8 use_block(CommandContext& context) {
@@ -229,8 +226,7 @@ u8 use_block(CommandContext& context) {
         return counts.value().failed + counts.value().wrong == 0 ? status::success
                                                                  : status::failure;
     }
-    context.out.line("usage: {}", block_usage);
-    return status::usage;
+    return say_usage(context, "block");
 }
 
 } // namespace twofold::boot

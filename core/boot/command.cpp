@@ -35,6 +35,13 @@ Usage usage_of(Command const& command) {
     return usage;
 }
 
+u8 say_usage(CommandContext& context, std::string_view name) {
+    Command const* const command = find_command(context.kernel.parts, name);
+    CHECK(command != nullptr);
+    context.out.line("usage: {0} {1}; 'help {0}' explains it", name, usage_of(*command).view());
+    return status::usage;
+}
+
 Command const* find_command(Composition const& parts, std::string_view name) {
     for (auto const table : parts.commands) {
         for (Command const& command : table) {
@@ -52,14 +59,7 @@ constexpr usize words_max = 16;
 constexpr std::string_view separators = ";";
 
 bool is_among(std::string_view choices, std::string_view word) {
-    while (!choices.empty()) {
-        std::string_view const choice = choices.substr(0, choices.find(' '));
-        if (choice == word) {
-            return true;
-        }
-        choices.remove_prefix(choices.size() > choice.size() ? choice.size() + 1 : choice.size());
-    }
-    return false;
+    return any_choice(choices, [word](std::string_view choice) { return choice == word; });
 }
 
 /// Whether the words are what the command is declared to take; says so if not.
@@ -103,7 +103,8 @@ u8 run_words(
     CommandOutput& out,
     std::span<std::string_view const> words,
     shell::Session* session,
-    bool is_piped) {
+    bool is_piped,
+    u8 previous) {
     CHECK(!words.empty());
     Command const* const command = find_command(kernel.parts, words[0]);
     if (command == nullptr) {
@@ -114,7 +115,7 @@ u8 run_words(
     if (!check_arguments(out, *command, arguments)) {
         return status::usage;
     }
-    CommandContext context{kernel, arguments, out, session, is_piped};
+    CommandContext context{kernel, arguments, out, session, is_piped, previous};
     return command->run(context);
 }
 
@@ -167,10 +168,11 @@ u8 run_command(
     ItemSink& sink,
     std::span<std::string_view const> words,
     shell::Session* session,
-    bool is_piped) {
+    bool is_piped,
+    u8 previous) {
     RunningCommand const running(kernel, join(words));
     CommandOutput out(sink);
-    u8 const outcome = run_words(kernel, out, words, session, is_piped);
+    u8 const outcome = run_words(kernel, out, words, session, is_piped, previous);
     running.report(outcome);
     return outcome;
 }

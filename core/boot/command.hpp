@@ -39,6 +39,8 @@ enum class ArgumentKind : u8 {
     scenario, ///< the name of a scenario
     variable, ///< the name of a variable of the shell
     column,   ///< the name of a column of the table before
+    theme,    ///< the name of a theme of the screen
+    layout,   ///< the name of a keyboard's layout
 };
 
 enum class ArgumentCount : u8 {
@@ -55,6 +57,20 @@ struct Argument {
     std::string_view choices = {}; ///< words with blanks between
 };
 
+/// Calls visit(choice) for each of an argument's choices until one is answered with true; whether
+/// one was.
+template<class Visit>
+bool any_choice(std::string_view choices, Visit const& visit) {
+    while (!choices.empty()) {
+        std::string_view const choice = choices.substr(0, choices.find(' '));
+        if (visit(choice)) {
+            return true;
+        }
+        choices.remove_prefix(choices.size() > choice.size() ? choice.size() + 1 : choice.size());
+    }
+    return false;
+}
+
 struct Example {
     std::string_view line; ///< as it is typed; empty: there is none
     std::string_view tells;
@@ -67,6 +83,7 @@ struct CommandContext {
     CommandOutput& out;
     shell::Session* session = nullptr; ///< whoever asks; null: no shell does
     bool is_piped = false;             ///< what is printed is for another command
+    u8 previous = status::success;     ///< the status of what ran before it
 
     /// Whether somebody wants the command to end early (threads.cpp). Context thread; O(1).
     bool is_interrupted() const;
@@ -91,6 +108,9 @@ struct Command {
 using Usage = FixedString<96>;
 Usage usage_of(Command const& command);
 
+/// Says how the command of that name is called, and answers status::usage.
+u8 say_usage(CommandContext& context, std::string_view name);
+
 /// The command of that name; null: there is none.
 Command const* find_command(Composition const& parts, std::string_view name);
 
@@ -101,7 +121,8 @@ u8 run_command(
     ItemSink& sink,
     std::span<std::string_view const> words,
     shell::Session* session = nullptr,
-    bool is_piped = false);
+    bool is_piped = false,
+    u8 previous = status::success);
 
 /// A line of commands: `a; b "c d"`. Runs each, prints to `sink`, and returns the last status; an
 /// empty line returns `previous`. Words are cut by blanks unless quoted, commands by `;`; a line

@@ -17,7 +17,6 @@ using device::Ps2;
 
 constexpr i64 ns_per_ms = 1'000'000;
 constexpr u64 watch_ms_max = 1'000'000;
-constexpr std::string_view input_usage = "input info | layout NAME | type TEXT | watch COUNT [MS]";
 
 /// What has happened, as `watch` is told of it.
 struct Event {
@@ -213,8 +212,7 @@ u8 use_input(CommandContext& context) {
     bool const is_watch = what == "watch" && arguments.size() >= 2 && count && wait_ms;
     bool const has_text = arguments.size() == 2 && (what == "layout" || what == "type");
     if (!is_watch && !has_text && !(what == "info" && arguments.size() <= 1)) {
-        context.out.line("usage: {}", input_usage);
-        return status::usage;
+        return say_usage(context, "input");
     }
     auto const opened = keyboard_and_mouse(context.kernel);
     if (!opened) {

@@ -24,6 +24,9 @@ class Threads;
 namespace twofold::async {
 class Executors;
 }
+namespace twofold::shell {
+class MachineScreen;
+}
 
 namespace twofold::boot {
 
@@ -37,6 +40,7 @@ struct alignas(sync::cache_line_bytes) PerCpu : processor::CpuLocal {
     std::optional<Error> start_error; ///< why it does not run; written by the boot processor
 };
 
+struct PanicOutlet; // panic.hpp
 struct KernelPools; // pools.hpp
 struct PciBus;      // pci.hpp
 struct Devices;     // devices.hpp
@@ -110,11 +114,14 @@ public:
     async::Executors* executors = nullptr; ///< from the first task on, see async.hpp
     StartupPlan plan;
     PerCpu boot_cpu;
-    RunningCommands running; ///< for reports
+    RunningCommands running;                ///< for reports
+    shell::MachineScreen* screen = nullptr; ///< while sessions use one
     /// Called before the run ends well, on the thread that ends it, while a session lives: what was
     /// printed is brought to where it is seen.
     void (*before_end)(void* context) = nullptr;
     void* before_end_context = nullptr;
+    /// Where the report of a panic is seen beside the console; null: nowhere.
+    Atomic<PanicOutlet const*> panic_outlet{nullptr};
 
 private:
     void log_text(trace::LogLevel level, std::string_view text);

@@ -16,9 +16,6 @@ constexpr i64 ms = 1'000'000;
 constexpr u32 attempts_max = 50;
 constexpr u64 write_epoch = 16; ///< writes of `beat` between two flushes
 
-constexpr std::string_view message_usage =
-    "message info | send TO TEXT | receive [MS] | ping TO [COUNT [MS]] | echo [MS]";
-
 /// What `ping` and `echo` say to each other.
 struct Ping {
     enum class Kind : u64 { ping = 0x676e'6970, pong = 0x676e'6f70 };
@@ -213,16 +210,14 @@ u8 use_messages(CommandContext& context) {
         wait_ms) {
         return ping(context, port, static_cast<u32>(first.value()), count.value(), wait_ms.value());
     }
-    context.out.line("usage: {}", message_usage);
-    return status::usage;
+    return say_usage(context, "message");
 }
 
 u8 beat(CommandContext& context) {
     auto const count = argument_number(context, 0, 0);
     auto const period_us = argument_number(context, 1, 0);
     if (context.arguments.size() < 2 || !count || !period_us || period_us.value() > 1'000'000) {
-        context.out.line("usage: beat COUNT US [block] [message]");
-        return status::usage;
+        return say_usage(context, "beat");
     }
     auto prepared = prepare_beat(context.kernel, context.arguments.subspan(2));
     if (!prepared) {

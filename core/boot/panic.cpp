@@ -1,5 +1,6 @@
 // The panic path. It takes no lock, allocates nothing and trusts as little as it can: the stack is
-// walked inside a guarded call, and a panic inside a panic prints its cause alone.
+// walked inside a guarded call, and a panic inside a panic prints its cause alone. On a screen the
+// report is shown when the console has it, in a guarded call, too.
 #include "core/boot/panic.hpp"
 
 #include "core/boot/kernel.hpp"
@@ -144,6 +145,27 @@ void stop_others(Kernel& kernel) {
     }
 }
 
+/// The report goes to the console, and to the kernel's outlet for it.
+Output report_output(Kernel* kernel) {
+    return {kernel, [](void* of, std::string_view text) {
+                hal::Console::write(text);
+                if (of != nullptr) {
+                    auto const* const outlet = static_cast<Kernel*>(of)->panic_outlet.load(acquire);
+                    if (outlet != nullptr) {
+                        outlet->note(outlet->context, text);
+                    }
+                }
+            }};
+}
+
+/// Shows the report, at most once: what goes wrong meanwhile is not shown there.
+void show_report(Kernel& kernel) {
+    PanicOutlet const* const outlet = kernel.panic_outlet.exchange(nullptr, acquire_release);
+    if (outlet != nullptr) {
+        static_cast<void>(catch_fault([outlet] { outlet->show(outlet->context); }));
+    }
+}
+
 /// Marks this processor as panicking, and the only one to do so; a second panic on it prints
 /// `cause` and ends at once.
 void enter_panic(Output& out, Kernel* kernel, std::string_view cause) {
@@ -155,6 +177,7 @@ void enter_panic(Output& out, Kernel* kernel, std::string_view cause) {
     PerCpu& cpu = this_cpu();
     if (cpu.in_panic) {
         format_to(out, "\npanic inside the panic: {}\n", cause);
+        show_report(*kernel);
         hal::Power::exit(status::panic);
     }
     cpu.in_panic = true;
@@ -179,6 +202,7 @@ finish(Output& out, Kernel* kernel, hal::StackFrame frame, std::string_view caus
         print_events(out, *kernel);
         print_edges(out);
         print_reproduction(out, *kernel);
+        show_report(*kernel);
     }
     trace::Record record(trace::RecordType::panic);
     hal::Console::write_result(record.text(cause).finish());
@@ -201,15 +225,15 @@ void stop_here() {
 }
 
 void panic(std::string_view cause) {
-    Output out = console_output();
     Kernel* const kernel = try_current_kernel();
+    Output out = report_output(kernel);
     enter_panic(out, kernel, cause);
     finish(out, kernel, hal::Cpu::current_frame(), cause);
 }
 
 void panic_on_fault(hal::Fault const& fault) {
-    Output out = console_output();
     Kernel* const kernel = try_current_kernel();
+    Output out = report_output(kernel);
     char text[160];
     std::string_view cause = fault.name;
     if (fault.kind == hal::FaultKind::page) {
@@ -233,7 +257,7 @@ void panic_on_fault(hal::Fault const& fault) {
     format_to(out, ", stack pointer {:#018x}\nregisters:", fault.stack_pointer);
     usize column = 0;
     for (hal::NamedRegister const& reg : fault.registers) {
-        format_to(out, "{}{:>6} {:#018x}", column % 3 == 0 ? "\n  " : "  ", reg.name, reg.value);
+        format_to(out, "{}{:>6} {:#018x}", column % 3 == 0 ? "\n " : "  ", reg.name, reg.value);
         ++column;
     }
     out.write("\n");

@@ -4,6 +4,7 @@
 
 #include "core/device/block/block_device.hpp"
 #include "core/device/block/ring_block.hpp"
+#include "core/device/console/panic_screen.hpp"
 #include "core/device/console/screen_console.hpp"
 #include "core/device/display/display.hpp"
 #include "core/device/display/linear_display.hpp"

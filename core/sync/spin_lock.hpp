@@ -32,6 +32,21 @@ public:
     /// object that is called under the guard. Costs nothing.
     void assert_held() const ASSERT_CAPABILITY(this) {}
 
+    /// For the report of a panic: calls `function` with the lock held, unless somebody holds it,
+    /// who may never go on; returns whether it was called. Ranks are not looked at: whoever panics
+    /// holds what it holds. Never waits. Any context, interrupts off.
+    template<class Function>
+    bool call_in_panic(Function const& function) {
+        u32 const turn = m_serving.load(twofold::acquire);
+        u32 free = turn;
+        if (!m_next.compare_exchange(free, turn + 1, relaxed, relaxed)) {
+            return false;
+        }
+        function();
+        m_serving.store(turn + 1, twofold::release);
+        return true;
+    }
+
 private:
     friend class SpinLockGuard;
     friend class LockableSpinLock;

@@ -90,19 +90,25 @@ bool SerialPort::wait_until(u8 status) {
     return false;
 }
 
+/// As much of `text` as the queue takes at once; 0: it is not empty yet. One look at the status for
+/// each piece, which leads out of a virtual machine as each byte does.
+usize SerialPort::write_piece(std::string_view text) {
+    Hold const hold(m_busy);
+    if ((read_port(line_status) & holding_register_empty) == 0) {
+        return 0;
+    }
+    usize const count = text.size() < fifo_size ? text.size() : fifo_size;
+    write_port_bytes(data, text.data(), count);
+    return count;
+}
+
 void SerialPort::write(std::string_view text) {
     while (is_present() && !text.empty()) {
-        if (!wait_until(holding_register_empty)) {
+        usize const written = write_piece(text);
+        text.remove_prefix(written);
+        if (written == 0 && !wait_until(holding_register_empty)) {
             m_present.store(false, relaxed);
-            return;
         }
-        Hold const hold(m_busy);
-        if ((read_port(line_status) & holding_register_empty) == 0) {
-            continue; // another processor was quicker
-        }
-        usize const count = text.size() < fifo_size ? text.size() : fifo_size;
-        write_port_bytes(data, text.data(), count);
-        text.remove_prefix(count);
     }
 }
 

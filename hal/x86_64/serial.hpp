@@ -38,6 +38,7 @@ public:
 
 private:
     bool wait_until(u8 status);
+    usize write_piece(std::string_view text);
 
     Atomic<bool> m_present{false};
     Atomic<u32> m_busy{0}; ///< 1: the registers are in use

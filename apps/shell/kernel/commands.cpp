@@ -1,6 +1,7 @@
 // See commands.hpp.
 #include "apps/shell/kernel/commands.hpp"
 
+#include "apps/shell/kernel/screen_commands.hpp"
 #include "apps/shell/kernel/session.hpp"
 #include "apps/shell/kernel/top.hpp"
 #include "apps/shell/quantity.hpp"
@@ -278,7 +279,7 @@ u8 watch(CommandContext& context) {
 }
 
 u8 exit_session(CommandContext& context) {
-    u64 outcome = context.session->last_status();
+    u64 outcome = context.previous;
     if (!context.arguments.empty()) {
         outcome = parse_unsigned(context.arguments[0]).value(); // it was checked
     }
@@ -376,6 +377,16 @@ constexpr boot::Command shell_table[] = {
        ArgumentCount::optional}},
      {{"exit 3", "a script ends with status 3"}}},
     {"clear", "clears the screen and its history", in_session<clear_screen>},
+    {"theme",
+     "lists the screen's themes, or chooses one",
+     use_theme,
+     {{"NAME", "the one to use from now on", ArgumentKind::theme, ArgumentCount::optional}},
+     {{"theme light", "dark text on a light ground"}}},
+    {"layout",
+     "lists the keyboard's layouts, or chooses one",
+     use_layout,
+     {{"NAME", "the one to use from now on", ArgumentKind::layout, ArgumentCount::optional}},
+     {{"layout de", "keys are where they are in Germany"}}},
     {"source",
      "runs a module of the machine as a script",
      in_session<source>,

@@ -45,19 +45,47 @@ MachineScreen::MachineScreen(boot::Kernel& kernel) : m_kernel(kernel) {
 }
 
 void MachineScreen::open() {
-    if (auto const opened = open_outlet(theme_of(m_kernel)); !opened) {
+    text::Theme const& theme = theme_of(m_kernel);
+    m_theme.store(&theme, relaxed);
+    if (auto const opened = open_outlet(theme); !opened) {
         m_kernel.log(LogLevel::warning, "there is no screen: {}", opened.error());
         return;
     }
+    show_panics();
     auto const seat = ScreenSeat::open(m_kernel, *outlet(), open_keyboard());
     if (!seat) {
         m_kernel.log(LogLevel::warning, "the screen is not used: {}", seat.error());
         return;
     }
     m_seat = seat.value();
+    m_kernel.screen = this;
+}
+
+void MachineScreen::set_theme(text::Theme const& theme) {
+    m_theme.store(&theme, relaxed);
+    m_seat->console().set_theme(theme);
+}
+
+/// From now on the report of a panic is seen on the outlet.
+void MachineScreen::show_panics() {
+    m_panic_screen.emplace(*outlet());
+    m_panic_outlet = {
+        .context = &*m_panic_screen,
+        .note =
+            [](void* screen, std::string_view text) {
+                static_cast<device::PanicScreen*>(screen)->note(text);
+            },
+        // Nobody is left whom an error could be told: the console has the report.
+        .show =
+            [](void* screen) {
+                static_cast<void>(static_cast<device::PanicScreen*>(screen)->show());
+            }};
+    m_kernel.panic_outlet.store(&m_panic_outlet, release);
 }
 
 MachineScreen::~MachineScreen() {
+    m_kernel.screen = nullptr;
+    m_kernel.panic_outlet.store(nullptr, release);
     if (m_seat != nullptr) {
         m_seat->close();
     }

@@ -17,16 +17,24 @@ public:
     ~MachineScreen();
 
     ScreenSeat* seat() const { return m_seat; }
+    /// What colours look like; only where there is a seat.
+    text::Theme const& theme() const { return *m_theme.load(relaxed); }
+    /// Any thread.
+    void set_theme(text::Theme const& theme);
 
 private:
     void open();
     Result<void> open_outlet(text::Theme const& theme);
     device::ScreenOutlet* outlet();
     device::Ps2* open_keyboard();
+    void show_panics();
 
     boot::Kernel& m_kernel;
     std::optional<device::PixelOutlet> m_pixels;
     std::optional<device::TextOutlet> m_text;
+    Atomic<text::Theme const*> m_theme{nullptr};
+    std::optional<device::PanicScreen> m_panic_screen;
+    boot::PanicOutlet m_panic_outlet{};
     ScreenSeat* m_seat = nullptr;
 };
 

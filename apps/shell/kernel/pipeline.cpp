@@ -14,8 +14,6 @@ namespace {
 namespace status = boot::status;
 
 constexpr std::string_view json_word = "--json";
-constexpr std::string_view table_word = "table"; ///< chooses one of several tables
-constexpr std::string_view page_word = "page";
 
 using Words = std::span<std::string_view const>;
 
@@ -53,6 +51,54 @@ private:
     memory::Vector<usize, AnyAllocator> m_ends;
     memory::Vector<std::string_view, AnyAllocator> m_words;
 };
+
+/// Remembers the columns of the tables that pass by, for completion.
+class NotedItems final : public boot::ItemSink {
+public:
+    NotedItems(Session& session, std::string_view command, boot::ItemSink& to)
+        : m_session(session), m_command(command), m_to(to) {}
+
+    void line(std::string_view text) override { m_to.line(text); }
+    void table(std::span<boot::Column const> columns) override {
+        FixedVector<std::string_view, boot::CommandOutput::columns_max> names;
+        for (boot::Column const& column : columns) {
+            names.push_back(column.name).value(); // of the same capacity
+        }
+        note(++m_tables, names.items());
+        m_to.table(columns);
+    }
+    void row(std::span<boot::Cell const> cells) override { m_to.row(cells); }
+    void end(u8 status) override { m_to.end(status); }
+
+    /// The command has run: what has printed nothing but lines hands these on as a table.
+    void finish(u8 outcome) {
+        if (m_tables == 0 && outcome == status::success) {
+            std::string_view const names[] = {line_column};
+            note(1, names);
+        }
+    }
+
+private:
+    /// What cannot be remembered is not completed.
+    void note(u32 table, std::span<std::string_view const> names) {
+        static_cast<void>(m_session.with_seen_columns(
+            [&](SeenColumns& seen) { return seen.note(m_command, table, names); }));
+    }
+
+    Session& m_session;
+    std::string_view m_command;
+    boot::ItemSink& m_to;
+    u32 m_tables = 0;
+};
+
+/// `previous`: the status of what ran before it.
+u8 run_noted(Session& session, boot::ItemSink& to, Words words, bool is_piped, u8 previous) {
+    NotedItems noted(session, words[0], to);
+    u8 const outcome =
+        boot::run_command(session.kernel(), noted, words, &session, is_piped, previous);
+    noted.finish(outcome);
+    return outcome;
+}
 
 boot::CommandText text_of_stages(std::span<Words const> stages) {
     boot::CommandText text;
@@ -101,7 +147,7 @@ bool is_filter(std::string_view name) {
             return true;
         }
     }
-    return name == table_word || name == page_word;
+    return name == table_filter || name == page_filter;
 }
 
 /// One run of a pipeline.
@@ -199,14 +245,13 @@ private:
         }
         return say_and_return(
             status::usage, "'{}' takes no table; behind a | there may be: {}{} {}", name,
-            names.view(), table_word, page_word);
+            names.view(), table_filter, page_filter);
     }
 
     u8 run_alone(Words words, bool is_json) {
         boot::Printer printer(m_session.output(), is_json);
         printer.begin(boot::join(words));
-        u8 const outcome =
-            boot::run_command(m_session.kernel(), printer.items(), words, &m_session);
+        u8 const outcome = run_noted(m_session, printer.items(), words, false, m_status);
         printer.items().end(outcome);
         return outcome;
     }
@@ -214,7 +259,7 @@ private:
     u8 run_piped(std::span<Words> stages, bool is_json) {
         std::span<Words> filters = stages.subspan(1);
         u64 wanted = 1;
-        if (filters.front()[0] == table_word) {
+        if (filters.front()[0] == table_filter) {
             Words const words = filters.front();
             auto const number =
                 words.size() == 2 ? parse_unsigned(words[1]) : Error::invalid_argument;
@@ -225,8 +270,7 @@ private:
             filters = filters.subspan(1);
         }
         KeptItems kept(m_session.allocator(), static_cast<u32>(wanted));
-        u8 const outcome =
-            boot::run_command(m_session.kernel(), kept, stages.front(), &m_session, true);
+        u8 const outcome = run_noted(m_session, kept, stages.front(), true, m_status);
         if (outcome != status::success) {
             m_session.write(kept.lines()); // what is wrong is no row to be counted
             return outcome;
@@ -243,7 +287,7 @@ private:
         }
         bool is_paged = false;
         for (Words const words : filters) {
-            if (words[0] == page_word) {
+            if (words[0] == page_filter) {
                 is_paged = true;
                 continue;
             }
@@ -295,6 +339,28 @@ bool is_due(Condition condition, u8 status) {
     UNREACHABLE();
 }
 
+bool is_over(Session& session) {
+    return session.has_exited() || task::Threads::current().is_to_end();
+}
+
+/// Behind the last of the pipelines that `&&` and `||` join to the one at `index`, the first.
+u32 end_of_list(std::span<Pipeline const> pipelines, u32 index) {
+    do {
+        ++index;
+    } while (index < pipelines.size() && pipelines[index].condition != Condition::always);
+    return index;
+}
+
+/// Runs a list of pipelines as a job.
+u8 start_list(Session& session, std::string_view text, u32 index) {
+    auto const started = session.jobs().start(text, index);
+    char said[96];
+    session.write(
+        started ? format_to(std::span(said), "[{}] in the background\n", started.value()).text
+                : format_to(std::span(said), "not started: {}\n", started.error()).text);
+    return started ? status::success : status::failure;
+}
+
 } // namespace
 
 u8 run_statement(Session& session, std::string_view text, u8 status) {
@@ -304,37 +370,37 @@ u8 run_statement(Session& session, std::string_view text, u8 status) {
         session.write("there is no memory to read the line\n"); // it has been parsed before
         return status::failure;
     }
-    u32 index = 0;
-    for (Pipeline const& pipeline : parsed.value().pipelines()) {
-        bool const is_over = session.has_exited() || task::Threads::current().is_to_end();
-        if (is_over) {
+    auto const pipelines = parsed.value().pipelines();
+    for (u32 index = 0; index < pipelines.size(); ++index) {
+        if (is_over(session)) {
             break;
         }
-        if (is_due(pipeline.condition, status) && pipeline.background) {
-            auto const started = session.jobs().start(text, index);
-            char said[96];
-            session.write(
-                started
-                    ? format_to(std::span(said), "[{}] in the background\n", started.value()).text
-                    : format_to(std::span(said), "not started: {}\n", started.error()).text);
-            status = started ? status::success : status::failure;
-        } else if (is_due(pipeline.condition, status)) {
-            status = PipelineRun(session, parsed.value(), status).run(pipeline);
+        if (pipelines[index].background) {
+            status = start_list(session, text, index);
+            index = end_of_list(pipelines, index) - 1;
+        } else if (is_due(pipelines[index].condition, status)) {
+            status = PipelineRun(session, parsed.value(), status).run(pipelines[index]);
         }
-        ++index;
     }
     return status;
 }
 
-u8 run_pipeline(Session& session, std::string_view text, u32 index) {
+u8 run_list(Session& session, std::string_view text, u32 index) {
     Problem problem;
     auto const parsed = ParsedLine::parse(session.allocator(), text, problem);
     if (!parsed) {
         session.write("there is no memory to read the line\n"); // it has been parsed before
         return status::failure;
     }
-    u8 const before = session.last_status();
-    return PipelineRun(session, parsed.value(), before).run(parsed.value().pipelines()[index]);
+    auto const pipelines = parsed.value().pipelines();
+    u32 const end = end_of_list(pipelines, index);
+    u8 status = session.last_status();
+    for (; index < end && !is_over(session); ++index) {
+        if (is_due(pipelines[index].condition, status)) {
+            status = PipelineRun(session, parsed.value(), status).run(pipelines[index]);
+        }
+    }
+    return status;
 }
 
 } // namespace twofold::shell

@@ -14,7 +14,8 @@ class Session;
 /// the background as jobs. `status` is the last one before. Context thread.
 u8 run_statement(Session& session, std::string_view text, u8 status);
 
-/// Runs one pipeline of a statement.
-u8 run_pipeline(Session& session, std::string_view text, u32 index);
+/// Runs, of a statement, the pipeline of that index, which `;` or `&` divides from the one before,
+/// and those that `&&` and `||` join to it.
+u8 run_list(Session& session, std::string_view text, u32 index);
 
 } // namespace twofold::shell

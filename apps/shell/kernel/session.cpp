@@ -29,6 +29,7 @@ Session::Session(boot::Kernel& kernel, Seat& seat, Kind kind)
       m_allocator(*kernel.heap),
       m_history(m_allocator),
       m_variables(m_allocator),
+      m_seen_columns(m_allocator),
       m_jobs(*this, *kernel.threads),
       m_answers(*this),
       m_keys(*kernel.threads, seat, m_answers),
@@ -181,7 +182,7 @@ void Session::run_line(std::string_view line) {
 }
 
 u8 Session::run_job(std::string_view text, std::optional<u32> pipeline) {
-    return pipeline ? run_pipeline(*this, text, *pipeline) : run_text(text);
+    return pipeline ? run_list(*this, text, *pipeline) : run_text(text);
 }
 
 u8 Session::run_text(std::string_view text) {

@@ -13,6 +13,7 @@
 #include "apps/shell/kernel/job.hpp"
 #include "apps/shell/kernel/typed_keys.hpp"
 #include "apps/shell/line_editor.hpp"
+#include "apps/shell/seen_columns.hpp"
 #include "apps/shell/variables.hpp"
 #include "core/boot/boot.hpp"
 
@@ -32,7 +33,7 @@ public:
     /// Runs a text of lines: the status of the last. Context thread; the session's own, or a
     /// job's.
     u8 run_text(std::string_view text);
-    /// What a job does: all of a text, or one pipeline of it.
+    /// What a job does: all of a text, or a list of pipelines of it.
     u8 run_job(std::string_view text, std::optional<u32> pipeline);
 
     // For commands.
@@ -59,6 +60,12 @@ public:
     auto with_variables(Visit const& visit) {
         task::MutexGuard const guard(m_values);
         return visit(m_variables);
+    }
+    /// The same of the columns that commands have printed.
+    template<class Visit>
+    auto with_seen_columns(Visit const& visit) {
+        task::MutexGuard const guard(m_values);
+        return visit(m_seen_columns);
     }
     /// Calls visit(History const&) while no line is added. It prints nothing.
     template<class Visit>
@@ -107,6 +114,7 @@ private:
     AnyAllocator m_allocator;
     History m_history GUARDED_BY(m_lock); ///< the editor adds to it
     Variables m_variables GUARDED_BY(m_values);
+    SeenColumns m_seen_columns GUARDED_BY(m_values);
     Jobs m_jobs;
     Answers m_answers;
     TypedKeys m_keys;

@@ -83,6 +83,12 @@ void ScreenConsole::look_back(i32 rows) {
     touch();
 }
 
+void ScreenConsole::set_theme(text::Theme const& theme) {
+    MutexGuard const guard(m_lock);
+    m_outlet.set_theme(theme);
+    touch();
+}
+
 text::ScreenSize ScreenConsole::size() {
     MutexGuard const guard(m_lock);
     return m_memory.screen().size();

@@ -47,6 +47,9 @@ public:
     /// any; the next write shows the end again. Any thread. O(1).
     void look_back(i32 rows);
 
+    /// Draws everything anew in the colours of a theme, which outlives the console. Any thread.
+    void set_theme(text::Theme const& theme);
+
     text::ScreenSize size();
     /// Told of another size, on the thread that draws and with the screen's lock held. Before
     /// anything else is done with the console.

@@ -5,6 +5,13 @@
 
 namespace twofold::device {
 
+Result<void> TextOutlet::begin_report() {
+    for (u32 row = 0; row < cells().rows; ++row) {
+        m_display.show_line(row, {});
+    }
+    return {};
+}
+
 PixelOutlet::PixelOutlet(Display& display, text::Theme const& theme, text::Surface const& surface)
     : m_display(display), m_theme(&theme), m_surface(surface), m_view(font_for(surface), theme) {}
 
@@ -39,11 +46,31 @@ Result<void> PixelOutlet::present() {
 }
 
 Result<void> PixelOutlet::adopt_size() {
-    TRY(m_display.adopt_mode());
+    m_is_changing.store(1, relaxed);
+    if (auto const adopted = m_display.adopt_mode(); !adopted) {
+        m_is_changing.store(0, relaxed); // all is what it was
+        return adopted;
+    }
     m_surface = TRY(surface_of(m_display));
+    m_is_changing.store(0, relaxed);
     m_view.set_font(font_for(m_surface)); // draws everything anew
     m_drawn.clear();
     return {};
+}
+
+Result<void> PixelOutlet::begin_report() {
+    if (m_is_changing.load(relaxed) != 0) {
+        return Error::invalid_state;
+    }
+    m_surface.set_clip(m_surface.bounds());
+    m_surface.fill(m_surface.bounds(), m_theme->background);
+    return {};
+}
+
+void PixelOutlet::draw_report(u32 row, std::string_view line) {
+    text::Font const& font = font_for(m_surface);
+    m_surface.text(
+        {0, static_cast<i32>(row * font.height)}, font, line, m_theme->text, m_theme->background);
 }
 
 u32 PixelOutlet::digest() const {

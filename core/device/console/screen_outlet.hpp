@@ -5,6 +5,8 @@
 #include "core/device/display/vga_text.hpp"
 #include "core/text/text.hpp"
 
+#include <string_view>
+
 namespace twofold::device {
 
 /// Context thread, one thread at a time, where nothing else is said.
@@ -25,6 +27,19 @@ public:
     /// Takes the size that is wanted; everything is drawn anew. Errors: out_of_memory (all is as it
     /// was); those of the device.
     virtual Result<void> adopt_size() = 0;
+    /// From now on colours look so; the next `draw` draws everything anew. The theme outlives the
+    /// outlet. O(1).
+    virtual void set_theme(text::Theme const& theme) = 0;
+
+    /// The report of a panic comes in place of all that is seen: everything becomes blank, then
+    /// rows of ASCII are drawn, then all is shown. No lock that may be held is taken, no interrupt
+    /// waited for, and for the device two seconds at most; whatever else was going on with the
+    /// outlet does not go on. Any context, interrupts off. Errors: invalid_state (it was changing
+    /// its size); those of Display::present_in_panic.
+    virtual Result<void> begin_report() = 0;
+    virtual void draw_report(u32 row, std::string_view line) = 0;
+    virtual Result<void> show_report() = 0;
+
     /// Told in context work that wants_size may have become true; null for none.
     virtual void set_change_listener(Display::ChangeListener listener, void* context) = 0;
 
@@ -46,6 +61,10 @@ public:
     Result<void> present() override { return {}; }
     bool wants_size() const override { return false; }
     Result<void> adopt_size() override { return {}; }
+    void set_theme(text::Theme const& theme) override { m_theme = &theme; }
+    Result<void> begin_report() override;
+    void draw_report(u32 row, std::string_view line) override { m_display.show_line(row, line); }
+    Result<void> show_report() override { return {}; }
     void set_change_listener(Display::ChangeListener, void*) override {}
 
 private:
@@ -73,6 +92,13 @@ public:
     Result<void> present() override;
     bool wants_size() const override { return m_display.wants_mode(); }
     Result<void> adopt_size() override;
+    void set_theme(text::Theme const& theme) override {
+        m_theme = &theme;
+        m_view.set_theme(theme);
+    }
+    Result<void> begin_report() override;
+    void draw_report(u32 row, std::string_view line) override;
+    Result<void> show_report() override { return m_display.present_in_panic(m_surface.bounds()); }
     void set_change_listener(Display::ChangeListener listener, void* context) override {
         m_display.set_change_listener(listener, context);
     }
@@ -91,6 +117,7 @@ private:
     text::Surface m_surface;
     text::TextView m_view;
     text::DrawnRectangles m_drawn; ///< and not yet presented
+    Atomic<u32> m_is_changing{0};  ///< the surface may be gone
 };
 
 } // namespace twofold::device

@@ -49,6 +49,14 @@ public:
     /// (io_failed, timed_out), after which the display may be of no more use. O(pixels).
     virtual Result<void> present(text::Rectangle const& area) = 0;
 
+    /// The same in a panic, where no other call may ever come to its end: takes no lock that may be
+    /// held, waits for no interrupt, and for the device a second at most. Any context, interrupts
+    /// off. Errors: those of the device; not_supported; invalid_state (what it needs is in use).
+    virtual Result<void> present_in_panic(text::Rectangle const& area) {
+        static_cast<void>(area);
+        return Error::not_supported;
+    }
+
     /// Whether the display would rather have another mode. Any context; O(1).
     virtual bool wants_mode() const = 0;
     /// Takes the mode that is wanted: other pixels, black, all to be drawn anew. Without one that

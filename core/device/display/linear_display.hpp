@@ -62,6 +62,8 @@ public:
     std::span<u32> pixels() override { return m_pixels.pixels(); }
     u32 stride() const override { return m_pixels.mode().width; }
     Result<void> present(text::Rectangle const& area) override;
+    /// A copy needs nobody.
+    Result<void> present_in_panic(text::Rectangle const& area) override { return present(area); }
     bool wants_mode() const override { return false; }
     Result<void> adopt_mode() override { return {}; }
     std::string_view name() const override { return "framebuffer"; }

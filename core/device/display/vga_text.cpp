@@ -149,6 +149,17 @@ void VgaText::show(text::Screen const& screen, text::Theme const& theme) {
     place_cursor(screen);
 }
 
+void VgaText::show_line(u32 row, std::string_view line) {
+    if (row >= m_size.rows) {
+        return;
+    }
+    for (u32 column = 0; column < m_size.columns; ++column) {
+        u8 const letter = column < line.size() ? static_cast<u8>(line[column]) : u8{' '};
+        put(row, column, static_cast<u16>((blank_cell & 0xff00) | letter));
+    }
+    set_register(cursor_start, cursor_off);
+}
+
 void VgaText::place_cursor(text::Screen const& screen) {
     text::Cursor const& cursor = screen.cursor();
     bool const is_seen =

@@ -13,6 +13,7 @@
 #include "hal/boot.hpp"
 
 #include <span>
+#include <string_view>
 
 namespace twofold::device {
 
@@ -47,6 +48,9 @@ public:
     /// where another one was shown before. The caller clears the damage. What does not fit is not
     /// shown. O(cells).
     void show(text::Screen const& screen, text::Theme const& theme);
+    /// A row of ASCII, grey on black, in place of all that the row shows; for the report of a
+    /// panic. What does not fit is not shown, and no cursor is. Any context. O(columns).
+    void show_line(u32 row, std::string_view line);
     /// How many cells were written. O(1).
     u64 cells_written() const { return m_cells_written; }
 

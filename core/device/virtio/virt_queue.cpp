@@ -2,6 +2,8 @@
 #include "core/device/virtio/virt_queue.hpp"
 
 #include "core/device/ring/awaited.hpp"
+#include "hal/clock.hpp"
+#include "hal/cpu.hpp"
 #include "hal/memory.hpp"
 
 #include <algorithm>
@@ -239,6 +241,14 @@ Result<std::optional<VirtQueue::Taken>> VirtQueue::take_used() {
     if (m_is_abandoned) {
         return std::optional<Taken>();
     }
+    auto const taken = TRY(next_used());
+    if (taken) {
+        notice.is_due = place_waiting();
+    }
+    return taken;
+}
+
+Result<std::optional<VirtQueue::Taken>> VirtQueue::next_used() {
     auto const pending = static_cast<u16>(load<u16>(m_layout.used_index()) - m_used);
     hal::Memory::device_read_barrier();
     if (pending == 0) {
@@ -261,8 +271,51 @@ Result<std::optional<VirtQueue::Taken>> VirtQueue::take_used() {
     Taken const taken{
         chain.request, is_too_long ? Result<u32>(Error::corrupted) : Result<u32>(used.bytes)};
     release(static_cast<u16>(used.head));
-    notice.is_due = place_waiting();
     return std::optional<Taken>(taken);
+}
+
+Result<u32> VirtQueue::perform_in_panic(
+    std::span<Segment const> to_device, std::span<Segment const> to_driver, Nanos time_out) {
+    usize const segments = to_device.size() + to_driver.size();
+    if (segments == 0 || !bytes_of(to_device) || !bytes_of(to_driver)) {
+        return Error::invalid_argument;
+    }
+    Result<u32> outcome = Error::invalid_state;
+    m_lock.call_in_panic([&] {
+        m_lock.assert_held();
+        if (m_is_abandoned) {
+            outcome = Error::io_failed;
+        } else if (segments <= m_free_count) {
+            m_in_panic.to_device = to_device;
+            m_in_panic.to_driver = to_driver;
+            m_in_panic.done = [](QueueRequest&, Result<u32>) {}; // of an abandoned queue
+            place(m_in_panic);
+            hal::Memory::device_write_barrier();
+            m_transport.notify(m_index);
+            outcome = poll_for(m_in_panic, time_out);
+        }
+    });
+    return outcome;
+}
+
+/// A request that does not come back stays in flight: nobody asks for anything more.
+Result<u32> VirtQueue::poll_for(QueueRequest const& request, Nanos time_out) {
+    constexpr u32 looks_max = 1u << 24; // where the clock stands still
+    Nanos const due = hal::Clock::now() + time_out;
+    for (u32 look = 0; look < looks_max; ++look) {
+        auto const taken = TRY(next_used());
+        if (taken && taken->request == &request) {
+            return taken->written;
+        }
+        if (!taken) {
+            if (hal::Clock::now() > due) {
+                break;
+            }
+            hal::Cpu::pause();
+        }
+    }
+    m_is_abandoned = true; // the device may still write, and what it was told of is gone
+    return Error::timed_out;
 }
 
 Result<void> VirtQueue::drain() {

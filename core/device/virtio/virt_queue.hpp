@@ -91,6 +91,14 @@ public:
     /// device was reset. In context work, or where no work runs.
     void abandon(Error error);
 
+    /// In a panic: performs one request while nobody else uses the queue any more, and looks for
+    /// its end until `time_out` has passed. What else comes back is dropped, and its `done` not
+    /// called. Any context, interrupts off. Errors: invalid_state (the queue's lock is held, or its
+    /// descriptors are used up), invalid_argument, io_failed (it is abandoned), corrupted,
+    /// timed_out. O(segments) and the device's time.
+    Result<u32> perform_in_panic(
+        std::span<Segment const> to_device, std::span<Segment const> to_driver, Nanos time_out);
+
     u16 entries() const { return m_layout.entries; }
     QueueCounts counts();
 
@@ -137,6 +145,8 @@ private:
     bool place_waiting() REQUIRES(m_lock);
     void release(u16 head) REQUIRES(m_lock);
     Result<std::optional<Taken>> take_used();
+    Result<std::optional<Taken>> next_used() REQUIRES(m_lock);
+    Result<u32> poll_for(QueueRequest const& request, Nanos time_out) REQUIRES(m_lock);
     QueueRequest* take_any();
     static void watch(void* self);
 
@@ -164,6 +174,7 @@ private:
     bool m_is_abandoned GUARDED_BY(m_lock) = false;
     bool m_is_overdue GUARDED_BY(m_lock) = false;
     bool m_is_watched GUARDED_BY(m_lock) = false; ///< the timer is queued, or in its function
+    QueueRequest m_in_panic GUARDED_BY(m_lock);   ///< of perform_in_panic
     QueueCounts m_counts GUARDED_BY(m_lock);
     processor::Timer m_timer;
 };

@@ -18,7 +18,9 @@ constexpr Bytes command_place{0}, answer_place{512}, question_place{1024}, reply
 constexpr Bytes place_bytes{512};
 static_assert(sizeof(TransferToHost) <= place_bytes.value);
 static_assert(sizeof(DisplayInfo) <= place_bytes.value);
-static_assert(reply_place + place_bytes <= page_size);
+constexpr Bytes last_command_place{2048}, last_answer_place{2560}; // of a panic
+static_assert(reply_place + place_bytes <= last_command_place);
+static_assert(last_answer_place + place_bytes <= page_size);
 
 template<class T>
 T load(PhysAddr place) {
@@ -133,7 +135,7 @@ Result<void> VirtioGpu::present(text::Rectangle const& area) {
     if (seen.empty()) {
         return {};
     }
-    auto const outcome = bring(seen);
+    auto const outcome = bring(seen, [this](auto const& command) { return perform(command); });
     if (!outcome) {
         ++m_counts.errors;
         return outcome;
@@ -143,15 +145,37 @@ Result<void> VirtioGpu::present(text::Rectangle const& area) {
     return {};
 }
 
-Result<void> VirtioGpu::bring(text::Rectangle const& area) {
+/// The device copies the rectangle, then shows it. `command` performs one command.
+template<class Command>
+Result<void> VirtioGpu::bring(text::Rectangle const& area, Command const& command) {
     u64 const first = static_cast<u64>(area.y) * stride() + static_cast<u64>(area.x);
-    TRY(perform(TransferToHost{
+    TRY(command(TransferToHost{
         .header = {.kind = Kind::transfer_to_host},
         .box = box_of(area),
         .offset = first * sizeof(u32),
         .resource = m_resource}));
-    return perform(
+    return command(
         Flush{.header = {.kind = Kind::flush}, .box = box_of(area), .resource = m_resource});
+}
+
+template<class Command>
+Result<void> VirtioGpu::perform_in_panic(Command command) {
+    constexpr Nanos patience{i64{500} * 1'000'000};
+    store(m_page + last_command_place, command);
+    store(m_page + last_answer_place, Header{});
+    Segment const to_device[] = {{m_page + last_command_place, sizeof(command)}};
+    Segment const to_driver[] = {{m_page + last_answer_place, static_cast<u32>(place_bytes.value)}};
+    TRY(m_queue->perform_in_panic(to_device, to_driver, patience));
+    Kind const answer = load<Header>(m_page + last_answer_place).kind;
+    return answer == Kind::done ? Result<void>() : error_of(answer);
+}
+
+Result<void> VirtioGpu::present_in_panic(text::Rectangle const& area) {
+    text::Rectangle const seen = seen_of(area, mode());
+    if (m_device.is_broken() || seen.empty()) {
+        return m_device.is_broken() ? Result<void>(Error::io_failed) : Result<void>();
+    }
+    return bring(seen, [this](auto const& command) { return perform_in_panic(command); });
 }
 
 Result<void> VirtioGpu::adopt_mode() {

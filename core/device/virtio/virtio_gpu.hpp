@@ -6,7 +6,8 @@
 // context work and remembered, and adopt_mode makes another resource of that size.
 //
 // Invariant: the thread that calls has at most one command on its way, at the place of commands in
-// the page, and context work one question for the size, at its own.
+// the page, and context work one question for the size, at its own. The report of a panic has a
+// third place: what is on its way then may never come to its end.
 //
 // Source: VIRTIO 1.2, section 5.7.
 #pragma once
@@ -34,6 +35,7 @@ public:
     std::span<u32> pixels() override { return m_pixels.pixels(); }
     u32 stride() const override { return m_pixels.mode().width; }
     Result<void> present(text::Rectangle const& area) override;
+    Result<void> present_in_panic(text::Rectangle const& area) override;
     bool wants_mode() const override {
         return m_wanted.load(acquire) != m_current.load(acquire) && !m_device.is_broken();
     }
@@ -61,7 +63,10 @@ private:
     Result<DisplayMode> ask_for_mode();
     Result<void> show(PixelMemory const& pixels, u32 resource);
     Result<void> attach(PixelMemory const& pixels, u32 resource);
-    Result<void> bring(text::Rectangle const& area);
+    template<class Command>
+    Result<void> perform_in_panic(Command command);
+    template<class Command>
+    Result<void> bring(text::Rectangle const& area, Command const& command);
     void forget(u32 resource);
     void tell();
 

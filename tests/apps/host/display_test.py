@@ -18,7 +18,10 @@ import unittest
 import zlib
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "display"))
-import window_test  # noqa: E402  (the folder has just been named)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "core" / "device"))
+import cells  # noqa: E402  (the folders have just been named)
+import pattern_test  # noqa: E402
+import window_test  # noqa: E402
 from window_test import PATIENCE_S, Screen, is_gone, wait_until  # noqa: E402
 
 PROGRAM = pathlib.Path()
@@ -54,6 +57,12 @@ def read_png(path: pathlib.Path) -> tuple[int, int, bytes]:
         packed += body if kind == b"IDAT" else b""
         at += size + 12
     return width, height, zlib.decompress(packed)
+
+
+def read_picture(path: pathlib.Path) -> list[list[int]]:
+    """The rows of any file's pixels."""
+    width, height, pixels = pattern_test.read_png(path)
+    return [pixels[y * width : (y + 1) * width] for y in range(height)]
 
 
 class Files(unittest.TestCase):
@@ -99,6 +108,76 @@ class Files(unittest.TestCase):
             self.skipTest("there is no simulator")
         said = {run(SIMULATOR, "--display", "none", "--command", "lspci").stderr for _ in range(2)}
         self.assertEqual(len(said), 1, said)
+
+
+class Panics(unittest.TestCase):
+    """The report of a panic is on the last frame, letter by letter as the console has it."""
+
+    def setUp(self) -> None:
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name) / "frame.png"
+
+    def frame(
+        self, program: pathlib.Path, command: str, *options: str
+    ) -> tuple[subprocess.CompletedProcess[str], list[list[int]]]:
+        done = run(program, "--display", f"png:{self.file},size=640x400", *options, "--command", command)
+        return done, read_picture(self.file)
+
+    def expect_report(self, program: pathlib.Path, command: str, *options: str) -> list[str]:
+        done, known = self.frame(program, cells.SHOW_ALPHABET, *options)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        glyphs = cells.learn(known)
+        done, picture = self.frame(program, command, *options)
+        self.assertEqual(done.returncode, 70, done.stderr)
+        seen = cells.read(picture, glyphs)
+        self.assertEqual(seen, cells.report_rows(done.stdout, 80, 25))
+        return seen
+
+    def test_a_fault(self) -> None:
+        for program in (PROGRAM, SIMULATOR):
+            if program is not None:
+                seen = self.expect_report(program, "echo before; fault write")
+                self.assertRegex(seen[0], "^KERNEL PANIC: #PF page fault: write to a protected page at 0x")
+                self.assertIn("stack:", seen)
+                self.assertEqual(seen[-1], "reproduce: ./twofold run --command 'fault write'")
+
+    def test_on_another_processor(self) -> None:
+        for program in (PROGRAM, SIMULATOR):
+            if program is not None:
+                self.expect_report(program, "panic 'oh no'", "--cpus", "4")
+
+
+class Themes(unittest.TestCase):
+    """The command `theme`."""
+
+    def test_it_draws_the_screen_anew(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "frame.png"
+            display = ("--display", f"png:{file},size=320x80", "--append", "theme=contrast")
+            for program in (PROGRAM, SIMULATOR):
+                if program is None:
+                    continue
+                done = run(program, *display, "--command", "echo drawn; theme")
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stdout, r"contrast +yes\ndark +no\nlight +no\n")
+                before = read_picture(file)
+                done = run(program, *display, "--command", "echo drawn; theme light; theme")
+                self.assertRegex(done.stdout, r"contrast +no\ndark +no\nlight +yes\n")
+                picture = read_picture(file)
+                self.assertEqual(picture[-1][-1], 0xFBFBF8, "the theme's ground")
+                self.assertNotEqual(before[-1][-1], picture[-1][-1])
+                letter = [cells.shape(each, 0, 0) for each in (before, picture)]
+                self.assertEqual(letter[0], letter[1], "the same letters in other colours")
+                done = run(program, *display, "--command", "theme lihgt")
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual(done.stdout, "theme: there is no theme 'lihgt'; did you mean 'light'? "
+                                              "(there are: contrast, dark, light)\n")  # fmt: skip
+
+    def test_without_a_screen(self) -> None:
+        for command in ("theme", "theme light"):
+            done = run(PROGRAM, "--command", command)
+            self.assertEqual((done.returncode, done.stdout), (1, "theme: there is no screen\n"))
 
 
 class NoWindow(unittest.TestCase):

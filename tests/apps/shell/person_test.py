@@ -175,6 +175,50 @@ class Session(SessionTest):
 
         self.at_each(act)
 
+    def test_behind_a_pipe_filters_and_their_columns_are_completed(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"ps | coun\t", b"count")  # of commands nothing begins so
+            person.run(b"ps | ech\t\x15echo begun", b"\nbegun\r\n")  # and nothing is taken from these
+            person.run(b"sor\tx", b"unknown command 'sorx'")
+            found = person.run(b"ps | sel\tna\tsta\t| head 1; echo seen", b"\nseen\r\n")
+            self.assertIn(b"select name state | head", found)
+            found = person.run(b"ps | select state name | sort st\t--reverse; echo over", b"\nover\r\n")
+            self.assertIn(b"| sort state --reverse", found)
+            person.type(b"exit 0\r")
+            self.assertEqual(person.end(), 0)
+
+        self.at_each(act)
+
+    def test_layouts_are_listed_completed_and_chosen(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"layout d\t; input", b"layout de")
+            found = person.run(b"layout; echo all", b"\nall\r\n")
+            self.assertRegex(found, rb"de +yes\s+us +no")
+            person.run(b"layout dee", b"layout: there is no layout 'dee'; did you mean 'de'? (there are: de, us)")
+            person.run(b"theme", b"theme: there is no screen")
+            person.type(b"exit\r")
+            self.assertEqual(person.end(), 1)
+
+        self.at_each(act, but=("microvm",))  # which has no keyboard
+
+    def test_exit_takes_the_status_of_what_ran_before_it(self) -> None:
+        def act(person: Person) -> None:
+            person.type(b"echo well; nosuchcommand; exit\r")
+            self.assertEqual(person.end(), 3)
+
+        self.at_each(act)
+
+    def test_a_list_goes_to_the_background_whole(self) -> None:
+        def act(person: Person) -> None:
+            person.run(b"sleep 1000 && echo late & echo at once", b"\nat once\r\n")
+            person.run(b"jobs | select state line", b"runs")
+            person.run(b"nosuchcommand || echo other & wait 2; echo waited", b"\nwaited\r\n")
+            person.type(b"exit 0\r")
+            self.assertEqual(person.end(), 0)
+
+        # In a simulated machine that rests a thousand seconds are no time.
+        self.at_each(act, but=("sim",))
+
     def test_bad_input_is_said(self) -> None:
         def act(person: Person) -> None:
             person.run(b"verson", b"did you mean 'version'?")

@@ -70,6 +70,7 @@ Line const lines[] = {
     {"a && # why\n\n b", "[<a>]\nand [<b>]"},
     {"a & b", "[<a>]&\n[<b>]"},
     {"a | b &", "[<a>][<b>]&"},
+    {"a; b && c || d & e && f", "[<a>]\n[<b>]&\nand [<c>]&\nor [<d>]&\n[<e>]\nand [<f>]"},
     {"a 'b c' \"d e\" f\\ g", "[<a> <b c> <d e> <f g>]"},
     {"a'b'\"c\"d", "[<abcd>]"},
     {"'' \"\" x''", "[<> <> <x>]"},

@@ -15,7 +15,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
+
+import cells
 
 IMAGE = sys.argv.pop(1)
 MAKE_ISO = sys.argv.pop(1)
@@ -62,7 +65,7 @@ class Machine:
         path = str(self.folder / "monitor")
         command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-cpu", "max", "-m", "128M",
                    "-serial", "stdio", "-qmp", f"unix:{path},server=on,wait=off",
-                   "-device", "isa-debug-exit,iobase=0xf4,iosize=4", *options]
+                   *([] if "-no-shutdown" in options else ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]), *options]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, text=True, errors="replace")
         self.watch = threading.Timer(LIMIT_SECONDS, self.process.kill)
@@ -166,8 +169,8 @@ class MachineTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = folder.name
 
-    def start(self, *options, kernel=True):
-        more = ["-kernel", IMAGE, "-append", "console=pipe display=off nonce=ready"] if kernel else []
+    def start(self, *options, kernel=True, use="off"):
+        more = ["-kernel", IMAGE, "-append", f"console=pipe display={use} nonce=ready"] if kernel else []
         screen = [] if "-vnc" in options else ["-display", "none"]
         machine = Machine(self.folder, *more, *screen, *options)
         self.addCleanup(machine.close)
@@ -239,6 +242,106 @@ class Displays(MachineTest):
         machine.run("display text", "display: there is no text screen: not_found")
         machine.run("display what", "'what' is no WHAT; one of: info test follow text")
         machine.run("display follow 600001", "display: at most 600000 ms are waited")
+
+
+class Panics(MachineTest):
+    """What a screen shows of a panic, as the console has it. The machine stays where it has powered off, or halted."""
+
+    def start_dying(self, *options, **keywords):
+        return self.start("-no-shutdown", *options, use="on", **keywords)
+
+    def learn(self, machine):
+        machine.send(cells.SHOW_ALPHABET)
+        end = time.monotonic() + LIMIT_SECONDS
+        while time.monotonic() < end:
+            picture = machine.picture()
+            # The second row is shown together with the first, or behind it.
+            if any(any(cells.shape(picture, 1, column)) for column in range(len(cells.ALPHABET[1]))):
+                return cells.learn(picture)
+            time.sleep(0.1)
+        raise AssertionError("the screen does not show what was typed")
+
+    def report(self, machine, command):
+        """The console's text of a panic, to its last line."""
+        machine.send(command)
+        machine.wait_for("KERNEL PANIC")
+        machine.wait_for("reproduce: ")
+        return machine.seen
+
+    def wait_until_shown(self, machine, glyphs, expected):
+        end = time.monotonic() + LIMIT_SECONDS
+        while True:
+            seen = cells.read(machine.picture(), glyphs)
+            if seen == expected or time.monotonic() > end:
+                self.assertEqual(seen, expected)
+                return
+            time.sleep(0.2)
+
+    def expect_report(self, machine, command):
+        glyphs = self.learn(machine)
+        picture = machine.picture()
+        columns, rows = len(picture[0]) // cells.WIDTH, len(picture) // cells.HEIGHT
+        said = self.report(machine, command)
+        self.wait_until_shown(machine, glyphs, cells.report_rows(said, columns, rows))
+
+    def test_virtio_gpu(self):
+        machine = self.start_dying("-machine", "q35", "-vga", "none", "-device", "virtio-gpu-pci,xres=800,yres=600")
+        self.expect_report(machine, "fault write")
+
+    def test_virtio_gpu_with_four_processors(self):
+        machine = self.start_dying("-machine", "q35", "-smp", "4", "-vga", "none", "-device",
+                                   "virtio-gpu-pci,xres=800,yres=600")
+        self.expect_report(machine, "panic 'of all things'")
+
+    def test_virtio_gpu_in_memory(self):
+        machine = self.start_dying("-machine", "microvm,isa-serial=on", "-global", "virtio-mmio.force-legacy=false",
+                                   "-device", "virtio-gpu-device,xres=800,yres=600")
+        self.expect_report(machine, "fault write")
+
+    def test_framebuffer(self):
+        iso = os.path.join(self.folder, "disc.iso")
+        subprocess.run([MAKE_ISO, IMAGE, iso], check=True, stdout=subprocess.DEVNULL)
+        machine = self.start_dying("-machine", "q35", "-vga", "std", "-cdrom", iso, "-boot", "order=d", "-fw_cfg",
+                                   "name=opt/org.twofold/cmdline,string=console=pipe nonce=ready", kernel=False)
+        self.expect_report(machine, "fault write")
+
+    def test_text_screen(self):
+        machine = self.start_dying("-machine", "q35", "-vga", "std")
+        expected = cells.report_rows(self.report(machine, "fault write"), 80, 25)
+        end = time.monotonic() + LIMIT_SECONDS
+        seen = None
+        while seen != expected and time.monotonic() < end:
+            data = machine.memory(0xB8000, 80 * 25 * 2)
+            seen = [data[row * 160:row * 160 + 160:2].decode("cp437").rstrip() for row in range(25)]
+        self.assertEqual(seen, expected)
+
+
+class Themes(MachineTest):
+    """The command `theme`, on a picture and on a text screen."""
+
+    def wait_for_value(self, look, wanted):
+        end = time.monotonic() + LIMIT_SECONDS
+        while look() != wanted and time.monotonic() < end:
+            time.sleep(0.1)
+        self.assertEqual(look(), wanted)
+
+    def test_virtio_gpu(self):
+        machine = self.start("-machine", "q35", "-vga", "none", "-device", "virtio-gpu-pci,xres=320,yres=200", use="on")
+        machine.send("theme light")
+        self.wait_for_value(lambda: machine.picture()[-1][-1], 0xFBFBF8)
+
+    def test_text_screen(self):
+        machine = self.start("-machine", "q35", "-vga", "std", use="on")
+        last = 0xB8000 + (25 * 80 - 1) * 2
+        machine.send("echo drawn")
+        self.wait_for_value(lambda: bytes(machine.memory(0xB8000, 2)), b"d\x07")
+        self.assertEqual(machine.memory(last, 2), b" \x07")
+        machine.send("theme light")  # of which the ground is nearest to light grey
+        self.wait_for_value(lambda: machine.memory(last, 2)[1] >> 4, 7)
+
+    def test_without_a_screen(self):
+        machine = self.start("-machine", "q35", "-vga", "none", use="on")
+        machine.run("theme light", "theme: there is no screen")
 
 
 class TextScreen(MachineTest):

@@ -33,6 +33,7 @@ public:
         m_counts.pixels += u64{seen.width} * seen.height;
         return {};
     }
+    Result<void> present_in_panic(text::Rectangle const& area) override { return present(area); }
     bool wants_mode() const override { return m_wants.load(acquire) != 0; }
     Result<void> adopt_mode() override {
         m_wants.store(0, relaxed);

@@ -135,3 +135,21 @@ TEST(ScreenConsole, OutlivesADeviceThatFails) {
     desk.console->flush();
     EXPECT_TRUE(desk.display.shows_its_pixels());
 }
+
+TEST(ScreenConsole, ChangesItsTheme) {
+    Desk desk;
+    if (desk.console == nullptr) {
+        return;
+    }
+    desk.console->write("seen");
+    desk.console->flush();
+    u32 const before = desk.outlet.digest();
+    text::Theme const& other = text::themes().back();
+    desk.console->set_theme(other);
+    desk.console->flush();
+    EXPECT_TRUE(desk.display.shows_its_pixels());
+    EXPECT_EQ(desk.display.screen().back(), other.background);
+    desk.console->set_theme(text::themes().front());
+    desk.console->flush();
+    EXPECT_EQ(desk.outlet.digest(), before);
+}

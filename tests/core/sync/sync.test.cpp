@@ -61,6 +61,27 @@ TEST(SpinLock, ItsGuardRestoresInterrupts) {
     Interrupt::restore(before);
 }
 
+TEST(SpinLock, APanicTakesItOnlyWhereNobodyHoldsIt) {
+    SpinLock outer(LockRank::frames);
+    SpinLock lock(LockRank::heap); // which may not be taken while the other is held
+    u32 calls = 0;
+    InterruptGuard const off;
+    {
+        SpinLockGuard const guard(lock, interrupts_are_off);
+        EXPECT_FALSE(lock.call_in_panic([&calls] { ++calls; }));
+    }
+    EXPECT_EQ(calls, 0u);
+    {
+        SpinLockGuard const guard(outer, interrupts_are_off);
+        EXPECT_TRUE(lock.call_in_panic([&] {
+            ++calls;
+            EXPECT_FALSE(lock.call_in_panic([&calls] { ++calls; }));
+        }));
+    }
+    EXPECT_EQ(calls, 1u);
+    SpinLockGuard const guard(lock, interrupts_are_off); // it was given back
+}
+
 TEST(SpinLock, RanksAreNotedWhileHeld) {
     SpinLock outer(LockRank::heap);
     SpinLock inner(LockRank::frames);

@@ -29,6 +29,7 @@ public:
     u64 not_taken = 0; ///< features that it offers and does not accept
     u16 entries_max = 8;
     bool never_resets = false;
+    bool answers_at_once = false; ///< all that it has, as soon as it is told of anything
     u32 configuration[4]{};
 
     // What has happened to it.
@@ -61,7 +62,12 @@ public:
         queue = memory;
         return {};
     }
-    void notify(u16) override { ++notifications; }
+    void notify(u16) override {
+        ++notifications;
+        while (auto const chain = answers_at_once ? take() : std::nullopt) {
+            give_back(chain->head, 0);
+        }
+    }
     u32 configuration_generation() override { return generation += generation_step; }
     Bytes configuration_size() const override { return Bytes{sizeof(configuration)}; }
     u32 read_configuration(Bytes offset) override { return configuration[offset.value / 4]; }

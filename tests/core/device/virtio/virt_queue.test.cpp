@@ -363,3 +363,40 @@ TEST(VirtioDevice, AConfigurationIsReadInOnePiece) {
     ASSERT_FALSE(never.has_value());
     EXPECT_EQ(never.error(), Error::busy);
 }
+
+TEST(VirtQueue, APanicPassesOverWhatIsInFlight) {
+    Running it;
+    ASSERT_TRUE(it.queue != nullptr);
+    Noted first(one_page), second(two_parts);
+    ASSERT_TRUE(it.queue->submit(first).has_value());
+    ASSERT_TRUE(it.queue->submit(second).has_value());
+    it.scripted.answers_at_once = true;
+    {
+        sync::InterruptGuard const off;
+        EXPECT_EQ(it.queue->perform_in_panic({}, {}, long_time).error(), Error::invalid_argument);
+        auto const written = it.queue->perform_in_panic(one_page, two_parts, long_time);
+        ASSERT_TRUE(written.has_value());
+        EXPECT_EQ(written.value(), 0u);
+    }
+    EXPECT_EQ(first.times + second.times, 0u); // nobody is called in a panic
+    EXPECT_EQ(it.queue->counts().completed, 3u);
+}
+
+TEST(VirtQueue, APanicWithoutDescriptorsIsRefused) {
+    Running it;
+    ASSERT_TRUE(it.queue != nullptr);
+    Noted all[8] = {Noted(one_page), Noted(one_page), Noted(one_page), Noted(one_page),
+                    Noted(one_page), Noted(one_page), Noted(one_page), Noted(one_page)};
+    for (Noted& each : all) {
+        ASSERT_TRUE(it.queue->submit(each).has_value());
+    }
+    {
+        sync::InterruptGuard const off;
+        EXPECT_EQ(
+            it.queue->perform_in_panic(one_page, {}, long_time).error(), Error::invalid_state);
+    }
+    it.device.close();
+    for (Noted const& each : all) {
+        EXPECT_EQ(each.times, 1u);
+    }
+}

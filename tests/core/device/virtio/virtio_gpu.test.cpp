@@ -203,3 +203,41 @@ TEST(VirtioGpu, OneThatFallsSilentIsGivenUp) {
     EXPECT_EQ(after.error(), Error::io_failed);
     EXPECT_FALSE(it.gpu->wants_mode());
 }
+
+TEST(VirtioGpu, ShowsAPanicWithoutAnInterrupt) {
+    Opened it;
+    ASSERT_TRUE(it.open().has_value());
+    paint(*it.gpu, 5);
+    text::Rectangle const area{3, 5, 90, 70};
+    Result<void> shown = Error::timed_out;
+    {
+        sync::InterruptGuard const off;
+        shown = it.gpu->present_in_panic(area);
+    }
+    ASSERT_TRUE(shown.has_value());
+    EXPECT_EQ(differences(it, area, 5, 0), 0u);
+    EXPECT_EQ(it.model.flushes, 1u);
+    EXPECT_EQ(it.model.mistakes, 0u);
+    it.model.refused = gpu::Kind::flush;
+    {
+        sync::InterruptGuard const off;
+        shown = it.gpu->present_in_panic(area);
+    }
+    EXPECT_EQ(shown.error(), Error::io_failed);
+}
+
+TEST(VirtioGpu, OneThatIsSilentHoldsNoPanicUp) {
+    Opened it;
+    ASSERT_TRUE(it.open().has_value());
+    it.model.is_silent = true;
+    Nanos const began = hal::Clock::now();
+    Result<void> shown;
+    {
+        sync::InterruptGuard const off;
+        shown = it.gpu->present_in_panic({0, 0, 1, 1});
+    }
+    EXPECT_EQ(shown.error(), Error::timed_out);
+    EXPECT_TRUE(hal::Clock::now() - began < (Nanos{i64{30} * 1'000'000'000}));
+    sync::InterruptGuard const off;
+    EXPECT_EQ(it.gpu->present_in_panic({0, 0, 1, 1}).error(), Error::io_failed);
+}

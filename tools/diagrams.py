@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Diagrams for the documents, drawn from what the code really is.
+"""Parts of the documents that are made from what the code really is: diagrams and tables.
 
 `include-graph` comes from the real includes, `startup-graph` from the start-up graph that the
-hosted kernel prints, `tidy-rules` from the rules themselves. All are Markdown; the graphs are
-Mermaid. The tidy rule `generated` keeps them up to date where a document says
+hosted kernel prints, `tidy-rules` from the rules themselves, `commands` and `commands-GROUP` from
+the commands that the hosted kernel declares (tools/command_pages.py). All are Markdown; the graphs
+are Mermaid. The tidy rule `generated` keeps them up to date where a document says
 <!-- generated:NAME --> ... <!-- /generated -->.
 
     tools/diagrams.py include-graph
@@ -13,21 +14,20 @@ Mermaid. The tidy rule `generated` keeps them up to date where a document says
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import re
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
+from tools import command_pages  # noqa: E402
 from tools.tidy import rules  # noqa: E402
 from tools.tidy.tree import NeedsBuild, Tree  # noqa: E402
-
-KERNEL = "build/release/apps/host/twofold-host"
-STARTUP = ["--json", "--command", "startup"]
 
 Edges = set[tuple[str, str]]
 
@@ -84,10 +84,8 @@ def include_graph(tree: Tree) -> str:
     return mermaid(reduced(edges), [*rooms, "hal", *machines], "TD", groups)
 
 
-def startup_from(text: str) -> str:
-    """The start-up graph from what `startup` printed with --json: rows with step and requires."""
-    answers = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    steps = next(one["output"] for one in answers if one.get("command") == "startup")
+def startup_of(steps: list[dict[str, str]]) -> str:
+    """The start-up graph from the rows of `startup`: step and requires. Raises ValueError."""
     names = [one["step"] for one in steps]
     edges = {(required, one["step"]) for one in steps for required in one["requires"].split()}
     unknown = sorted({source for source, _ in edges} - set(names))
@@ -96,21 +94,20 @@ def startup_from(text: str) -> str:
     return mermaid(reduced(edges), names, "LR", {})
 
 
+def startup_from(text: str) -> str:
+    """The start-up graph from what `startup` printed with --json."""
+    answers = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return startup_of(next(one["output"] for one in answers if one.get("command") == "startup"))
+
+
 def startup_graph(tree: Tree) -> str:
     """The start-up graph of the hosted kernel. Raises NeedsBuild if that cannot be asked."""
+    kernel = tree.root / command_pages.KERNEL
     try:
-        done = subprocess.run(
-            [str(tree.root / KERNEL), *STARTUP],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        )
-        return startup_from(done.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError, KeyError, StopIteration) as error:
+        return startup_of(command_pages.answer(kernel, "startup"))
+    except (ValueError, KeyError) as error:
         raise NeedsBuild(
-            f"{KERNEL} does not tell its start-up graph ({error});"
+            f"{kernel} does not tell its start-up graph ({error});"
             " run: cmake --build --preset release"
         ) from error
 
@@ -124,12 +121,24 @@ GENERATORS = {
     "include-graph": include_graph,
     "startup-graph": startup_graph,
     "tidy-rules": tidy_rules,
+    "commands": command_pages.index,
 }
+GROUP_PREFIX = "commands-"
+
+
+def generator(part: str) -> Callable[[Tree], str] | None:
+    """What makes the part of that name from a tree, if anybody does. It may raise NeedsBuild, and
+    LookupError where the kernel has no such group of commands."""
+    if part.startswith(GROUP_PREFIX):
+        group = part.removeprefix(GROUP_PREFIX)
+        return functools.partial(command_pages.page, group=group)
+    return GENERATORS.get(part)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Draw a diagram from what the code is.")
-    parser.add_argument("name", choices=sorted(GENERATORS))
+    known = ", ".join([*sorted(GENERATORS), f"{GROUP_PREFIX}GROUP"])
+    parser.add_argument("name", help=known)
     parser.add_argument("--from", dest="source", type=Path, help="what `startup` printed")
     options = parser.parse_args()
     try:
@@ -138,8 +147,11 @@ def main() -> int:
                 parser.error("--from belongs to startup-graph")
             print(startup_from(options.source.read_text()), end="")
         else:
-            print(GENERATORS[options.name](Tree(ROOT)), end="")
-    except (NeedsBuild, OSError, ValueError, KeyError, StopIteration) as error:
+            maker = generator(options.name)
+            if maker is None:
+                parser.error(f"nobody generates {options.name}; known are: {known}")
+            print(maker(Tree(ROOT)), end="")
+    except (NeedsBuild, OSError, ValueError, LookupError, StopIteration) as error:
         print(f"diagrams: {error}", file=sys.stderr)
         return 69 if isinstance(error, NeedsBuild) else 74
     return 0

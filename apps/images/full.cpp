@@ -1,4 +1,5 @@
 // The image `full`: everything there is, the scenarios included.
+#include "apps/commands/selected.hpp"
 #include "apps/scenarios/scenarios.hpp"
 #include "apps/shell/kernel/commands.hpp"
 #include "apps/shell/kernel/shell.hpp"
@@ -14,7 +15,7 @@ Composition composition() {
         .commands =
             {basic_commands(), measuring_commands(), thread_commands(), async_commands(),
              device_commands(), scenario_commands(), shell::shell_commands(),
-             shell::filter_commands()},
+             shell::filter_commands(), selected_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads,
         .lines = &shell::line_runner};

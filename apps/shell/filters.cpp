@@ -285,7 +285,7 @@ constexpr Filter known_filters[] = {
     {"head", "[ROWS]", "the first rows (10)"},
     {"lines", "", "rows as lines of text, in a column 'line'"},
     {"reverse", "", "the last row first"},
-    {"select", "COLUMN...", "these columns, in this order"},
+    {"select", "COLUMN [COLUMN...]", "these columns, in this order"},
     {"sort", "COLUMN [--reverse]", "rows by a column; equal ones keep their order"},
     {"sum", "COLUMN", "the sum of a column"},
     {"tail", "[ROWS]", "the last rows (10)"},

@@ -94,8 +94,8 @@ constexpr boot::Command table[] = {
 
 } // namespace
 
-std::span<boot::Command const> commands() {
-    return table;
+boot::CommandTable commands() {
+    return {"workloads", table};
 }
 
 } // namespace twofold::workloads

@@ -9,6 +9,6 @@ namespace twofold::workloads {
 std::span<Workload const* const> all();
 
 /// For images that carry workloads.
-std::span<boot::Command const> commands();
+boot::CommandTable commands();
 
 } // namespace twofold::workloads

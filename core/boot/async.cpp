@@ -57,8 +57,8 @@ void close_executors(Kernel& kernel) {
     }
 }
 
-std::span<Command const> async_commands() {
-    return async_table;
+CommandTable async_commands() {
+    return {"tasks", async_table};
 }
 
 } // namespace twofold::boot

@@ -18,6 +18,6 @@ Result<async::Executors*> executors(Kernel& kernel);
 void close_executors(Kernel& kernel);
 
 /// The command `async`.
-std::span<Command const> async_commands();
+CommandTable async_commands();
 
 } // namespace twofold::boot

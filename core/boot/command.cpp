@@ -42,6 +42,44 @@ u8 say_usage(CommandContext& context, std::string_view name) {
     return status::usage;
 }
 
+std::string_view kind_name(ArgumentKind kind) {
+    switch (kind) {
+    case ArgumentKind::text:
+        return "text";
+    case ArgumentKind::number:
+        return "number";
+    case ArgumentKind::choice:
+        return "choice";
+    case ArgumentKind::command:
+        return "command";
+    case ArgumentKind::thread:
+        return "thread";
+    case ArgumentKind::scenario:
+        return "scenario";
+    case ArgumentKind::variable:
+        return "variable";
+    case ArgumentKind::column:
+        return "column";
+    case ArgumentKind::theme:
+        return "theme";
+    case ArgumentKind::layout:
+        return "layout";
+    }
+    UNREACHABLE();
+}
+
+std::string_view count_name(ArgumentCount count) {
+    switch (count) {
+    case ArgumentCount::one:
+        return "one";
+    case ArgumentCount::optional:
+        return "optional";
+    case ArgumentCount::any:
+        return "any";
+    }
+    UNREACHABLE();
+}
+
 Command const* find_command(Composition const& parts, std::string_view name) {
     for (auto const table : parts.commands) {
         for (Command const& command : table) {

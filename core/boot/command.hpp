@@ -104,6 +104,21 @@ struct Command {
     std::span<Example const> known_examples() const;
 };
 
+/// Commands that are told of together: each group is a page of the documents.
+struct CommandTable {
+    constexpr CommandTable() = default;
+    constexpr CommandTable(std::string_view of, std::span<Command const> all)
+        : group(of), commands(all) {}
+    /// Of no group: what an image of measurements or tests brings along.
+    constexpr CommandTable(std::span<Command const> all) : commands(all) {}
+
+    std::string_view group; ///< one word, e.g. "threads"
+    std::span<Command const> commands;
+
+    auto begin() const { return commands.begin(); }
+    auto end() const { return commands.end(); }
+};
+
 /// How it is called, behind its name: "ID VALUE", "[COMMAND]". Empty if it takes nothing.
 using Usage = FixedString<96>;
 Usage usage_of(Command const& command);
@@ -113,6 +128,10 @@ u8 say_usage(CommandContext& context, std::string_view name);
 
 /// The command of that name; null: there is none.
 Command const* find_command(Composition const& parts, std::string_view name);
+
+/// As documents and programs write them: "number", "optional".
+std::string_view kind_name(ArgumentKind kind);
+std::string_view count_name(ArgumentCount count);
 
 /// Runs the command that the first of `words` names, with the others, and reports it to the result
 /// channel. Its status; unknown_command and usage where it could not run, which is said.
@@ -130,12 +149,12 @@ u8 run_command(
 u8 run_line(Kernel& kernel, Output const& sink, std::string_view line, u8 previous);
 
 /// The commands that every image offers.
-std::span<Command const> basic_commands();
+CommandTable basic_commands();
 
 /// The commands that measure interrupts, calls and deadlines.
-std::span<Command const> measuring_commands();
+CommandTable measuring_commands();
 
 /// The commands that use devices of the PCI bus (devices.hpp).
-std::span<Command const> device_commands();
+CommandTable device_commands();
 
 } // namespace twofold::boot

@@ -231,8 +231,8 @@ constexpr Command basic_table[] = {
 
 } // namespace
 
-std::span<Command const> basic_commands() {
-    return basic_table;
+CommandTable basic_commands() {
+    return {"machine", basic_table};
 }
 
 } // namespace twofold::boot

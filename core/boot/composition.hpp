@@ -21,11 +21,11 @@ struct LineRunner {
 };
 
 struct Composition {
-    static constexpr usize command_tables_max = 8;
+    static constexpr usize command_tables_max = 12;
 
-    std::string_view image;                                            ///< "base", "full", "test"
-    std::span<Step const> steps;                                       ///< the start-up graph
-    std::array<std::span<Command const>, command_tables_max> commands; ///< searched in order
+    std::string_view image;                                ///< "base", "full", "test"
+    std::span<Step const> steps;                           ///< the start-up graph
+    std::array<CommandTable, command_tables_max> commands; ///< searched in order
     std::span<Scenario const> scenarios;
     Result<void> (*open_threads)(Kernel& kernel) = nullptr; ///< see threads.hpp; null: none
     LineRunner const* lines = nullptr;                      ///< null: the plain reader

@@ -64,7 +64,7 @@ constexpr Command device_table[] = {
        ArgumentCount::optional}},
      {{"input layout de", "keys are where they are in Germany"},
       {"input type hello", "as if somebody typed it"},
-      {"input watch 10", "shows what is typed and moved"}}},
+      {"input watch 10 & sleep 1; input type hello; wait 1", "shows ten events, of five keys"}}},
     {"display",
      "shows a pattern on the display",
      use_display,
@@ -168,8 +168,8 @@ void show_queue(CommandContext& context, device::RingQueue& queue) {
         counts.submitted, counts.completed, counts.unexpected, counts.timed_out, counts.restarts);
 }
 
-std::span<Command const> device_commands() {
-    return device_table;
+CommandTable device_commands() {
+    return {"devices", device_table};
 }
 
 } // namespace twofold::boot

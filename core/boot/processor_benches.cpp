@@ -387,7 +387,7 @@ u8 measure_jitter(CommandContext& context) {
     return status::success;
 }
 
-std::span<Command const> measuring_commands() {
+CommandTable measuring_commands() {
     static constexpr Argument rounds = {
         "ROUNDS", "how often", ArgumentKind::number, ArgumentCount::optional};
     static constexpr Command table[] = {
@@ -401,7 +401,7 @@ std::span<Command const> measuring_commands() {
            ArgumentCount::optional}},
          {{"jitter 1000", "deadlines of one second"}}},
     };
-    return table;
+    return {"measuring", table};
 }
 
 } // namespace twofold::boot

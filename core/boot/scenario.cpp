@@ -60,8 +60,8 @@ constexpr Command scenario_table[] = {
 
 } // namespace
 
-std::span<Command const> scenario_commands() {
-    return scenario_table;
+CommandTable scenario_commands() {
+    return {"scenarios", scenario_table};
 }
 
 } // namespace twofold::boot

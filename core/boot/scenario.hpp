@@ -47,6 +47,6 @@ struct Scenario {
 
 /// Commands `scenarios` (one name a line) and `scenario NAME`; images that carry scenarios list
 /// them.
-std::span<struct Command const> scenario_commands();
+struct CommandTable scenario_commands();
 
 } // namespace twofold::boot

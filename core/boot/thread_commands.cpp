@@ -212,18 +212,18 @@ constexpr Command commands[] = {
      "gives a thread more time or less",
      run_nice,
      {thread_argument, {"VALUE", "from -20 (most) to 19 (least)"}},
-     {{"nice 7 19", "it runs where nobody else wants to"}}},
+     {{"nice 4 19", "it runs where nobody else wants to"}}},
     {"affinity",
      "binds a thread to processors",
      run_affinity,
      {thread_argument, {"CPUS", "a list of processors, like 0,2-3"}},
-     {{"affinity 1 0,2-3", "it runs on three processors alone"}}},
+     {{"affinity 4 0,2-3", "it runs on three processors alone"}}},
 };
 
 } // namespace
 
-std::span<Command const> thread_commands() {
-    return commands;
+CommandTable thread_commands() {
+    return {"threads", commands};
 }
 
 } // namespace twofold::boot

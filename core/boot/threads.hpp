@@ -12,6 +12,6 @@ namespace twofold::boot {
 Result<void> open_threads(Kernel& kernel);
 
 /// The commands ps, top, sched, threads, nice, affinity.
-std::span<Command const> thread_commands();
+CommandTable thread_commands();
 
 } // namespace twofold::boot

@@ -1,4 +1,5 @@
 // The image `test`: the full image and the tests that run inside a kernel.
+#include "apps/commands/selected.hpp"
 #include "apps/scenarios/scenarios.hpp"
 #include "core/boot/async.hpp"
 #include "core/boot/boot.hpp"
@@ -12,7 +13,7 @@ Composition composition() {
         .steps = basic_steps(),
         .commands =
             {basic_commands(), measuring_commands(), thread_commands(), async_commands(),
-             scenario_commands(), test::commands()},
+             scenario_commands(), test::commands(), selected_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads};
 }

@@ -144,8 +144,8 @@ constexpr boot::Command test_commands[] = {
 
 } // namespace
 
-std::span<boot::Command const> commands() {
-    return test_commands;
+boot::CommandTable commands() {
+    return {"tests", test_commands};
 }
 
 std::span<TestCase const* const> all_tests() {

@@ -11,7 +11,7 @@ namespace twofold::test {
 
 /// `test [NAME]`: runs the tests whose "suite.name" is NAME or starts with it, all without; `tests`
 /// lists them.
-std::span<boot::Command const> commands();
+boot::CommandTable commands();
 
 /// Every test of the image.
 std::span<TestCase const* const> all_tests();
@@ -25,6 +25,6 @@ u64 run_body(boot::CommandContext& context, TestCase const& test);
 /// than LIMIT edges, once for each of them with an interrupt there alone; what the kernel shares is
 /// looked over after each run. With TIMES an edge that a test takes more often is interrupted the
 /// first TIMES times, and then now and again.
-std::span<boot::Command const> edge_commands();
+boot::CommandTable edge_commands();
 
 } // namespace twofold::test

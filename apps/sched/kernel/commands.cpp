@@ -161,8 +161,8 @@ void record_refusal(Recorder& recorder, KernelRefusal const& refusal) {
     recorder.error("refused error", refusal.error);
 }
 
-std::span<boot::Command const> commands() {
-    return table;
+boot::CommandTable commands() {
+    return {"laboratory", table};
 }
 
 } // namespace twofold::lab

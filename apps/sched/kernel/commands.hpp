@@ -10,6 +10,6 @@ namespace twofold::lab {
 ///
 /// `sched-live POLICY`: runs it by threads of this kernel, as long as it takes, and records what
 /// became of them. What both record is specified in docs/laboratory.md.
-std::span<boot::Command const> commands();
+boot::CommandTable commands();
 
 } // namespace twofold::lab

@@ -1,6 +1,7 @@
 // See commands.hpp.
 #include "apps/shell/kernel/commands.hpp"
 
+#include "apps/shell/kernel/registry.hpp"
 #include "apps/shell/kernel/screen_commands.hpp"
 #include "apps/shell/kernel/session.hpp"
 #include "apps/shell/kernel/top.hpp"
@@ -327,7 +328,7 @@ constexpr boot::Command shell_table[] = {
      "forgets a variable",
      in_session<unset>,
      {{"NAME", "which one", ArgumentKind::variable}},
-     {{"unset a", "it is empty from then on"}}},
+     {{"a=1; unset a; echo $a", "it is empty from then on"}}},
     {"history",
      "lists the lines that were entered",
      in_session<list_history>,
@@ -342,7 +343,7 @@ constexpr boot::Command shell_table[] = {
      "waits for a job, in the foreground",
      in_session<wait_for_job>,
      {job_argument},
-     {{"sleep 1 & wait 2", "until it has ended; ctrl-C ends it, ctrl-Z lets it go on"}}},
+     {{"sleep 1 & wait 1", "until it has ended; ctrl-C ends it, ctrl-Z lets it go on"}}},
     {"kill",
      "asks a job to end",
      in_session<kill_job>,
@@ -387,6 +388,14 @@ constexpr boot::Command shell_table[] = {
      use_layout,
      {{"NAME", "the one to use from now on", ArgumentKind::layout, ArgumentCount::optional}},
      {{"layout de", "keys are where they are in Germany"}}},
+    {"commands",
+     "tells all that commands declare",
+     show_registry,
+     {{"COMMAND", "one of them; all if none is named", ArgumentKind::command,
+       ArgumentCount::optional}},
+     {{"commands | where group = filters", "what may stand behind a |"},
+      {"commands | table 2 | where argument = ID", "the second table: arguments"},
+      {"commands sort --json", "for programs: what one of them is called with, and examples"}}},
     {"source",
      "runs a module of the machine as a script",
      in_session<source>,
@@ -407,7 +416,7 @@ constexpr boot::Command filter_table[] = {
     {"head",
      "keeps the first rows",
      filter_alone,
-     {{"N", "how many; 10 if nothing is said", ArgumentKind::number, ArgumentCount::optional}},
+     {{"ROWS", "how many; 10 if nothing is said", ArgumentKind::number, ArgumentCount::optional}},
      {{"ps | head 3", "three threads"}}},
     {"lines",
      "makes one column of lines of a table",
@@ -427,7 +436,7 @@ constexpr boot::Command filter_table[] = {
     {"select",
      "keeps some columns, in this order",
      filter_alone,
-     {{"COLUMN", "which ones", ArgumentKind::column, ArgumentCount::any}},
+     {column_argument, {"COLUMN", "more of them", ArgumentKind::column, ArgumentCount::any}},
      {{"ps | select name state", "two columns"}}},
     {"sort",
      "orders the rows by a column",
@@ -449,7 +458,7 @@ constexpr boot::Command filter_table[] = {
     {"tail",
      "keeps the last rows",
      filter_alone,
-     {{"N", "how many; 10 if nothing is said", ArgumentKind::number, ArgumentCount::optional}},
+     {{"ROWS", "how many; 10 if nothing is said", ArgumentKind::number, ArgumentCount::optional}},
      {{"log | tail 5", "the newest messages"}}},
     {"unique",
      "keeps the first of rows that are equal in a column",
@@ -460,7 +469,7 @@ constexpr boot::Command filter_table[] = {
      "keeps rows by a column's value",
      filter_alone,
      {column_argument,
-      {"OP", "how to compare; ~ is 'contains'", ArgumentKind::choice, ArgumentCount::one,
+      {"OPERATOR", "how to compare; ~ is 'contains'", ArgumentKind::choice, ArgumentCount::one,
        "= != < <= > >= ~"},
       {"VALUE", "a number, a size like 1M, a time like 10us, or text"}},
      {{"ps | where state = running", "those that run"},
@@ -469,12 +478,12 @@ constexpr boot::Command filter_table[] = {
 
 } // namespace
 
-std::span<boot::Command const> shell_commands() {
-    return shell_table;
+boot::CommandTable shell_commands() {
+    return {"shell", shell_table};
 }
 
-std::span<boot::Command const> filter_commands() {
-    return filter_table;
+boot::CommandTable filter_commands() {
+    return {"filters", filter_table};
 }
 
 } // namespace twofold::shell

@@ -3,12 +3,10 @@
 
 #include "core/boot/boot.hpp"
 
-#include <span>
-
 namespace twofold::shell {
 
-std::span<boot::Command const> shell_commands();
+boot::CommandTable shell_commands();
 /// Declared for help, completion and the documents; pipelines run them (filters.hpp).
-std::span<boot::Command const> filter_commands();
+boot::CommandTable filter_commands();
 
 } // namespace twofold::shell

@@ -1,6 +1,7 @@
 // The pure half of the shell as it runs in a kernel: one session of each part in memory of the
 // heap. tests/apps/shell holds the rest, for the host.
 #include "apps/shell/filters.hpp"
+#include "apps/shell/kernel/commands.hpp"
 #include "apps/shell/line_editor.hpp"
 #include "apps/shell/pager.hpp"
 #include "apps/shell/script.hpp"
@@ -115,6 +116,22 @@ TEST(Shell, FiltersTables) {
                                           "  {\"name\": \"other\", \"size\": 2048}\n]\n"));
     }
     EXPECT_EQ(test.heap.statistics().reserved, Bytes{0});
+}
+
+TEST(Shell, DeclaresFiltersAsTheyAre) {
+    usize declared = 0;
+    for (boot::Command const& command : filter_commands()) {
+        bool is_known = command.name == "table" || command.name == "page"; // the pipeline's own
+        for (Filter const& filter : filters()) {
+            if (filter.name == command.name) {
+                EXPECT_EQ(boot::usage_of(command).view(), filter.arguments);
+                is_known = true;
+            }
+        }
+        EXPECT_TRUE(is_known);
+        ++declared;
+    }
+    EXPECT_EQ(declared, filters().size() + 2);
 }
 
 TEST(Shell, PagesText) {

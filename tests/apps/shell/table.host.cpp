@@ -381,7 +381,7 @@ TEST(Filters, Select) {
     EXPECT_EQ(sample.print(), "name\nheap\na^Ib\n");
     EXPECT_EQ(sample.apply({"select", "count"}), "no column 'count' (there are: name)");
     EXPECT_EQ(sample.apply({"select", "name", "name"}), "select: 'name' is named twice");
-    EXPECT_EQ(sample.apply({"select"}), "usage: select COLUMN...");
+    EXPECT_EQ(sample.apply({"select"}), "usage: select COLUMN [COLUMN...]");
 }
 
 TEST(Filters, CountAndSum) {

@@ -349,8 +349,8 @@ constexpr boot::Command commands_of_edges[] = {
 
 } // namespace
 
-std::span<boot::Command const> edge_commands() {
-    return commands_of_edges;
+boot::CommandTable edge_commands() {
+    return {"edges", commands_of_edges};
 }
 
 } // namespace twofold::test

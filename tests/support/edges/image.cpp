@@ -1,4 +1,5 @@
 // The image `test` with the command that raises an interrupt at every edge.
+#include "apps/commands/selected.hpp"
 #include "apps/scenarios/scenarios.hpp"
 #include "core/boot/boot.hpp"
 #include "tests/support/runner.hpp"
@@ -11,7 +12,7 @@ Composition composition() {
         .steps = basic_steps(),
         .commands =
             {basic_commands(), measuring_commands(), thread_commands(), scenario_commands(),
-             test::commands(), test::edge_commands()},
+             test::commands(), test::edge_commands(), selected_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads};
 }

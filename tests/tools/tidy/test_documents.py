@@ -7,7 +7,7 @@ import os
 import unittest
 
 from tests.tools.tidy.fixture import TreeTest
-from tools import diagrams
+from tools import command_pages, diagrams
 from tools.tidy import commands, markdown
 from tools.tidy.rules import documents, generated
 from tools.tidy.tree import NeedsBuild
@@ -22,6 +22,12 @@ STARTUP = {
     ],
     "status": 0,
 }
+
+
+def put_kernel(test: TreeTest, answer: dict) -> None:
+    """Gives the tree a kernel that always answers that."""
+    test.write({command_pages.KERNEL: f"#!/bin/sh\ncat <<'END'\n{json.dumps(answer)}\nEND\n"})
+    os.chmod(test.root / command_pages.KERNEL, 0o755)
 
 
 class Documents(TreeTest):
@@ -86,6 +92,80 @@ class Generated(TreeTest):
         self.assert_finding(found, "docs/a.md", "is not closed")
 
 
+class CommandPages(TreeTest):
+    """The rule with a registry of three commands."""
+
+    ROWS = [
+        {"group": "machine", "command": "mem", "arguments": "", "summary": "sums up"},
+        {"group": "filters", "command": "head", "arguments": "[ROWS]", "summary": "keeps rows"},
+        {"group": "filters", "command": "where", "arguments": "OP", "summary": "keeps more"},
+        {
+            "command": "head",
+            "argument": "ROWS",
+            "kind": "number",
+            "count": "optional",
+            "choices": "",
+            "meaning": "how many",
+        },
+        {
+            "command": "where",
+            "argument": "OP",
+            "kind": "choice",
+            "count": "one",
+            "choices": "= |",
+            "meaning": "a | or not",
+        },
+        {"command": "head", "example": "mem | head 3", "shows": "three"},
+    ]
+
+    def entry(self, rows: list[dict[str, str]]) -> None:
+        put_kernel(self, {"command": "commands", "output": rows, "status": 0})
+
+    def page(self, part: str) -> str:
+        return f"# A\n<!-- generated:{part} -->\n<!-- /generated -->\n"
+
+    def test_a_page_is_made_and_kept(self):
+        self.entry(self.ROWS)
+        self.write({"docs/f.md": self.page("commands-filters")})
+        self.assert_finding(generated.check(self.tree()), "docs/f.md", "out of date", line=2)
+        generated.fix(self.tree())
+        text = (self.root / "docs/f.md").read_text()
+        self.assert_clean(generated.check(self.tree()))
+        self.assertIn("## head\n\nKeeps rows.\n\n```\nhead [ROWS]\n```\n", text)
+        self.assertIn("| `ROWS` | how many | a number; may be left out |\n", text)
+        self.assertIn("| `OP` | a \\| or not | one of `=` `\\|` |\n", text)
+        self.assertIn("- `mem | head 3`: three\n", text)
+        self.assertNotIn("## mem", text)
+
+    def test_a_changed_page_is_found_and_mended(self):
+        self.entry(self.ROWS)
+        self.write({"docs/f.md": self.page("commands-filters")})
+        generated.fix(self.tree())
+        made = (self.root / "docs/f.md").read_text()
+        (self.root / "docs/f.md").write_text(made.replace("three", "four"))
+        found = generated.check(self.tree())
+        self.assert_finding(found, "docs/f.md", "commands-filters is out of date", line=2)
+        generated.fix(self.tree())
+        self.assertEqual(made, (self.root / "docs/f.md").read_text())
+
+    def test_a_group_that_is_new_or_gone(self):
+        self.entry(self.ROWS)
+        pages = {"docs/commands.md": self.page("commands"), "docs/g.md": self.page("commands-gone")}
+        self.assert_finding(self.check(generated, pages), "docs/g.md", "nobody generates commands-gone")
+        generated.fix(self.tree())
+        index = (self.root / "docs/commands.md").read_text()
+        self.assertIn("| [head](commands/filters.md#head) | `[ROWS]` | keeps rows |", index)
+        found = documents.check(self.tree())
+        self.assert_finding(found, "docs/commands.md", "commands/machine.md leads nowhere")
+
+    def test_a_kernel_that_declares_nothing_understandable(self):
+        self.entry([{"text": "unknown command 'commands'"}])
+        with self.assertRaisesRegex(NeedsBuild, "cmake --build --preset release"):
+            command_pages.registry(self.tree())
+        with self.assertRaisesRegex(ValueError, "a row of no table"):
+            command_pages.registry_of([{"command": "x", "text": "y"}])
+
+
 class Commands(TreeTest):
     TEXT = "```sh\nfalse\n```\n```sh test\n# a comment\necho one \\\n  two\n\n$ true\n```\n"
 
@@ -147,8 +227,7 @@ class Diagrams(TreeTest):
             diagrams.startup_graph(self.tree())
 
     def test_start_up_from_a_kernel(self):
-        self.write({diagrams.KERNEL: f"#!/bin/sh\necho '{json.dumps(STARTUP)}'\n"})
-        os.chmod(self.root / diagrams.KERNEL, 0o755)
+        put_kernel(self, STARTUP)
         self.assertIn("trace --> shell", diagrams.startup_graph(self.tree()))
 
     def test_rules_are_listed(self):

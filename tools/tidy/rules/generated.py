@@ -11,6 +11,15 @@ name = "generated"
 explain = "what stands between generated:NAME marks in a document is up to date"
 
 
+def _made(tree: Tree, part: str) -> str | None:
+    """The part as it is to be; nothing if nobody generates it."""
+    maker = diagrams.generator(part)
+    try:
+        return maker(tree) if maker is not None else None
+    except LookupError:
+        return None
+
+
 def _renewed(tree: Tree, path: str) -> tuple[str, list[Finding]]:
     """The document with its generated parts made anew, and what was wrong with them."""
     text, found = tree.text(path), []
@@ -18,13 +27,12 @@ def _renewed(tree: Tree, path: str) -> tuple[str, list[Finding]]:
         wrong = "a generated part is not closed, or does not stand on lines of its own"
         found.append(Finding(path, 0, wrong, "end it with a line <!-- /generated -->"))
     for part in reversed(markdown.generated(text)):
-        maker = diagrams.GENERATORS.get(part.name)
-        if maker is None:
-            known = ", ".join(diagrams.GENERATORS)
+        body = _made(tree, part.name)
+        if body is None:
+            known = ", ".join([*diagrams.GENERATORS, f"{diagrams.GROUP_PREFIX}GROUP"])
             wrong = f"nobody generates {part.name}"
             found.append(Finding(path, part.line, wrong, f"known are: {known}"))
             continue
-        body = maker(tree)
         if body != part.body:
             wrong = f"the generated part {part.name} is out of date"
             found.append(Finding(path, part.line, wrong, "run: ./twofold tidy --fix generated"))

@@ -1,5 +1,6 @@
 # What the build says of a header of one's own that cannot be used: one error that names the file and the reason.
 set(script ${CMAKE_CURRENT_LIST_DIR}/../../../../cmake/selected.cmake)
+set(commands ${CMAKE_CURRENT_LIST_DIR}/../../../apps/commands/guide)
 set(sched ${CMAKE_CURRENT_LIST_DIR}/../../sched/guide)
 
 function(expect option path reason)
@@ -28,3 +29,7 @@ expect(TWOFOLD_SCHED_POLICY /no/such/policy.hpp "there is no such file")
 expect(TWOFOLD_SCHED_POLICY ${CMAKE_CURRENT_LIST_DIR}/selected_allocator.hpp "it defines no twofold::SelectedPolicy")
 expect(TWOFOLD_SCHED_POLICY ${sched}/selected_policy.hpp "")
 expect(TWOFOLD_SCHED_POLICY "" "")
+expect(TWOFOLD_COMMANDS /no/such/commands.hpp "there is no such file")
+expect(TWOFOLD_COMMANDS ${CMAKE_CURRENT_LIST_DIR}/selected_allocator.hpp "it defines no twofold::SelectedCommands")
+expect(TWOFOLD_COMMANDS ${commands}/sample.hpp "")
+expect(TWOFOLD_COMMANDS "" "")

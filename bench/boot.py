@@ -9,7 +9,8 @@ power-on is Linux (linux_guest.py) in the same emulator, run in turns with ours.
 start of the process to the line that is waited for; instructions are exact (the emulator counts them).
 
 A prompt is that of the image `full` on a terminal (person.py): `prompt_MACHINE` until it is there, `usable_MACHINE`
-until the first line has been answered, which a person types at that moment.
+until the first line has been answered, which a person types at that moment, and `usable_cpu_MACHINE` of processors
+until then.
 """
 
 import json
@@ -106,7 +107,7 @@ def fresh_test() -> float | None:
 
 
 def prompts(build: pathlib.Path) -> dict[str, Callable[[], dict[str, float]]]:
-    """How soon each machine can be used; two figures of one start."""
+    """How soon each machine can be used; the figures of one start."""
     boot = str(build / "apps" / "launch" / "twofold-boot")
     machines = {
         "hosted": [str(build / "apps" / "host" / "twofold-host")],
@@ -116,8 +117,8 @@ def prompts(build: pathlib.Path) -> dict[str, Callable[[], dict[str, float]]]:
     }
 
     def measure(machine: str) -> dict[str, float]:
-        prompt, answer = person.usable(machines[machine], GUEST_TIMEOUT_S)
-        return {f"prompt_{machine}/ours": prompt, f"usable_{machine}/ours": answer}
+        found = person.usable(machines[machine], GUEST_TIMEOUT_S)
+        return {f"{what}_{machine}/ours": figure for what, figure in found.items()}
 
     return {machine: lambda machine=machine: measure(machine) for machine in machines}
 

@@ -5,9 +5,11 @@ person sees it, without control sequences.
 """
 
 import os
+import pathlib
 import pty
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -45,13 +47,23 @@ class Person:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.terminate()  # so that it ends an emulator that it has started
+        self.signal(signal.SIGTERM)  # so that a launcher takes away what it has made
         try:
-            self.process.communicate(timeout=10)
+            self.process.wait(timeout=10)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.communicate()
+            pass
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
         os.close(self.leader)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To the process and to an emulator that it has started."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            pass  # all have ended
 
     def see(self, text: bytes) -> float:
         """Milliseconds from the start of the process until `text` is shown."""
@@ -62,7 +74,8 @@ class Person:
             try:
                 self.unread += os.read(self.leader, 65536)
             except OSError as error:  # nobody has the terminal any more
-                reason = self.process.communicate()[1].decode(errors="replace").strip()
+                assert self.process.stderr is not None
+                reason = self.process.stderr.read().decode(errors="replace").strip()
                 said = f"it showed {shown[-200:]!r}, and said: {reason[-200:]}"
                 raise Unusable(f"{self.command[0]} ended without {text!r}; {said}") from error
         seen = (time.perf_counter() - self.began) * 1000
@@ -74,10 +87,25 @@ class Person:
             keys = keys[os.write(self.leader, keys) :]
 
 
-def usable(command: list[str], patience_s: float) -> tuple[float, float]:
-    """Milliseconds from the start of the process until its prompt is there, and until the first line has been
-    answered, which is typed at that moment. Raises Unusable."""
+    def processor_ms(self) -> float:
+        """What the process and those that it has started have had of processors; of such as still run."""
+        total_ns = 0
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                session = process.joinpath("stat").read_text().rpartition(")")[2].split()[3]
+                if int(session) == self.process.pid:
+                    threads = process.glob("task/*/schedstat")
+                    total_ns += sum(int(thread.read_text().split()[0]) for thread in threads)
+            except (OSError, ValueError, IndexError):
+                continue  # it has ended meanwhile
+        return total_ns / 1e6
+
+
+def usable(command: list[str], patience_s: float) -> dict[str, float]:
+    """Milliseconds from the start of the process until its prompt is there, until the first line has been answered,
+    which is typed at that moment, and of processors until then, whoever else uses them. Raises Unusable."""
     with Person(command, patience_s) as person:
         prompt = person.see(PROMPT)
         person.type(TYPED)
-        return prompt, person.see(ANSWER)
+        answer = person.see(ANSWER)
+        return {"prompt": prompt, "usable": answer, "usable_cpu": person.processor_ms()}

@@ -26,21 +26,23 @@ class Prompts(unittest.TestCase):
 
     def test_a_machine_is_used(self) -> None:
         figures = boot.prompts(BUILD)["hosted"]()
-        self.assertEqual(list(figures), ["prompt_hosted/ours", "usable_hosted/ours"])
-        prompt, usable = figures.values()
+        names = ["prompt_hosted/ours", "usable_hosted/ours", "usable_cpu_hosted/ours"]
+        self.assertEqual(list(figures), names)
+        prompt, usable, of_processors = figures.values()
         self.assertTrue(0 < prompt < usable, figures)
+        self.assertGreater(of_processors, 0)
 
     def test_each_figure_has_its_facts_and_usable_ones_their_goal(self) -> None:
         facts = json.loads((BENCH / "boot.json").read_text())
         for machine in boot.prompts(BUILD):
-            self.assertIn(f"prompt_{machine}", facts)
+            self.assertLessEqual({f"prompt_{machine}", f"usable_cpu_{machine}"}, set(facts))
             self.assertIn("goal", facts[f"usable_{machine}"])
 
     def test_the_prompt_is_looked_for_without_control_sequences_and_in_pieces(self) -> None:
         script = r"printf 'two\033[1mfol'; sleep 0.3; printf 'd> '; read line; echo usable"
-        prompt, usable = person.usable(["sh", "-c", script], 20)
-        self.assertGreaterEqual(prompt, 300)
-        self.assertGreater(usable, prompt)
+        figures = person.usable(["sh", "-c", script], 20)
+        self.assertGreaterEqual(figures["prompt"], 300)
+        self.assertGreater(figures["usable"], figures["prompt"])
 
     def test_the_echo_of_the_keys_is_no_answer(self) -> None:
         text = self.refused("printf 'twofold> '; sleep 60", 1.0)

@@ -11,7 +11,7 @@
 
 #include "core/async/executor.hpp"
 #include "core/async/frame.hpp"
-#include "core/memory/debug/heap_checks.hpp"
+#include "core/memory/memory.hpp"
 
 namespace twofold::async {
 

@@ -45,7 +45,7 @@ class ThreadScope : public Scope {
 public:
     ThreadScope(Executors& executors, CpuId cpu)
         : Scope(executors.of(cpu), executors.frames_of(cpu)) {}
-    explicit ThreadScope(Executors& executors) : Scope(executors.here(), executors.frames()) {}
+    explicit ThreadScope(Executors& executors) : ThreadScope(executors, hal::Cpu::id()) {}
     ~ThreadScope() { async::wait_for_end(waiting(), *this); }
     ThreadScope(ThreadScope const&) = delete;
     ThreadScope& operator=(ThreadScope const&) = delete;

@@ -115,8 +115,9 @@ public:
     /// its processor and sees its own context there. The thread may have been taken elsewhere
     /// between the two loads, and sees that of some other code; its own is `thread` all the same.
     bool is_here() const {
-        u64 const depth =
-            std::bit_cast<u64>(__builtin_frame_address(0)) - m_stack_lowest.load(relaxed);
+        // In a variable of its own type: clang's analyser (19) falls over the address itself.
+        auto* const frame = static_cast<std::byte*>(__builtin_frame_address(0));
+        u64 const depth = std::bit_cast<u64>(&*frame) - m_stack_lowest.load(relaxed);
         if (depth >= m_stack_bytes.load(relaxed)) {
             return false;
         }

@@ -1,6 +1,7 @@
 // Measures what tasks cost, beside coroutines of Boost.Asio on an io_context of one thread that do
 // the same. Both sides can be woken from other threads, and neither has one beside it here. Frames
-// of ours come from the kernel's heap over memory of the host; Asio keeps a cache of its own.
+// of ours come from the kernel's heap over memory of the host, by way of the executor's cache; Asio
+// keeps a cache of its own.
 
 // It knows the coroutines of clangs that are older than the standard alone.
 #define BOOST_ASIO_HAS_CO_AWAIT 1
@@ -8,6 +9,7 @@
 
 #include "bench/async/subject.hpp"
 #include "tests/support/host_heap.hpp"
+#include "tests/support/host_stack.hpp"
 #include "tests/support/processor.hpp"
 
 #include <benchmark/benchmark.h>
@@ -47,7 +49,7 @@ struct Ours {
     BenchHeap& heap = *BenchHeap::create(backing, environment).value();
     ForgetCache forget_cache;
     async::FrameSource frames = async::FrameSource::of(heap);
-    bench::AsyncSubject subject{frames};
+    bench::AsyncSubject subject{frames, test::host_stack()};
 };
 
 /// `round()` does something `rounds` times and returns how often it was done.

@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
-"""Measures starting: power-on to the first line, instructions, image size, process start, rebuild.
+"""Measures starting: power-on to the first line and to a prompt that can be used, instructions, image size,
+process start, rebuild.
 
     bench/boot.py BUILD [--benchmark_out=FILE] [--benchmark_repetitions=N]
 
 Takes Google Benchmark's options (the others are accepted and mean nothing here) and writes its JSON. The peer of
 power-on is Linux (linux_guest.py) in the same emulator, run in turns with ours. Times are wall clock, from the
 start of the process to the line that is waited for; instructions are exact (the emulator counts them).
+
+A prompt is that of the image `full` on a terminal (person.py): `prompt_MACHINE` until it is there, `usable_MACHINE`
+until the first line has been answered, which a person types at that moment, and `usable_cpu_MACHINE` of processors
+until then.
 """
 
 import json
@@ -20,6 +25,7 @@ from collections.abc import Callable
 
 import harness
 import linux_guest
+import person
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 GUEST_TIMEOUT_S = 60
@@ -100,12 +106,29 @@ def fresh_test() -> float | None:
         return None
 
 
-def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
-    """Every benchmark of this program, by name."""
+def prompts(build: pathlib.Path) -> dict[str, Callable[[], dict[str, float]]]:
+    """How soon each machine can be used; the figures of one start."""
+    boot = str(build / "apps" / "launch" / "twofold-boot")
+    machines = {
+        "hosted": [str(build / "apps" / "host" / "twofold-host")],
+        "microvm": [boot, "--machine", "microvm", "--accel", "tcg"],
+        "q35": [boot, "--accel", "tcg"],
+        "uefi": [boot, "--accel", "tcg", "--iso", "--uefi"],
+    }
+
+    def measure(machine: str) -> dict[str, float]:
+        found = person.usable(machines[machine], GUEST_TIMEOUT_S)
+        return {f"{what}_{machine}/ours": figure for what, figure in found.items()}
+
+    return {machine: lambda machine=machine: measure(machine) for machine in machines}
+
+
+def subjects(build: pathlib.Path) -> dict[str, Callable[[], float | dict[str, float]]]:
+    """Every measurement of this program: the figure of the name, or several with names of their own."""
     host = build / "apps" / "host" / "twofold-host"
     boot = build / "apps" / "launch" / "twofold-boot"
     power_on = [str(boot), "--machine", "microvm", "--command", "version"]
-    found: dict[str, Callable[[], float]] = {
+    found: dict[str, Callable[[], float | dict[str, float]]] = {
         "power_on_to_version/ours": lambda: until_line(power_on, b"wofold"),
         "instructions_to_version/ours": lambda: instructions_to_ready(boot),
         "hosted_start_to_command/ours": lambda: until_line([str(host), "--command", "version"], b"wofold"),
@@ -125,7 +148,7 @@ def subjects(build: pathlib.Path) -> dict[str, Callable[[], float]]:
     for profile in ("base", "full"):
         image = build / "images" / f"twofold-{profile}.elf"
         found[f"image_bytes_{profile}/ours"] = lambda image=image: float(image.stat().st_size)
-    return found
+    return found | prompts(build)
 
 
 def main() -> int:
@@ -137,12 +160,13 @@ def main() -> int:
     for repeat in range(options.benchmark_repetitions):
         for name, measure in measured.items():
             try:
-                figure = measure()
-            except (Failed, OSError, ValueError, KeyError) as error:
+                measured_now = measure()
+            except (Failed, person.Unusable, OSError, ValueError, KeyError) as error:
                 print(f"boot: {name}: {error}", file=sys.stderr)
                 failed = True
                 continue
-            entries.append(harness.entry(name, repeat, figure, "ms"))
+            figures = measured_now if isinstance(measured_now, dict) else {name: measured_now}
+            entries += [harness.entry(one, repeat, figure, "ms") for one, figure in figures.items()]
     harness.write(entries, options.benchmark_out)
     return 1 if failed else 0
 

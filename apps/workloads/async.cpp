@@ -67,8 +67,8 @@ private:
     /// What a thread and its tasks share. Nobody else has tasks in its scopes.
     struct Place {
         Place(async::Executors& executors, CpuId own, CpuId other)
-            : here(executors.of(own), executors.frames()),
-              there(executors.of(other), executors.frames()) {}
+            : here(executors.of(own), executors.frames_of(own)),
+              there(executors.of(other), executors.frames_of(other)) {}
 
         Scope& either(Step& step) { return step.chance(70) ? there : here; }
 

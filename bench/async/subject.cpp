@@ -41,12 +41,14 @@ Task<void> sleep_until_then(Scope&, Nanos until, u64& woken) {
 
 } // namespace
 
-AsyncSubject::AsyncSubject(FrameSource const& frames)
+AsyncSubject::AsyncSubject(FrameSource const& frames, memory::KernelStack const& stack)
     : m_executor(
-          {.now = [](void* now) { return *static_cast<Nanos*>(now); },
+          {.now = [](void* self) { return static_cast<AsyncSubject*>(self)->m_now; },
            .wake = [](void*) {},
-           .object = &m_now}),
-      m_scope(m_executor, frames) {
+           .object = this}),
+      m_cache(m_executor, frames),
+      m_scope(m_executor, m_cache.frames()) {
+    m_executor.set_stack(stack.base, stack.size);
     async::spawn(m_scope, count_wakes(m_scope, m_waker, m_woken)).detach();
     run();
 }

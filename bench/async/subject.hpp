@@ -8,7 +8,8 @@ namespace twofold::bench {
 /// An executor that is turned by who asks.
 class AsyncSubject {
 public:
-    explicit AsyncSubject(async::FrameSource const& frames);
+    /// `stack` is that of who makes it and turns it.
+    AsyncSubject(async::FrameSource const& frames, memory::KernelStack const& stack);
     AsyncSubject(AsyncSubject const&) = delete;
     AsyncSubject& operator=(AsyncSubject const&) = delete;
     ~AsyncSubject();
@@ -33,6 +34,7 @@ private:
 
     Nanos m_now{};
     async::Executor m_executor;
+    async::FrameCache m_cache;
     async::Scope m_scope;
     std::optional<async::Waker> m_waker;
     u64 m_woken = 0;

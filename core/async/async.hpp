@@ -5,6 +5,7 @@
 #include "core/async/channel.hpp"
 #include "core/async/executor.hpp"
 #include "core/async/executors.hpp"
+#include "core/async/frame_cache.hpp"
 #include "core/async/group.hpp"
 #include "core/async/sleep.hpp"
 #include "core/async/spawn.hpp"

@@ -9,7 +9,9 @@
 
 #include "core/async/wake_queue.hpp"
 #include "core/processor/timer_heap.hpp"
+#include "core/sync/sync.hpp"
 
+#include <bit>
 #include <optional>
 
 namespace twofold::async {
@@ -63,6 +65,12 @@ public:
 
     // ---- its own thread ----
 
+    /// Code on that stack is its own, from here on; without one no code is known to be. Before it
+    /// turns. The stack stays its thread's as long as anybody may ask.
+    void set_stack(VirtAddr lowest, Bytes size) {
+        m_stack_lowest.store(lowest.value, relaxed);
+        m_stack_bytes.store(size.value, relaxed); // without it nobody is there
+    }
     /// One batch. False where there is nothing more to do now. O(batch_max) resumptions.
     bool turn();
     /// Nothing has come since `turn` said so: the thread may park, until `next_deadline` at most;
@@ -72,6 +80,14 @@ public:
     std::optional<Nanos> next_deadline() const;
     /// Queues a runnable that `note` said to queue, or that is begun. O(1).
     void add_own(Runnable& one) { m_ready.push(one); }
+    /// The same for one that may come from anywhere: behind all that others have queued before.
+    /// O(of these).
+    void add_here(Runnable& one) {
+        if (!m_woken.empty()) {
+            take_woken();
+        }
+        m_ready.push(one);
+    }
     /// Has the deadline pass once `at` has come, in order; equal ones in the order of starting.
     /// O(1).
     void start(Deadline& deadline, Nanos at);
@@ -82,11 +98,31 @@ public:
     // ---- anybody ----
 
     /// Queues a runnable that `note` said to queue. Any context but nmi, with no lock of rank
-    /// `scheduler` or above. Lock-free but for waking the thread; O(1).
+    /// `scheduler` or above. Lock-free but for waking the thread; O(1), from its own thread O(what
+    /// others have queued).
     void add(Runnable& one) {
-        if (m_woken.add(one)) {
+        if (is_here()) {
+            add_here(one);
+        } else if (m_woken.add(one)) {
             m_world.wake(m_world.object);
         }
+    }
+    /// Whether the caller is the executor's own thread, with no handler and no scope without
+    /// preemption in between, so that nobody else is in the executor: it may do what only that
+    /// thread does. Where it says no it may be wrong. Any context but nmi; O(1).
+    ///
+    /// Who stands on the stack is the thread, or a handler that came over it. A handler stays on
+    /// its processor and sees its own context there. The thread may have been taken elsewhere
+    /// between the two loads, and sees that of some other code; its own is `thread` all the same.
+    bool is_here() const {
+        // In a variable of its own type: clang's analyser (19) falls over the address itself.
+        auto* const frame = static_cast<std::byte*>(__builtin_frame_address(0));
+        u64 const depth = std::bit_cast<u64>(&*frame) - m_stack_lowest.load(relaxed);
+        if (depth >= m_stack_bytes.load(relaxed)) {
+            return false;
+        }
+        sync::CpuState const* const state = sync::cpu_state();
+        return state == nullptr || state->context == sync::ExecutionContext::thread;
     }
     Nanos now() const { return m_world.now(m_world.object); }
     ExecutorCounts const& counts() const { return m_counts; }
@@ -101,6 +137,8 @@ private:
     World m_world;
     RunQueue m_ready;
     processor::TimerHeap m_deadlines;
+    Atomic<u64> m_stack_lowest{0};
+    Atomic<u64> m_stack_bytes{0};
     ExecutorCounts m_counts;
     alignas(64) WakeQueue m_woken; ///< others write here
 };

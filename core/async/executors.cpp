@@ -46,13 +46,13 @@ void Executors::close() {
     }
 }
 
-Executor& Executors::of(CpuId cpu) {
+Executors::Seat& Executors::seat_of(CpuId cpu) {
     if (cpu.value < m_seats.size() && m_seats[cpu.value]->cpu == cpu) {
-        return m_seats[cpu.value]->runner.executor();
+        return *m_seats[cpu.value];
     }
     for (auto const& seat : m_seats) {
         if (seat->cpu == cpu) {
-            return seat->runner.executor();
+            return *seat;
         }
     }
     UNREACHABLE(); // it runs no threads

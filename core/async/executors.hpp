@@ -1,7 +1,7 @@
 // The executors of a kernel: one on each processor that runs, each in a thread of its own.
 #pragma once
 
-#include "core/async/frame.hpp"
+#include "core/async/frame_cache.hpp"
 #include "core/async/thread_executor.hpp"
 #include "core/task/task.hpp"
 
@@ -24,15 +24,18 @@ public:
     /// Threads begin. Errors: out_of_memory; those of Threads::spawn. Context thread;
     /// O(processors).
     Result<void> open(ExecutorAttributes const& attributes = {});
-    /// They end. No task runs, and nobody wakes one. Context thread; O(processors).
+    /// They end. No task runs, nobody wakes one, and no frame lives. Context thread; O(processors).
     void close();
 
     /// That of the processor on which the caller runs, or ran; of any processor that runs threads.
     /// Any context; O(1) and O(processors).
     Executor& here() { return of(hal::Cpu::id()); }
-    Executor& of(CpuId cpu);
-    /// Frames from the kernel's heap.
+    Executor& of(CpuId cpu) { return seat_of(cpu).runner.executor(); }
+    /// Frames from the kernel's heap, for scopes of any executor.
     FrameSource const& frames() const { return m_frames; }
+    /// The same for scopes of that processor's executor, which keeps some for the next tasks. Any
+    /// context; as `of`.
+    FrameSource const& frames_of(CpuId cpu) { return seat_of(cpu).cache.frames(); }
 
     /// Calls visit(CpuId, Executor const&) for each.
     template<class Visit>
@@ -48,14 +51,19 @@ private:
     };
     struct Seat {
         Seat(Executors& its_owner, CpuId its_cpu)
-            : owner(its_owner), cpu(its_cpu), runner(its_owner.m_threads.waiting()) {}
+            : owner(its_owner),
+              cpu(its_cpu),
+              runner(its_owner.m_threads.waiting()),
+              cache(runner.executor(), its_owner.m_frames) {}
 
         Executors& owner;
         CpuId cpu;
         ThreadExecutor<task::KernelThreads, Clock> runner;
+        FrameCache cache;
         task::Thread* thread = nullptr;
     };
 
+    Seat& seat_of(CpuId cpu);
     Result<void> open_on(CpuId cpu, ExecutorAttributes const& attributes);
     static void run(void* seat);
 

@@ -10,18 +10,22 @@ namespace twofold::async {
 
 /// An allocator of any type, as frames know it. It outlives every frame.
 struct FrameSource {
-    Result<std::byte*> (*allocate)(void* object, Bytes size);
-    void (*free)(void* object, std::byte* block);
+    /// Null where there is no memory.
+    std::byte* (*allocate)(void* object, Bytes size);
+    /// A block of that size, or of no more than was asked for.
+    void (*free)(void* object, std::byte* block, Bytes size);
     void* object;
 
     template<memory::Allocator A>
     static FrameSource of(A& allocator) {
         return {
-            .allocate = [](void* object, Bytes size) -> Result<std::byte*> {
-                return static_cast<A*>(object)->allocate(size, memory::default_alignment);
+            .allocate = [](void* object, Bytes size) -> std::byte* {
+                auto const block =
+                    static_cast<A*>(object)->allocate(size, memory::default_alignment);
+                return block ? block.value() : nullptr;
             },
-            .free = [](void* object,
-                       std::byte* block) { static_cast<A*>(object)->free(block).value(); },
+            .free = [](void* object, std::byte* block,
+                       Bytes) { static_cast<A*>(object)->free(block).value(); },
             .object = &allocator};
     }
 };
@@ -48,18 +52,18 @@ private:
 /// memory::default_alignment, which compilers do not see to.
 inline void* allocate_frame(FrameSource const& source, usize size) {
     FrameBlock const room(size);
-    auto const block = source.allocate(source.object, room.bytes());
-    if (!block) {
-        return nullptr;
+    std::byte* const block = source.allocate(source.object, room.bytes());
+    if (block != nullptr) [[likely]] {
+        std::construct_at(&room.note(block), &source);
     }
-    std::construct_at(&room.note(block.value()), &source);
-    return block.value();
+    return block;
 }
 
 inline void free_frame(void* frame, usize size) {
     auto* const block = room_for<std::byte>(frame);
-    FrameSource const& source = *FrameBlock(size).note(block);
-    source.free(source.object, block);
+    FrameBlock const room(size);
+    FrameSource const& source = *room.note(block);
+    source.free(source.object, block, room.bytes());
 }
 
 /// Whether a frame can begin there. Compilers have put what a condition awaits before it (g++ 12;

@@ -41,9 +41,19 @@ void Scope::take_note(Runnable& self) {
 }
 
 void Scope::start(Job& job, std::coroutine_handle<> first) {
-    m_open.fetch_add(1, relaxed); // whoever spawns is in it, or has yet to wait for its end
     job.prepare(m_executor, *this, first);
-    m_executor.add(job);
+    // Whoever spawns is in the scope, or has yet to wait for its end: it lasts.
+    if (!m_executor.is_here()) {
+        m_open.fetch_add(1, relaxed);
+        m_executor.add(job);
+        return;
+    }
+    if (m_ended != 0) {
+        --m_ended; // the count of one that is over is this one's
+    } else {
+        m_open.fetch_add(1, relaxed);
+    }
+    m_executor.add_here(job);
 }
 
 void Scope::ended(Family& self, Job& job) {

@@ -2,11 +2,12 @@
 #pragma once
 
 #include "core/async/executor.hpp"
+#include "core/memory/memory.hpp"
 #include "core/task/sync/threads.hpp"
 
 namespace twofold::async {
 
-/// `Clock::now()` is the time that `S::park_until` knows.
+/// `Clock::now()` is the time that `S::park_until` knows. A thread's `stack` is its own.
 template<task::ThreadSystem S, class Clock>
 class ThreadExecutor {
 public:
@@ -21,6 +22,8 @@ public:
     template<class GiveWay>
     void run(GiveWay const& give_way) {
         m_thread = &m_threads.current();
+        memory::KernelStack const& stack = m_thread->stack();
+        m_executor.set_stack(stack.base, stack.size);
         while (true) {
             bool const has_more = m_executor.turn();
             if (m_end.has_come) {

@@ -106,6 +106,8 @@ public:
     WakeQueue(WakeQueue const&) = delete;
     WakeQueue& operator=(WakeQueue const&) = delete;
 
+    /// Whether there is nothing to take, and no rest to end. The executor.
+    bool empty() const { return m_newest.load(relaxed) == nullptr; }
     /// Queues what `note` said to, with what was written before. True where the executor rests: its
     /// thread has to be woken. Any context; lock-free.
     bool add(Runnable& one) {
@@ -123,7 +125,7 @@ public:
     /// Moves all to the end of `queue`, the oldest first, and ends the rest. Returns how many. The
     /// executor; O(moved).
     u32 take(RunQueue& queue) {
-        if (m_newest.load(relaxed) == nullptr) {
+        if (empty()) {
             return 0;
         }
         Runnable* newest = m_newest.exchange(nullptr, numbered(OrderSite::wake_take, acquire));

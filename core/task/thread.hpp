@@ -42,6 +42,8 @@ public:
     Process& process() const { return *m_process; }
     /// With what it was made to run, and what was said since; `parameters` may be lent.
     Parameters const& own_parameters() const { return m_own; }
+    /// Size 0: it came with its processor.
+    memory::KernelStack const& stack() const { return m_stack; }
     /// Runs where nobody else does; no policy knows it, so nothing of it can be changed.
     bool is_idle() const { return m_is_idle; }
     /// Somebody wants it to end; it does so where it looks.

@@ -110,9 +110,11 @@ ScreenCounts ScreenConsole::counts() {
     return m_counts;
 }
 
-/// The thread: sleeps until something has changed, shows it, and lets the rest of the frame's time
-/// go by before it looks again.
+/// The thread: sleeps until something has changed, shows it, and lets a frame's time go by before
+/// it looks again. Time that went by unused is worth one frame: what comes shortly behind a first
+/// change (a line's answer behind the key that entered it) is shown at once.
 void ScreenConsole::run() {
+    Nanos spent{}; // until then the frames so far have used the time
     while (true) {
         m_changed.wait();
         m_changed.reset(); // what changes from here on sets it anew
@@ -127,7 +129,8 @@ void ScreenConsole::run() {
         if (is_over) {
             return;
         }
-        m_threads.sleep_until(began + frame_time);
+        spent = std::max(spent, began) + frame_time;
+        m_threads.sleep_until(spent - frame_time);
     }
 }
 

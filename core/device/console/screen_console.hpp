@@ -1,6 +1,6 @@
 // A terminal on an outlet: what programs write becomes cells at once, and is drawn and presented by
-// a thread of its own, at most sixty times a second and only when something has changed. A writer
-// never waits for a device.
+// a thread of its own, at most sixty times a second (and once more behind a rest) and only when
+// something has changed. A writer never waits for a device.
 //
 // All that is drawn in one turn was there together, between two writes; nothing of a write is shown
 // without the rest, unless the writer splits it.

@@ -43,8 +43,9 @@ private:
 /// A scope that a thread waits for.
 class ThreadScope : public Scope {
 public:
-    ThreadScope(Executors& executors, CpuId cpu) : Scope(executors.of(cpu), executors.frames()) {}
-    explicit ThreadScope(Executors& executors) : Scope(executors.here(), executors.frames()) {}
+    ThreadScope(Executors& executors, CpuId cpu)
+        : Scope(executors.of(cpu), executors.frames_of(cpu)) {}
+    explicit ThreadScope(Executors& executors) : ThreadScope(executors, hal::Cpu::id()) {}
     ~ThreadScope() { async::wait_for_end(waiting(), *this); }
     ThreadScope(ThreadScope const&) = delete;
     ThreadScope& operator=(ThreadScope const&) = delete;
@@ -296,8 +297,8 @@ TEST(Async, AnInterruptWakesATask) {
 TEST(Async, WithoutMemoryForAFrameNothingRunsAndNothingIsLost) {
     OpenExecutors executors;
     FrameSource const none{
-        .allocate = [](void*, Bytes) -> Result<std::byte*> { return Error::out_of_memory; },
-        .free = [](void*, std::byte*) { UNREACHABLE(); },
+        .allocate = [](void*, Bytes) -> std::byte* { return nullptr; },
+        .free = [](void*, std::byte*, Bytes) { UNREACHABLE(); },
         .object = nullptr};
     Letters letters;
     Scope scope(executors->here(), none);

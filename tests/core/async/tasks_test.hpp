@@ -68,17 +68,17 @@ protected:
     u64 frames_ever = 0;
     u64 frames_max = ~u64{0}; ///< that may live at once
     FrameSource frames{
-        .allocate = [](void* self, Bytes size) -> Result<std::byte*> {
+        .allocate = [](void* self, Bytes size) -> std::byte* {
             auto& test = *static_cast<Tasks*>(self);
             if (test.frames_live >= test.frames_max) {
-                return Error::out_of_memory;
+                return nullptr;
             }
             ++test.frames_live;
             ++test.frames_ever;
             return static_cast<std::byte*>(std::malloc(size.value));
         },
         .free =
-            [](void* self, std::byte* block) {
+            [](void* self, std::byte* block, Bytes) {
                 --static_cast<Tasks*>(self)->frames_live;
                 std::free(block);
             },

@@ -1,6 +1,7 @@
 // Executors in threads of the host: tasks on two of them, and threads that wait for them and that
 // they wait for. Under ThreadSanitizer.
 #include "core/async/channel.hpp"
+#include "core/async/frame_cache.hpp"
 #include "core/async/sleep.hpp"
 #include "core/async/spawn.hpp"
 #include "core/async/thread_executor.hpp"
@@ -17,10 +18,8 @@ constexpr u32 turns = 2000;
 
 /// Memory of the host, as frames are taken from it on any thread.
 constexpr FrameSource host_frames{
-    .allocate = [](void*, Bytes size) -> Result<std::byte*> {
-        return static_cast<std::byte*>(std::malloc(size.value));
-    },
-    .free = [](void*, std::byte* block) { std::free(block); },
+    .allocate = [](void*, Bytes size) { return static_cast<std::byte*>(std::malloc(size.value)); },
+    .free = [](void*, std::byte* block, Bytes) { std::free(block); },
     .object = nullptr};
 
 class AsyncThreads : public task::Locks {
@@ -42,8 +41,11 @@ protected:
 
     ThreadExecutor<HostThreads, Clock> executors[2]{
         ThreadExecutor<HostThreads, Clock>(threads), ThreadExecutor<HostThreads, Clock>(threads)};
-    Scope left{executors[0].executor(), host_frames};
-    Scope right{executors[1].executor(), host_frames};
+    FrameCache caches[2]{
+        FrameCache(executors[0].executor(), host_frames),
+        FrameCache(executors[1].executor(), host_frames)};
+    Scope left{executors[0].executor(), caches[0].frames()};
+    Scope right{executors[1].executor(), caches[1].frames()};
 };
 
 using Numbers = Channel<u32, 4>;

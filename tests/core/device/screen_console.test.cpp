@@ -84,6 +84,25 @@ TEST(ScreenConsole, DrawsAtMostOnceAFrameAndNeverWithoutNeed) {
     EXPECT_EQ(desk.console->counts().frames, drawn);
 }
 
+TEST(ScreenConsole, ShowsTwoChangesBehindARestAtOnceAndTheThirdInItsTurn) {
+    Desk desk;
+    if (desk.console == nullptr) {
+        return;
+    }
+    Nanos const began = hal::Clock::now();
+    Nanos shown[3]{};
+    for (Nanos& moment : shown) {
+        desk.console->write("x");
+        desk.console->flush();
+        moment = hal::Clock::now() - began;
+    }
+    EXPECT_EQ(desk.console->counts().frames, 3u);
+    EXPECT_TRUE(shown[2] >= ScreenConsole::frame_time);
+    if (probe::is_simulated) { // elsewhere others may have the processor
+        EXPECT_TRUE(shown[1] < Nanos{4'000'000});
+    }
+}
+
 TEST(ScreenConsole, FollowsItsDisplayToAnotherSize) {
     Desk desk;
     if (desk.console == nullptr) {

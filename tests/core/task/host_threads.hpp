@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/task/sync/waits.hpp"
+#include "tests/support/host_stack.hpp"
 #include "tests/support/processor.hpp"
 
 #include <chrono>
@@ -23,9 +24,12 @@ public:
               own(own_strength),
               processor_number(number) {}
 
+        memory::KernelStack const& stack() const { return own_stack; }
+
         std::string name;
         int own;
         u32 processor_number;
+        memory::KernelStack own_stack{}; ///< once it runs
         LockState<HostThreads> locks;
         std::mutex mutex;
         std::condition_variable wakes;
@@ -75,6 +79,7 @@ public:
     public:
         explicit As(Thread& thread) : m_processor(thread.processor_number, threads_max, nullptr) {
             thread.runs_with.store(thread.own, release);
+            thread.own_stack = test::host_stack();
             running = &thread;
         }
         ~As() { running = nullptr; }

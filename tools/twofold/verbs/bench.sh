@@ -24,7 +24,7 @@ bench_ranks() {
 
 verb_bench() {
     ensure_packages bench
-    build release all benches
+    build release all benches image_full_iso
     # Where computation takes time.
     if bench_ranks "$@"; then build bugs twofold-bench-host twofold-bench-sim; fi
     exec python3 "$root/tools/bench.py" "$root/build/release" "$@"

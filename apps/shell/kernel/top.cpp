@@ -45,7 +45,7 @@ u8 print_once(boot::CommandContext& context, TopSample const& sample) {
     for (TopThread const& thread : sample.threads) {
         context.out.row(
             {thread.id, thread.name, thread.class_name, thread.cpu,
-             boot::Cell::percent(thread.permille * 10), thread.switches_per_s});
+             boot::Cell::percent(u64{thread.permille} * 10), thread.switches_per_s});
     }
     return status::success;
 }

@@ -53,7 +53,7 @@ Result<void> perform(D& device, BlockTransfer const& transfer) {
     TRY(device.submit(
         request, transfer,
         [](void* waits, Result<void> outcome) {
-            static_cast<Awaited<Result<void>>*>(waits)->come(std::move(outcome));
+            static_cast<Awaited<Result<void>>*>(waits)->come(outcome);
         },
         &awaited));
     if (mutant(Mutant::device_wait_limited) && !awaited.comes_within(Nanos{10'000'000})) {

@@ -27,6 +27,7 @@ public:
     Box(Box const&) = delete;
     Box& operator=(Box const&) = delete;
     ~Box() {
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): constructors set it
         if (m_object != nullptr) {
             std::destroy_at(m_object);
             free_room(*m_allocator, m_object);

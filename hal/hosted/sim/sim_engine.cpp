@@ -76,7 +76,8 @@ SimEngine::create(Board& board, SimConfig config) {
     if (!signal_stack) {
         return std::unexpected(signal_stack.error());
     }
-    std::unique_ptr<SimEngine> engine(new SimEngine(board, config, std::move(*signal_stack)));
+    std::unique_ptr<SimEngine> engine(
+        new SimEngine(board, std::move(config), std::move(*signal_stack)));
     board.connect(*engine);
     return engine;
 }

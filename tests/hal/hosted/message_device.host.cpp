@@ -50,7 +50,7 @@ struct MessageBench : testing::Test {
             {.operation = 2,
              .token = number,
              .count = bytes,
-             .buffer = DeviceBench::buffers + 0x1000 * number});
+             .buffer = DeviceBench::buffers + u64{0x1000} * number});
     }
     void arrive(u32 from, std::string_view text) {
         auto const bytes = std::as_bytes(std::span(text));
@@ -58,7 +58,7 @@ struct MessageBench : testing::Test {
         bench.run();
     }
     std::string buffer(u32 number, u64 bytes) {
-        auto const held = bench.memory(DeviceBench::buffers + 0x1000 * number, bytes);
+        auto const held = bench.memory(DeviceBench::buffers + u64{0x1000} * number, bytes);
         std::string text;
         for (std::byte const byte : held) {
             text += static_cast<char>(byte);

@@ -108,7 +108,9 @@ public:
         put(available(queue) + virtio::index_offset, m_next[queue]);
         notify(queue);
     }
-    void notify(u32 queue) { write<u16>(VirtioPci::notify_at + queue * VirtioPci::notify_step, 0); }
+    void notify(u32 queue) {
+        write<u16>(VirtioPci::notify_at + u64{queue} * VirtioPci::notify_step, 0);
+    }
     /// The chains that the device has handed back since the last call.
     std::vector<virtio::UsedEntry> take(u32 queue) {
         std::vector<virtio::UsedEntry> all;

@@ -129,7 +129,7 @@ TEST_F(Gpu, ShowsWhatIsFlushed) {
     paint(0, 0, 8, 0x00ab'cdef);
     ASSERT_EQ(flush(1, {0, 0, 8, 4}), Answer::ok);
     EXPECT_EQ(screen.at(3, 2), 0u) << "not transferred yet";
-    ASSERT_EQ(transfer(1, {2, 2, 4, 2}, (2 * 8 + 2) * 4), Answer::ok);
+    ASSERT_EQ(transfer(1, {2, 2, 4, 2}, u64{2 * 8 + 2} * 4), Answer::ok);
     ASSERT_EQ(flush(1, {2, 1, 4, 3}), Answer::ok);
     EXPECT_EQ(screen.presented.back(), (FrameArea{2, 1, 4, 3}));
     EXPECT_EQ(screen.at(3, 2), 0x12'3456u);
@@ -189,8 +189,8 @@ TEST_F(Gpu, BackingLiesInPieces) {
               third = VirtioBench::data + 0x500;
     ASSERT_EQ(attach(1, {{first, 6, 0}, {second, 10, 0}, {third, 16, 0}}), Answer::ok);
     std::vector<u8> bytes(32);
-    for (u8 i = 0; i < bytes.size(); ++i) {
-        bytes[i] = i;
+    for (usize i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<u8>(i);
     }
     auto const all = std::as_bytes(std::span(bytes));
     bench.put_bytes(first, all.first(6));

@@ -86,7 +86,6 @@ class Person:
         while keys:
             keys = keys[os.write(self.leader, keys) :]
 
-
     def processor_ms(self) -> float:
         """What the process and those that it has started have had of processors; of such as still run."""
         total_ns = 0

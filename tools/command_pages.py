@@ -29,6 +29,8 @@ KINDS = {
     "scenario": "a scenario",
     "variable": "a variable",
     "column": "a column",
+    "theme": "a theme",
+    "layout": "a layout",
 }
 COUNTS = {"one": "", "optional": "may be left out", "any": "as many as wanted"}
 

@@ -1,7 +1,7 @@
 // Keys of a keyboard become text on a terminal's screen: scancodes, what modifies them, the bytes
 // of a terminal, and the rows of the screen, against a plain row of letters.
 #include "apps/workloads/rooms.hpp"
-#include "core/device/input/key_text.hpp"
+#include "core/device/drivers.hpp"
 #include "core/text/text.hpp"
 
 namespace twofold::workloads {

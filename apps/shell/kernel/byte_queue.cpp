@@ -47,6 +47,21 @@ bool ByteQueue::is_ready() {
     return m_is_closed || !m_bytes.empty();
 }
 
+bool ByteQueue::put_back(char byte) {
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        usize const behind = m_bytes.size();
+        if (!m_bytes.push(byte)) {
+            return false;
+        }
+        for (usize left = behind; left > 0; --left) {
+            m_bytes.push(*m_bytes.pop()).value(); // all go round once, and there is room
+        }
+    }
+    m_filled.release().value();
+    return true;
+}
+
 std::optional<char> ByteQueue::extract(std::string_view wanted) {
     std::optional<char> found;
     {

@@ -23,6 +23,9 @@ public:
     /// The same for one byte, once there is room; false: there was none until `deadline`, or it is
     /// closed. Context thread.
     bool push_until(char byte, Nanos deadline);
+    /// Puts back what `pop` gave, so that it is the next one again. False: there is no room any
+    /// more. Context thread; O(bytes).
+    bool put_back(char byte);
     /// No byte comes any more; those that are there can still be taken. Any context but nmi.
     void close();
     /// Whether a byte is there, or none will come. Any context but nmi; O(1).

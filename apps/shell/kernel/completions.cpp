@@ -21,7 +21,8 @@ enum class Filters : u8 { too, not_ };
 
 Result<void> add_commands(boot::Kernel& kernel, Filters filters, Candidates& candidates) {
     for (auto const table : kernel.parts.commands) {
-        if (filters == Filters::not_ && table.data() == filter_commands().data()) {
+        if (filters == Filters::not_ &&
+            table.commands.data() == filter_commands().commands.data()) {
             continue;
         }
         for (boot::Command const& command : table) {

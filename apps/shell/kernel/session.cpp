@@ -240,6 +240,10 @@ std::optional<char> Session::read_key(Nanos deadline) {
         }
         byte = m_keys.queue().pop_until(std::min(deadline, now + key_patience));
     }
+    if (byte && task::Threads::current().is_to_end()) {    // typed behind ctrl-C: it is for others
+        static_cast<void>(m_keys.queue().put_back(*byte)); // or lost, as where many are typed
+        byte = std::nullopt;
+    }
     m_is_reading.store(0, relaxed);
     return byte;
 }

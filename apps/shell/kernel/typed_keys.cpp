@@ -4,6 +4,8 @@
 #include "apps/shell/sequences.hpp"
 #include "hal/clock.hpp"
 
+#include <utility>
+
 namespace twofold::shell {
 
 namespace {
@@ -102,14 +104,21 @@ void TypedKeys::release_report() {
     m_report.clear();
 }
 
+/// Waits for room, but not for what nobody reads: ctrl-C would wait behind that. Once one is
+/// dropped, those behind it are, too, until there is room again.
 void TypedKeys::push(char byte) {
-    while (!m_queue.push_until(byte, hal::Clock::now() + look_again)) {
-        if (!m_listener.is_reading()) { // else ctrl-C would wait behind what nobody reads
+    Nanos patience = m_is_dropping ? Nanos{} : look_again;
+    while (!m_queue.push_until(byte, hal::Clock::now() + patience)) {
+        if (!m_listener.is_reading()) {
             m_dropped.fetch_add(1, relaxed);
-            m_seat.write(bell);
+            if (!std::exchange(m_is_dropping, true)) {
+                m_seat.write(bell);
+            }
             return;
         }
+        patience = look_again;
     }
+    m_is_dropping = false;
 }
 
 } // namespace twofold::shell

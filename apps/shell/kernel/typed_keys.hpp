@@ -55,6 +55,7 @@ private:
     ByteQueue m_queue;
     task::Thread* m_thread = nullptr;
     FixedString<sequence_max> m_report; ///< what may become a size report, as far as it has come
+    bool m_is_dropping = false;         ///< the last byte was
     Atomic<u64> m_dropped{0};
     Atomic<u32> m_has_ended{0};
 };

@@ -103,7 +103,7 @@ verb_test() {
         shift
     done
     [[ -z $quick || -z $full ]] || usage_error "test: --quick or --full, not both"
-    ensure_packages core
+    ensure_packages test
     local test_folder began fresh=''
     began=$(now_ms)
     [[ -n $quick || -n $filter || -e $root/build/release ]] || fresh=yes

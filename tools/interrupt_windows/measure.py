@@ -13,6 +13,7 @@ import argparse
 import bisect
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,8 @@ GATE_BYTES = 16
 GATES = [("metal_exception_entries", 0, 32), ("metal_interrupt_entries", 32, 224)]
 # Tests that step through gates, with interrupts off for as long as that takes, and the gate that they use for it.
 STEPPING_TESTS, STEPPING_GATE = "GateSteps", "metal_step_entry"
+# Tests that do what a panic does, where interrupts never come back.
+PANIC_TESTS = re.compile(r"\btwofold_test_\w*Panic")
 OWN_GATES = ["metal_deadline_entry", "metal_console_entry", "metal_broadcast_entry", "metal_error_entry"]
 
 
@@ -99,9 +102,13 @@ def measure(
         if done.returncode != 0 or not report.exists():
             raise Failed(f"'{command}' ended with status {done.returncode}: {(done.stdout + done.stderr)[-400:]}")
         measured = json.loads(report.read_text())
-    windows = measured["windows"]
-    measured["windows"] = [each for each in windows if STEPPING_TESTS not in symbols.describe(each["first"])]
+    measured["windows"] = [each for each in measured["windows"] if not may_last(symbols.describe(each["first"]))]
     return measured, symbols
+
+
+def may_last(first: str) -> bool:
+    """Whether interrupts are off from there on because that is what is tested."""
+    return STEPPING_TESTS in first or PANIC_TESTS.search(first) is not None
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ MIDDLES = {
     "a search in the pager": (b"help | page\r/abc", b"/abc", ()),
     "watch": (b"watch 1s echo hi\r", b"hi", ()),
     "top": (b"top\r", b"memory", ()),
-    "a list of completions": (b"un\t\t", b"forgets a variable", ()),
+    "a list of completions": (b"h\t\t", b"powers off", ()),
     "a search in the history": (b"echo found\r\x12foun", b"`foun'", ()),
     "a quote": (b"echo 'a\r", b"... ", ()),
     "a pipe without an end": (b"ps |\r", b"... ", ()),

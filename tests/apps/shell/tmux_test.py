@@ -174,24 +174,24 @@ class Typing(PaneTest):
             pane.press("Enter")
             rows = [f"{PROMPT} echo one two", "one two"]
             pane.expect([*rows, PROMPT])
-            pane.type("un")
+            pane.type("he")
             pane.press("Tab", "Tab")  # two commands begin so
             pane.expect([
-                *rows, f"{PROMPT} un", "unique  keeps the first of rows that are equal in a column",
-                "unset   forgets a variable",
+                *rows, f"{PROMPT} he", "heap  shows what the kernel's heap holds and wastes, or who holds it",
+                "help  lists the commands, or explains one",
             ])  # fmt: skip
-            pane.type("s")
+            pane.type("l")
             pane.press("Tab")
             pane.type("x")
             pane.press("Enter")
-            rows += [f"{PROMPT} unset x", "unset: there is no variable 'x'"]
+            rows += [f"{PROMPT} help x", "help: there is no command 'x'"]
             pane.expect([*rows, PROMPT])
             pane.press("Up", "Up")
             pane.expect([*rows, f"{PROMPT} echo one two"])
             pane.press("C-c", "C-r")
             rows += [f"{PROMPT} echo one two^C"]
-            pane.type("nse")
-            pane.expect([*rows, "(reverse-i-search)`nse': unset x"])
+            pane.type("elp")
+            pane.expect([*rows, "(reverse-i-search)`elp': help x"])
             pane.press("C-g")
             pane.type("verson")
             pane.press("Enter")

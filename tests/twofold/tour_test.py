@@ -46,7 +46,7 @@ HOSTED_SCREEN = (
     "exit 0",
 )
 EMULATED_SCREEN = (
-    "version",
+    "echo The same kernel, on a machine of QEMU",
     "lspci | select function id kind vectors",
     "help | head 24",
     "verson",

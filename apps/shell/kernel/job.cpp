@@ -91,6 +91,9 @@ std::optional<u8> Jobs::await(Job& job) {
         MutexGuard const guard(m_lock);
         Job* const outer = m_foreground == &job ? nullptr : m_foreground;
         m_foreground = &job;
+        if (task::Threads::current().is_to_end()) { // asked just before: that is for both
+            m_threads.ask_to_end(*job.m_thread);
+        }
         while (!job.has_ended() && !job.m_is_background) {
             m_changed.wait(m_lock);
         }

@@ -65,6 +65,22 @@ class Interruptions(SessionTest):
             with self.subTest(middle=name):
                 self.at_each(act, but=(*but, "q35"))
 
+    def test_ctrl_c_as_a_wait_begins(self) -> None:
+        """It reaches who waits and what is waited for, whichever of the two is in the foreground just then."""
+
+        def act(person: Person) -> None:
+            for number in range(60):
+                person.run(b"echo on; sleep 1000 & wait 1", b"\non\r\n")
+                time.sleep(number * 50e-6)
+                person.type(CTRL_C)
+                person.expect(PROMPT)
+                person.type(b"kill 1\r")
+                person.expect(PROMPT)
+            person.type(b"exit 4\r")
+            self.assertEqual(person.end(), 4)
+
+        self.at_each(act, but=("sim", "q35"))
+
     def test_ctrl_c_ends_what_runs_and_no_more(self) -> None:
         def act(person: Person) -> None:
             person.type(b"echo on; sleep 1000; echo never\recho next\r")

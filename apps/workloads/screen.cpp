@@ -81,7 +81,8 @@ private:
             send(key, false);
         }
         void send(Key key, bool pressed) {
-            for (u8 const code : device::encode(key, pressed, m_set).view()) {
+            device::ScancodeBytes const codes = device::encode(key, pressed, m_set);
+            for (u8 const code : codes.view()) {
                 m_keyboard.take(code, [this](device::KeyEvent const& event) {
                     m_terminal.write(device::KeyText(event).view());
                 });

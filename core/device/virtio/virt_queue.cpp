@@ -288,6 +288,7 @@ Result<u32> VirtQueue::perform_in_panic(
         } else if (segments <= m_free_count) {
             m_in_panic.to_device = to_device;
             m_in_panic.to_driver = to_driver;
+            // NOLINTNEXTLINE(performance-unnecessary-value-param): the type of `done`
             m_in_panic.done = [](QueueRequest&, Result<u32>) {}; // of an abandoned queue
             place(m_in_panic);
             hal::Memory::device_write_barrier();

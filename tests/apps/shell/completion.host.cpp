@@ -12,11 +12,6 @@ using namespace twofold;
 using namespace twofold::shell;
 using namespace twofold::shell::testing;
 
-struct Memory {
-    LimitedAllocator allocator;
-    AnyAllocator any{allocator};
-};
-
 TEST(CursorWord, KnowsThePipelineBeforeIt) {
     struct {
         char const* line;

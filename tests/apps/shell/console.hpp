@@ -31,6 +31,12 @@ private:
     usize m_refused = 0;
 };
 
+/// The same as the pure half of the shell takes memory.
+struct Memory {
+    LimitedAllocator allocator;
+    AnyAllocator any{allocator};
+};
+
 /// Completes from a list; lines that end in '|' need more.
 class ListCompleter final : public Completer {
 public:

@@ -15,11 +15,6 @@ using namespace twofold;
 using namespace twofold::shell;
 using namespace twofold::shell::testing;
 
-struct Memory {
-    LimitedAllocator allocator;
-    AnyAllocator any{allocator};
-};
-
 /// A word as <letters> and $<name>.
 std::string show(ParsedLine const& line, Word const& word) {
     std::string shown = word.name > 0 ? std::string(line.name(word)) + "=" : "";

@@ -19,12 +19,13 @@ import tempfile
 import time
 import unittest
 
-PATIENCE_S = int(os.environ.get("PATIENCE", "60"))
+import person_test
+from person_test import MACHINES, PATIENCE_S
+
 SKIPPED = 77
 COLUMNS, ROWS = 80, 24
 PANE_PROMPT = "pane$"
 PROMPT = "twofold>"
-MACHINES: dict[str, list[str]] = {}
 
 
 class Pane:
@@ -393,14 +394,7 @@ def main() -> None:
     if shutil.which("tmux") is None:
         print("skipped: there is no tmux")
         sys.exit(SKIPPED)
-    rest = [sys.argv[0]]
-    for word in sys.argv[1:]:
-        name, equals, command = word.removeprefix("--").partition("=")
-        if word.startswith("--") and equals:
-            MACHINES[name] = shlex.split(command)
-        else:
-            rest.append(word)
-    unittest.main(argv=rest)
+    person_test.main()
 
 
 if __name__ == "__main__":

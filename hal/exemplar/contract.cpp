@@ -6,6 +6,7 @@
 #include "hal/controller.hpp"
 #include "hal/counters.hpp"
 #include "hal/cpu.hpp"
+#include "hal/dma.hpp"
 #include "hal/entropy.hpp"
 #include "hal/extended_state.hpp"
 #include "hal/interrupt.hpp"

@@ -98,6 +98,7 @@ Board::create(MachineConfig config, ConsoleEndpoint& console) {
     std::unique_ptr<Board> board(
         new Board(std::move(config), console, std::move(*memory), std::move(*mmu)));
     board->make_processors();
+    board->connect_devices();
     return board;
 }
 

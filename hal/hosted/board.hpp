@@ -100,6 +100,7 @@ public:
     void reconfigure(std::string command_line, std::vector<std::shared_ptr<PciDevice>> devices) {
         m_config.command_line = std::move(command_line);
         m_config.devices = std::move(devices);
+        connect_devices();
     }
     PhysicalMemory& physical_memory() const { return *m_memory; }
     std::span<std::byte> memory() const { return {m_memory->span().base, m_memory->size()}; }
@@ -141,6 +142,7 @@ private:
     void drive_input_lines();
     void settle_input();
     void tell_devices(GuestCpu const& cpu, u64 address);
+    void connect_devices();
     void start_devices();
     void write_device(PciRegister const& where);
     void deliver_message(PhysAddr address, u32 data);

@@ -17,20 +17,29 @@ public:
         return m_board.memory().subspan(
             pci.registers(m_device).value, pci.register_bytes(m_device));
     }
-    bool read(PhysAddr from, std::span<std::byte> to) override {
+    bool read(DmaAddress from, std::span<std::byte> to) override {
         bool const may = may_reach(from, to.size());
         if (may && !to.empty()) {
             std::memcpy(to.data(), m_board.memory().data() + from.value, to.size());
         }
         return may;
     }
-    bool write(PhysAddr to, std::span<std::byte const> from) override {
+    bool write(DmaAddress to, std::span<std::byte const> from) override {
         bool const may = may_reach(to, from.size());
         if (may && !from.empty()) {
             m_board.physical_memory().note_reach(to.value, from.size());
             std::memcpy(m_board.memory().data() + to.value, from.data(), from.size());
         }
         return may;
+    }
+    std::span<std::byte> reach(DmaAddress at, u64 bytes, hal::DmaDirection direction) override {
+        if (!may_reach(at, bytes)) {
+            return {};
+        }
+        if (direction != hal::DmaDirection::to_device) {
+            m_board.physical_memory().note_reach(at.value, bytes);
+        }
+        return m_board.memory().subspan(at.value, bytes);
     }
     void interrupt() override {
         if (auto const message = m_board.m_pci.message(m_device)) {
@@ -49,7 +58,7 @@ public:
     }
 
 private:
-    bool may_reach(PhysAddr at, u64 bytes) const {
+    bool may_reach(DmaAddress at, u64 bytes) const {
         u64 const size = m_board.memory().size();
         return m_board.m_pci.is_master(m_device) && at.value <= size && bytes <= size - at.value;
     }
@@ -57,6 +66,12 @@ private:
     Board& m_board;
     u32 m_device;
 };
+
+void Board::connect_devices() {
+    for (u32 number = 0; number < devices().size(); ++number) {
+        devices()[number]->connected([this, number] { notice_device(number); });
+    }
+}
 
 void Board::start_devices() {
     for (u32 number = 0; number < devices().size(); ++number) {

@@ -12,9 +12,11 @@
 #pragma once
 
 #include "core/base/base.hpp"
+#include "hal/dma_types.hpp"
 #include "hal/hosted/devices/device_faults.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
@@ -22,6 +24,7 @@
 namespace hosted {
 
 using namespace twofold;
+using hal::DmaAddress;
 
 inline constexpr u32 pci_devices_max = 31;
 inline constexpr u64 pci_device_bytes_max = u64{16} << 10; // of registers: all fit below 2 MiB
@@ -84,10 +87,13 @@ public:
 
     /// Its registers, as the kernel sees them.
     virtual std::span<std::byte> registers() = 0;
-    /// Copies from or to physical memory. False, and nothing is copied, where that does not lie in
-    /// the machine's memory or the kernel has not made the device a bus master. O(bytes).
-    virtual bool read(PhysAddr from, std::span<std::byte> to) = 0;
-    virtual bool write(PhysAddr to, std::span<std::byte const> from) = 0;
+    /// Copies from or to memory. False, and nothing is copied, where the kernel has not mapped that
+    /// for the device, or has not made it a bus master. O(bytes).
+    virtual bool read(DmaAddress from, std::span<std::byte> to) = 0;
+    virtual bool write(DmaAddress to, std::span<std::byte const> from) = 0;
+    /// The memory itself, for who moves data without a copy, until the mapping is undone; empty
+    /// where the device may not reach all of it. `bytes` is not 0. O(pages).
+    virtual std::span<std::byte> reach(DmaAddress at, u64 bytes, hal::DmaDirection direction) = 0;
     /// Raises its interrupt, if the kernel wants it; else nothing happens. Of a device with MSI.
     virtual void interrupt() = 0;
     /// Raises a vector of its MSI-X, at once or when it is no longer masked; nothing happens where
@@ -115,7 +121,11 @@ public:
     virtual void written(DeviceBus& bus, u64 offset) = 0;
     /// A moment has come that it has asked for.
     virtual void due(DeviceBus& bus, u64 tag) = 0;
-    /// Machine::notice_device was called for it, once or several times.
+    /// It is plugged in: `notice` may be called from any thread but those of signal handlers, and
+    /// has `noticed` called soon, until it is plugged in elsewhere or goes.
+    virtual void connected(std::function<void()> notice) { static_cast<void>(notice); }
+    /// Machine::notice_device was called for it, or what it was connected with, once or several
+    /// times.
     virtual void noticed(DeviceBus&) {}
     /// Whether it asks for moments (DeviceBus::call_later) or faults, which simulated machines
     /// alone have: a live machine refuses it then.

@@ -30,7 +30,7 @@ public:
             }
             u64 const inside = offset - m_begin;
             u64 const taken = std::min<u64>(m_entries.front().bytes - inside, to.size());
-            PhysAddr const from{m_entries.front().address + inside};
+            DmaAddress const from{m_entries.front().address + inside};
             if (!m_bus.read(from, std::as_writable_bytes(to.first(taken)))) {
                 return false;
             }

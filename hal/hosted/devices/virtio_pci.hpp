@@ -44,7 +44,7 @@ struct VirtioKind {
 
 /// A piece of guest memory.
 struct VirtioSegment {
-    PhysAddr at{};
+    DmaAddress at{};
     u32 bytes = 0;
 };
 

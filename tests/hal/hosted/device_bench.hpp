@@ -4,6 +4,7 @@
 
 #include "hal/hosted/sim/device_fault_kinds.hpp"
 #include "hal/hosted/sim/devices/ring_device.hpp"
+#include "tests/hal/hosted/memory_bus.hpp"
 
 #include <gtest/gtest.h>
 
@@ -19,19 +20,19 @@ struct Fails {
     u64 amount = 0; ///< 0: the kind's own
 };
 
-class DeviceBench final : public DeviceBus {
+class DeviceBench final : public MemoryBus {
 public:
     static constexpr u64 memory_bytes = u64{512} << 10;
     static constexpr u64 submissions = 0x1000, completions = 0x3000, buffers = 0x10000;
 
     explicit DeviceBench(RingDevice& device, u32 entries = 16)
-        : m_device(device), m_memory(memory_bytes), m_entries(entries) {
+        : MemoryBus(memory_bytes), m_device(device), m_entries(entries) {
         switch_on();
     }
 
     /// The machine starts over; its memory and what was to come are gone.
     void switch_on() {
-        std::memset(m_memory.data(), 0, m_memory.size());
+        std::ranges::fill(memory(), std::byte{});
         m_registers.assign(device_bytes(), std::byte{});
         m_moments.clear();
         m_device.power_on(m_registers);
@@ -42,7 +43,7 @@ public:
         write_register<u64>(ring::submissions, submissions);
         write_register<u64>(ring::completions, completions);
         write_register<u32>(ring::entries, m_entries);
-        std::fill_n(m_memory.begin() + completions, 0x2000, std::byte{});
+        std::fill_n(memory().begin() + completions, 0x2000, std::byte{});
         m_submitted = 0;
         m_taken = 0;
         write_register<u32>(ring::control, ring::control_run);
@@ -67,7 +68,7 @@ public:
     /// Puts it into the ring and rings the doorbell.
     void submit(ring::Submission const& submission) {
         u64 const at = submissions + (m_submitted & (m_entries - 1)) * sizeof(submission);
-        std::memcpy(m_memory.data() + at, &submission, sizeof(submission));
+        std::memcpy(memory().data() + at, &submission, sizeof(submission));
         write_register<u32>(ring::submitted, ++m_submitted);
     }
     /// Lets one moment come; false: there is none.
@@ -92,7 +93,7 @@ public:
         while (true) {
             ring::Completion next;
             u64 const at = completions + (m_taken & (m_entries - 1)) * sizeof(next);
-            std::memcpy(&next, m_memory.data() + at, sizeof(next));
+            std::memcpy(&next, memory().data() + at, sizeof(next));
             if (next.phase != ((m_taken & m_entries) == 0 ? 1 : 0)) {
                 break;
             }
@@ -122,28 +123,10 @@ public:
         std::memcpy(&value, m_registers.data() + offset, sizeof(value));
         return value;
     }
-    std::span<std::byte> memory(u64 at, u64 bytes) {
-        return std::span(m_memory).subspan(at, bytes);
-    }
     u64 interrupts() const { return m_interrupts; }
     usize moments() const { return m_moments.size(); }
-    void set_master(bool is_master) { m_is_master = is_master; }
 
     std::span<std::byte> registers() override { return m_registers; }
-    bool read(PhysAddr from, std::span<std::byte> to) override {
-        bool const may = may_reach(from, to.size());
-        if (may) {
-            std::memcpy(to.data(), m_memory.data() + from.value, to.size());
-        }
-        return may;
-    }
-    bool write(PhysAddr to, std::span<std::byte const> from) override {
-        bool const may = may_reach(to, from.size());
-        if (may) {
-            std::memcpy(m_memory.data() + to.value, from.data(), from.size());
-        }
-        return may;
-    }
     void interrupt() override { ++m_interrupts; }
     void interrupt(u32) override { ++m_interrupts; }
     void call_later(u64 delay_ns, u64 tag) override {
@@ -163,12 +146,7 @@ private:
     };
 
     u64 device_bytes() const { return m_device.identity().register_bytes; }
-    bool may_reach(PhysAddr at, u64 bytes) const {
-        return m_is_master && at.value <= memory_bytes && bytes <= memory_bytes - at.value;
-    }
-
     RingDevice& m_device;
-    std::vector<std::byte> m_memory;
     std::vector<std::byte> m_registers;
     std::vector<Moment> m_moments; ///< in the order in which they were asked for
     FaultInjector m_faults;
@@ -177,7 +155,6 @@ private:
     u32 m_taken = 0;
     u64 m_now_ns = 0;
     u64 m_interrupts = 0;
-    bool m_is_master = true;
 };
 
 } // namespace hosted::test

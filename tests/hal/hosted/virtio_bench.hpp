@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hal/hosted/devices/virtio_pci.hpp"
+#include "tests/hal/hosted/memory_bus.hpp"
 
 #include <gtest/gtest.h>
 
@@ -13,14 +14,14 @@
 
 namespace hosted::test {
 
-class VirtioBench final : public DeviceBus {
+class VirtioBench final : public MemoryBus {
 public:
     static constexpr u64 memory_bytes = u64{1} << 20;
     static constexpr u16 entries = 8;
     static constexpr u64 commands = 0x10000, answers = 0x18000, data = 0x20000;
     static constexpr u16 config_vector = 0;
 
-    explicit VirtioBench(VirtioPci& device) : m_device(device), m_memory(memory_bytes) {
+    explicit VirtioBench(VirtioPci& device) : MemoryBus(memory_bytes), m_device(device) {
         switch_on();
     }
     void switch_on() {
@@ -69,7 +70,7 @@ public:
     }
     /// From a reset to DRIVER_OK, as VIRTIO 1.2, section 3.1.1 has it.
     void start(u32 queues) {
-        std::fill_n(m_memory.begin(), 0x10000, std::byte{});
+        std::fill_n(memory().begin(), 0x10000, std::byte{});
         m_next.clear();
         m_seen.clear();
         set_status(0);
@@ -85,7 +86,7 @@ public:
     }
 
     void put_bytes(u64 at, std::span<std::byte const> bytes) {
-        std::ranges::copy(bytes, m_memory.begin() + static_cast<i64>(at));
+        std::ranges::copy(bytes, memory().begin() + static_cast<i64>(at));
     }
     template<class T>
         requires std::is_trivially_copyable_v<T>
@@ -95,7 +96,7 @@ public:
     template<class T>
     T get(u64 at) const {
         T value;
-        std::memcpy(&value, m_memory.data() + at, sizeof(value));
+        std::memcpy(&value, memory().data() + at, sizeof(value));
         return value;
     }
     void set_descriptor(u32 queue, u32 index, virtio::Descriptor const& descriptor) {
@@ -137,7 +138,7 @@ public:
         if (all.size() != 1 || all[0].bytes > room) {
             return {};
         }
-        auto const begin = m_memory.begin() + static_cast<i64>(answers);
+        auto const begin = memory().begin() + static_cast<i64>(answers);
         return {begin, begin + all[0].bytes};
     }
 
@@ -145,24 +146,8 @@ public:
         auto const found = m_interrupts.find(vector);
         return found == m_interrupts.end() ? 0 : found->second;
     }
-    void set_master(bool is_master) { m_is_master = is_master; }
-    std::span<std::byte> memory() { return m_memory; }
 
     std::span<std::byte> registers() override { return m_registers; }
-    bool read(PhysAddr from, std::span<std::byte> to) override {
-        bool const may = may_reach(from, to.size());
-        if (may && !to.empty()) {
-            std::memcpy(to.data(), m_memory.data() + from.value, to.size());
-        }
-        return may;
-    }
-    bool write(PhysAddr to, std::span<std::byte const> from) override {
-        bool const may = may_reach(to, from.size());
-        if (may && !from.empty()) {
-            std::memcpy(m_memory.data() + to.value, from.data(), from.size());
-        }
-        return may;
-    }
     void interrupt() override { ADD_FAILURE() << "it has MSI-X"; }
     void interrupt(u32 vector) override { ++m_interrupts[vector]; }
     void call_later(u64, u64) override { ADD_FAILURE() << "it needs no simulation"; }
@@ -170,17 +155,11 @@ public:
     std::optional<u64> fault(DeviceFault) override { return std::nullopt; }
 
 private:
-    bool may_reach(PhysAddr at, u64 bytes) const {
-        return m_is_master && at.value <= memory_bytes && bytes <= memory_bytes - at.value;
-    }
-
     VirtioPci& m_device;
-    std::vector<std::byte> m_memory;
     std::vector<std::byte> m_registers;
     std::map<u32, u64> m_interrupts;
     std::map<u32, u16> m_next; ///< available index, by queue
     std::map<u32, u16> m_seen; ///< used index
-    bool m_is_master = true;
 };
 
 } // namespace hosted::test

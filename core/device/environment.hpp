@@ -2,6 +2,7 @@
 // beside.
 #pragma once
 
+#include "core/device/block/disk_store.hpp"
 #include "core/device/pci/enumeration.hpp"
 #include "core/memory/memory.hpp"
 #include "core/processor/processor.hpp"
@@ -15,6 +16,7 @@ struct DriverEnvironment {
     memory::BuddyFrames& frames;
     memory::KernelHeap& heap;
     processor::Interrupts& interrupts;
+    block::DiskStore* disks = nullptr; ///< where block devices are announced; null: nowhere
 };
 
 } // namespace twofold::device

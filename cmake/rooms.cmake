@@ -39,7 +39,7 @@ function(twofold_pure_room name)
 endfunction()
 
 # The rooms that the images are made of, in the order of the ladder (targets without the machine's suffix).
-set(TWOFOLD_BASE_ROOMS base trace memory acpi text processor sched task async device boot)
+set(TWOFOLD_BASE_ROOMS base trace memory acpi codec text processor sched task async device boot)
 set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios shell shell_kernel selected_commands)
 # The same for tests: with the guide's commands where nobody selected others (apps/commands).
 list(TRANSFORM TWOFOLD_FULL_ROOMS REPLACE "^selected_commands$" guide_commands OUTPUT_VARIABLE TWOFOLD_GUIDE_ROOMS)

@@ -10,6 +10,11 @@
 #
 # A static library of the port's translation units, compiled as the linked targets ask, with warnings off:
 # they are not ours to change. Who links it gets the port's include folder and macros.
+#
+# twofold_port_sources(NAME VARIABLE [OPTIONS flag...])
+#
+# The port's translation units, to be compiled as those of a target of the calling directory, each by itself. Whoever
+# compiles them depends on port_NAME_sources; whoever includes them calls twofold_port_includes(NAME file...).
 set(TWOFOLD_PORTS_DIR ${CMAKE_SOURCE_DIR}/build/ports CACHE PATH "Where the sources of ports are unpacked")
 
 function(twofold_port_facts name key out)
@@ -51,4 +56,27 @@ function(twofold_port_library target)
     target_link_libraries(${target} PRIVATE ${library_LINK} ${target}_flags)
     target_compile_definitions(${target} PUBLIC ${define})
     target_include_directories(${target} SYSTEM PUBLIC ${include})
+endfunction()
+
+function(twofold_port_sources name variable)
+    cmake_parse_arguments(PARSE_ARGV 2 sources "" "" "OPTIONS")
+    foreach(key IN ITEMS folder compile define option)
+        twofold_port_facts(${name} ${key} ${key})
+    endforeach()
+    list(TRANSFORM compile PREPEND ${TWOFOLD_PORTS_DIR}/${folder}/)
+    set_source_files_properties(${compile} PROPERTIES
+        GENERATED TRUE
+        SKIP_UNITY_BUILD_INCLUSION ON
+        COMPILE_DEFINITIONS "${define}"
+        COMPILE_OPTIONS "${option};${sources_OPTIONS};-w")
+    set(${variable} ${compile} PARENT_SCOPE)
+endfunction()
+
+# twofold_port_includes(NAME file...): sources of the calling directory that include the port's headers.
+function(twofold_port_includes name)
+    twofold_port_facts(${name} folder folder)
+    twofold_port_facts(${name} include include)
+    list(TRANSFORM include PREPEND ${TWOFOLD_PORTS_DIR}/${folder}/)
+    set_source_files_properties(${ARGN} PROPERTIES
+        INCLUDE_DIRECTORIES "${include}" SKIP_UNITY_BUILD_INCLUSION ON)
 endfunction()

@@ -9,7 +9,7 @@
 // libraries are the same.
 //
 // Source: the formats are LZ4's block format and Zstandard's (RFC 8878); the code that reads and
-// writes them is that of their libraries, built freestanding (tools/sources).
+// writes them is that of their libraries, built freestanding (ports/).
 #pragma once
 
 #include "core/base/base.hpp"

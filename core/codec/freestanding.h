@@ -1,5 +1,5 @@
-/* What the libraries of codecs find instead of a C library: it is included before their sources
- * (CMakeLists.txt). Functions of memory become the compiler's; nothing is allocated or printed. */
+/* What Zstandard's sources find instead of a C library: it is included before them (CMakeLists.txt).
+ * Functions of memory become the compiler's; nothing is allocated or printed. */
 #pragma once
 
 #include <limits.h>
@@ -16,7 +16,3 @@
 #define ZSTD_free(memory) ((void)(memory))
 #define ZSTD_DEPS_ASSERT
 #define assert(condition) ((void)0)
-
-#define LZ4_memcpy(target, source, size) __builtin_memcpy((target), (source), (size))
-#define LZ4_memmove(target, source, size) __builtin_memmove((target), (source), (size))
-#define LZ4_memset(target, byte, size) __builtin_memset((target), (byte), (size))

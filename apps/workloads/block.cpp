@@ -19,7 +19,7 @@ namespace twofold::workloads {
 
 namespace {
 
-using device::BlockOperation;
+using block::Operation;
 
 constexpr u32 sectors_of_thread = 8;
 constexpr u64 first_data_sector = 32;
@@ -86,9 +86,9 @@ public:
         u32 const index = static_cast<u32>(step.random.below(sectors_of_thread));
         u64 const what = step.random.below(100);
         if (what < 45) {
-            write(step, index, BlockOperation::write);
+            write(step, index, Way::cached);
         } else if (what < 60) {
-            write(step, index, BlockOperation::write_through);
+            write(step, index, Way::through);
         } else if (what < 75) {
             flush(step);
         } else {
@@ -110,15 +110,22 @@ private:
         std::array<Known, sectors_of_thread> known{};
     };
 
+    /// Whether what is written is to be durable when it is done.
+    enum class Way : u8 { cached, through };
+
     static u64 sector_of(u32 thread, u32 index) {
         return first_data_sector + u64{thread} * sectors_of_thread + index;
     }
     std::span<std::byte> bytes_of(u32 thread) const {
         return {hal::Memory::linear(*m_places[thread].page), m_device->geometry().sector_bytes};
     }
-    Result<void> transfer(u32 thread, BlockOperation operation, u64 sector) {
-        auto const outcome =
-            device::perform(*m_device, {operation, sector, 1, *m_places[thread].page});
+    Result<void> transfer(u32 thread, Operation operation, u64 sector, Way way = Way::cached) {
+        auto const outcome = block::perform(
+            *m_device, {.operation = operation,
+                        .sector = sector,
+                        .count = 1,
+                        .memory = *m_places[thread].page,
+                        .is_through = way == Way::through});
         m_run.go_on(); // the device may have been waited for until its time was over
         return outcome;
     }
@@ -128,10 +135,10 @@ private:
                (outcome.error() == Error::io_failed || outcome.error() == Error::timed_out);
     }
     /// The same until it is done, or often enough.
-    Result<void> insist(u32 thread, BlockOperation operation, u64 sector) {
-        Result<void> outcome = transfer(thread, operation, sector);
+    Result<void> insist(u32 thread, Operation operation, u64 sector, Way way = Way::cached) {
+        Result<void> outcome = transfer(thread, operation, sector, way);
         for (u32 again = 1; again < tries && is_borne(outcome); ++again) {
-            outcome = transfer(thread, operation, sector);
+            outcome = transfer(thread, operation, sector, way);
         }
         return outcome;
     }
@@ -160,14 +167,14 @@ private:
 
     /// What an earlier kernel has left to the thread. The answer is its life, 0: there was none.
     Result<u32> look_back(Check& check, u32 thread) {
-        TRY(insist(thread, BlockOperation::read, thread));
+        TRY(insist(thread, Operation::read, thread));
         Ledger ledger;
         if (!is_sealed(bytes_of(thread), ledger) || ledger.magic != ledger_magic ||
             ledger.seed != m_run.seed) {
             return u32{0};
         }
         for (u32 index = 0; index < sectors_of_thread; ++index) {
-            TRY(insist(thread, BlockOperation::read, sector_of(thread, index)));
+            TRY(insist(thread, Operation::read, sector_of(thread, index)));
             auto const stamp = stamp_of(thread, index);
             check.holds("a sector is whole after power has come back", stamp.has_value());
             check.holds(
@@ -187,7 +194,7 @@ private:
         }
         std::ranges::fill(bytes_of(thread), std::byte{});
         seal(bytes_of(thread), ledger);
-        return insist(thread, BlockOperation::write_through, thread);
+        return insist(thread, Operation::write, thread, Way::through);
     }
 
     void note_ledger(Step& step) {
@@ -195,12 +202,12 @@ private:
         step.holds("the ledger is written", kept.has_value() || is_borne(kept));
     }
 
-    void write(Step& step, u32 index, BlockOperation operation) {
+    void write(Step& step, u32 index, Way way) {
         Known& known = m_places[step.thread].known[index];
         u32 const stamp = m_life * stamps_of_life + static_cast<u32>(step.operation) + 1;
         fill(step.thread, index, stamp);
         Result<void> const outcome =
-            transfer(step.thread, operation, sector_of(step.thread, index));
+            transfer(step.thread, Operation::write, sector_of(step.thread, index), way);
         if (is_borne(outcome)) {
             known.perhaps = stamp;
             return;
@@ -208,14 +215,14 @@ private:
         step.equal("a write", answer_ok, outcome);
         known.newest = stamp;
         known.perhaps = 0;
-        if (operation == BlockOperation::write_through) {
+        if (way == Way::through) {
             known.flushed = stamp;
             note_ledger(step);
         }
     }
 
     void flush(Step& step) {
-        Result<void> const outcome = device::flush(*m_device);
+        Result<void> const outcome = block::flush(*m_device);
         m_run.go_on();
         if (is_borne(outcome)) {
             return;
@@ -231,7 +238,7 @@ private:
     void read(Step& step, u32 index) {
         Known& known = m_places[step.thread].known[index];
         Result<void> const outcome =
-            transfer(step.thread, BlockOperation::read, sector_of(step.thread, index));
+            transfer(step.thread, Operation::read, sector_of(step.thread, index));
         if (is_borne(outcome)) {
             return;
         }

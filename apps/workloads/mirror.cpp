@@ -20,8 +20,8 @@ namespace twofold::workloads {
 
 namespace {
 
-using device::BlockOperation;
-using device::BlockTransfer;
+using block::Operation;
+using block::Transfer;
 
 constexpr u32 records_of_thread = 4;
 constexpr u32 records = records_of_thread * threads_max;
@@ -37,7 +37,7 @@ public:
     Witness& operator=(Witness const&) = delete;
 
     /// Keeps the contract RecordDisk.
-    Result<void> perform(std::span<BlockTransfer const> transfers) {
+    Result<void> perform(std::span<Transfer const> transfers) {
         CHECK(transfers.size() <= together_max);
         std::array<Flight, together_max> flights;
         for (usize i = 0; i < transfers.size(); ++i) {
@@ -66,17 +66,23 @@ private:
     static constexpr usize together_max = 3;
 
     struct Flight {
-        device::RingBlock::Request request;
+        block::Request request;
+        block::Segment segment;
         device::Awaited<Result<void>> awaited;
         Result<void> refusal;
 
-        void start(device::RingBlock& device, BlockTransfer const& transfer) {
-            refusal = device.submit(
-                request, transfer,
-                [](void* flight, Result<void> outcome) {
-                    static_cast<Flight*>(flight)->awaited.come(std::move(outcome));
-                },
-                this);
+        void start(device::RingBlock& device, Transfer const& transfer) {
+            segment = {transfer.memory, transfer.count * device.geometry().sector_bytes};
+            request.operation = transfer.operation;
+            request.is_through = transfer.is_through;
+            request.sector = transfer.sector;
+            request.count = transfer.count;
+            request.segments = {&segment, usize{transfer.count != 0 ? 1u : 0u}};
+            request.context = this;
+            request.done = [](block::Request& self, Result<void> outcome) {
+                static_cast<Flight*>(self.context)->awaited.come(std::move(outcome));
+            };
+            refusal = device.submit(request);
         }
         Result<void> end() { return refusal ? awaited.wait() : refusal; }
     };
@@ -92,14 +98,14 @@ private:
     }
     Seen const& seen_of(u64 sector) const { return m_seen[sector - first_record_sector]; }
 
-    void note(BlockTransfer const& transfer, bool is_well) {
-        if (transfer.operation == BlockOperation::flush || !is_of_records(transfer.sector)) {
+    void note(Transfer const& transfer, bool is_well) {
+        if (transfer.operation == Operation::flush || !is_of_records(transfer.sector)) {
             return;
         }
         Seen& seen = m_seen[transfer.sector - first_record_sector];
         u32 const checksum = crc32(
-            std::span(hal::Memory::linear(transfer.buffer), m_device.geometry().sector_bytes));
-        if (transfer.operation != BlockOperation::read) {
+            std::span(hal::Memory::linear(transfer.memory), m_device.geometry().sector_bytes));
+        if (transfer.operation != Operation::read) {
             seen = {.is_known = is_well, .checksum = checksum};
         } else {
             seen.is_bad = !is_well || checksum != seen.checksum;
@@ -232,8 +238,13 @@ private:
         return std::ranges::equal(bytes, expected) ? std::optional(content.stamp) : std::nullopt;
     }
 
-    Result<void> ledger_transfer(u32 thread, BlockOperation operation) {
-        BlockTransfer const transfer{operation, thread, 1, own_page(thread)};
+    Result<void> ledger_transfer(u32 thread, Operation operation) {
+        Transfer const transfer{
+            .operation = operation,
+            .sector = thread,
+            .count = 1,
+            .memory = own_page(thread),
+            .is_through = operation == Operation::write};
         Result<void> outcome = m_witness->perform({&transfer, 1});
         for (u32 again = 1; again < tries && !outcome && is_borne(outcome.error()); ++again) {
             outcome = m_witness->perform({&transfer, 1});
@@ -243,7 +254,7 @@ private:
 
     /// What an earlier kernel has left to the thread. The answer is its life, 0: there was none.
     Result<u32> look_back(Check& check, u32 thread) {
-        TRY(ledger_transfer(thread, BlockOperation::read));
+        TRY(ledger_transfer(thread, Operation::read));
         MirrorLedger ledger;
         if (!is_sealed(own_bytes(thread, m_sector_bytes), ledger) ||
             ledger.magic != MirrorLedger::magic_number || ledger.seed != m_run.seed ||
@@ -277,7 +288,7 @@ private:
         std::span<std::byte> const bytes = own_bytes(thread, m_sector_bytes);
         std::ranges::fill(bytes, std::byte{});
         seal(bytes, ledger);
-        return ledger_transfer(thread, BlockOperation::write_through);
+        return ledger_transfer(thread, Operation::write);
     }
 
     void write(Step& step, u32 index) {

@@ -29,7 +29,7 @@
 namespace twofold::workloads {
 
 template<class D>
-concept RecordDisk = requires(D& disk, std::span<device::BlockTransfer const> transfers) {
+concept RecordDisk = requires(D& disk, std::span<block::Transfer const> transfers) {
     /// Performs all of them, in no order among them, and waits for each. Errors: those of the first
     /// that failed.
     { disk.perform(transfers) } -> std::same_as<Result<void>>;
@@ -137,7 +137,7 @@ public:
     }
 
 private:
-    using Operation = device::BlockOperation;
+    using Operation = block::Operation;
 
     /// What is known of a record.
     struct Known {
@@ -158,14 +158,16 @@ private:
     static std::span<std::byte> payload_in(std::span<std::byte> sector) {
         return sector.subspan(sizeof(RecordHead));
     }
-    device::BlockTransfer
+    block::Transfer
     transfer(Operation operation, u32 record, u32 copy, RecordRoom const& room) const {
         Bytes const offset{u64{copy} * m_sector_bytes};
-        return {operation, sector_of(record, copy), 1, room.where + offset};
+        return {
+            .operation = operation,
+            .sector = sector_of(record, copy),
+            .count = 1,
+            .memory = room.where + offset};
     }
-    Result<void> perform(device::BlockTransfer const& transfer) {
-        return m_disk.perform({&transfer, 1});
-    }
+    Result<void> perform(block::Transfer const& transfer) { return m_disk.perform({&transfer, 1}); }
 
     static u32 checksum_of(std::span<std::byte> sector, RecordHead head) {
         head.checksum = 0;
@@ -263,7 +265,9 @@ private:
     /// Makes a copy durable: the first by a flush, the second through the cache.
     Result<void> send(u32 record, u32 copy, RecordRoom const& room) {
         if (copy != 0 && !mutant(Mutant::mirror_second_cached)) {
-            return perform(transfer(Operation::write_through, record, copy, room));
+            block::Transfer through = transfer(Operation::write, record, copy, room);
+            through.is_through = true;
+            return perform(through);
         }
         TRY(perform(transfer(Operation::write, record, copy, room)));
         return perform({.operation = Operation::flush});
@@ -274,7 +278,7 @@ private:
         for (u32 copy = 0; copy < copies; ++copy) {
             fill(record, copy, generation, payload, room);
         }
-        device::BlockTransfer const all[] = {
+        block::Transfer const all[] = {
             transfer(Operation::write, record, 0, room),
             transfer(Operation::write, record, 1, room),
             {.operation = Operation::flush}};

@@ -10,7 +10,7 @@ namespace twofold::boot {
 
 namespace {
 
-using device::BlockOperation;
+using block::Operation;
 using device::RingBlock;
 
 /// A page for a command, given back with it.
@@ -46,12 +46,13 @@ u8 say(CommandContext& context, Result<void> const& outcome) {
     return status::failure;
 }
 
-u8 read_block(CommandContext& context, RingBlock& block, u64 sector, Page const& page) {
-    auto const outcome = device::perform(block, {BlockOperation::read, sector, 1, page.place()});
+u8 read_sector(CommandContext& context, RingBlock& block, u64 sector, Page const& page) {
+    u32 const sector_bytes = block.geometry().sector_bytes;
+    auto const outcome = block::read_block(block, sector, {page.place(), sector_bytes});
     if (!outcome) {
         return say(context, outcome);
     }
-    auto const bytes = page.bytes().first(block.geometry().sector_bytes);
+    auto const bytes = page.bytes().first(sector_bytes);
     FixedString<64> text;
     for (std::byte const byte : bytes.first(text.capacity())) {
         char const letter = static_cast<char>(byte);
@@ -66,7 +67,7 @@ u8 read_block(CommandContext& context, RingBlock& block, u64 sector, Page const&
     return status::success;
 }
 
-u8 write_block(
+u8 write_sector(
     CommandContext& context,
     RingBlock& block,
     u64 sector,
@@ -74,10 +75,9 @@ u8 write_block(
     Page const& page) {
     std::ranges::fill(page.bytes(), std::byte{});
     auto const letters = std::as_bytes(std::span(text));
-    std::memcpy(
-        page.bytes().data(), letters.data(),
-        std::min<usize>(letters.size(), block.geometry().sector_bytes));
-    return say(context, device::perform(block, {BlockOperation::write, sector, 1, page.place()}));
+    u32 const sector_bytes = block.geometry().sector_bytes;
+    std::memcpy(page.bytes().data(), letters.data(), std::min<usize>(letters.size(), sector_bytes));
+    return say(context, block::write_block(block, sector, {page.place(), sector_bytes}));
 }
 
 /// Requests of `block test` that are in flight together.
@@ -86,8 +86,8 @@ struct Flight {
 
     struct Each {
         Flight* owner = nullptr;
-        RingBlock::Request request;
-        PhysAddr buffer{};
+        block::Request request;
+        block::Segment buffer;
     };
 
     Each each[width];
@@ -95,8 +95,9 @@ struct Flight {
     Atomic<u32> failed{0};
     device::Awaited<bool>* all = nullptr;
 
-    static void take(void* argument, Result<void> outcome) {
-        Flight& self = *static_cast<Each*>(argument)->owner;
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): the type of `done`
+    static void take(block::Request& request, Result<void> outcome) {
+        Flight& self = *static_cast<Each*>(request.context)->owner;
         self.failed.fetch_add(outcome ? 0 : 1, relaxed);
         if (self.left.fetch_sub(1, acquire_release) == 1) {
             self.all->come(true);
@@ -105,15 +106,20 @@ struct Flight {
 };
 
 /// One request for each sector from `first` on, and waits for all.
-void fly(Flight& flight, RingBlock& block, BlockOperation operation, u64 first, u32 count) {
+void fly(Flight& flight, RingBlock& block, Operation operation, u64 first, u32 count) {
     device::Awaited<bool> all;
     flight.all = &all;
     flight.left.store(count, relaxed);
     for (u32 i = 0; i < count; ++i) {
         Flight::Each& each = flight.each[i];
         each.owner = &flight;
-        auto const started =
-            block.submit(each.request, {operation, first + i, 1, each.buffer}, Flight::take, &each);
+        each.request.operation = operation;
+        each.request.sector = first + i;
+        each.request.count = 1;
+        each.request.segments = {&each.buffer, 1};
+        each.request.done = Flight::take;
+        each.request.context = &each;
+        auto const started = block.submit(each.request);
         CHECK(started.has_value()); // the caller stays inside the device
     }
     static_cast<void>(all.wait());
@@ -136,7 +142,7 @@ struct TestCounts {
 void test_sectors(Kernel& kernel, RingBlock& block, Flight& flight, u64 count, TestCounts& counts) {
     u32 const bytes = block.geometry().sector_bytes;
     auto const buffer = [&](u32 i) {
-        return std::span(hal::Memory::linear(flight.each[i].buffer), bytes);
+        return std::span(hal::Memory::linear(flight.each[i].buffer.address), bytes);
     };
     auto const in_flights = [&](auto const& fly_one) {
         for (u64 first = 0; first < count; first += Flight::width) {
@@ -147,14 +153,14 @@ void test_sectors(Kernel& kernel, RingBlock& block, Flight& flight, u64 count, T
         for (u32 i = 0; i < width; ++i) {
             fill_sector(buffer(i), first + i);
         }
-        fly(flight, block, BlockOperation::write, first, width);
+        fly(flight, block, Operation::write, first, width);
     });
-    counts.failed += device::flush(block) ? 0 : 1;
+    counts.failed += block::flush(block) ? 0 : 1;
     in_flights([&](u64 first, u32 width) {
         for (u32 i = 0; i < width; ++i) {
             std::ranges::fill(buffer(i), std::byte{}); // what was written lies there
         }
-        fly(flight, block, BlockOperation::read, first, width);
+        fly(flight, block, Operation::read, first, width);
         Page const expected(kernel);
         for (u32 i = 0; expected && i < width; ++i) {
             fill_sector(expected.bytes().first(bytes), first + i);
@@ -170,7 +176,7 @@ Result<TestCounts> test_block(Kernel& kernel, RingBlock& block, u64 count) {
     memory::FrameRequest const wanted{.pages = Flight::width};
     PhysAddr const buffers = TRY(kernel.frames->allocate(wanted));
     for (u32 i = 0; i < Flight::width; ++i) {
-        flight->each[i].buffer = buffers + page_size * i;
+        flight->each[i].buffer = {buffers + page_size * i, block.geometry().sector_bytes};
     }
     TestCounts counts;
     test_sectors(kernel, block, *flight, std::min(count, block.geometry().sectors), counts);
@@ -194,7 +200,7 @@ u8 use_block(CommandContext& context) {
     std::string_view const what = context.arguments.empty() ? "info" : context.arguments[0];
     auto const number = argument_number(context, 1, 256);
     if (what == "info") {
-        device::BlockGeometry const geometry = block.geometry();
+        block::Geometry const& geometry = block.geometry();
         context.out.line(
             "{} sectors of {} bytes, {} in one request", geometry.sectors, geometry.sector_bytes,
             geometry.sectors_max);
@@ -206,13 +212,13 @@ u8 use_block(CommandContext& context) {
         return status::success;
     }
     if (what == "flush") {
-        return say(context, device::flush(block));
+        return say(context, block::flush(block));
     }
     if (what == "read" && context.arguments.size() == 2 && number) {
-        return read_block(context, block, number.value(), page);
+        return read_sector(context, block, number.value(), page);
     }
     if (what == "write" && context.arguments.size() == 3 && number) {
-        return write_block(context, block, number.value(), context.arguments[2], page);
+        return write_sector(context, block, number.value(), context.arguments[2], page);
     }
     if (what == "test" && number) {
         auto const counts = test_block(context.kernel, block, number.value());

@@ -138,9 +138,9 @@ struct Beat {
         if (block != nullptr) {
             u64 const sector = number % block->geometry().sectors;
             bool const is_last = number % write_epoch == write_epoch - 1;
-            failed +=
-                device::perform(*block, {device::BlockOperation::write, sector, 1, page}) ? 0 : 1;
-            failed += !is_last || device::flush(*block) ? 0 : 1;
+            block::Segment const memory{page, block->geometry().sector_bytes};
+            failed += block::write_block(*block, sector, memory) ? 0 : 1;
+            failed += !is_last || block::flush(*block) ? 0 : 1;
         }
         if (port != nullptr) {
             failed +=

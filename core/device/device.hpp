@@ -1,5 +1,5 @@
 // device: what is connected to the machine: the PCI bus, and drivers of what is on it. Block
-// devices are what block/block_device.hpp says, whatever drives them.
+// devices are what block/device.hpp says, whatever drives them.
 //
 //     pci::Inventory<Heap> inventory(heap);
 //     pci::Enumeration walk(pci::Configuration::of(access), inventory.store());

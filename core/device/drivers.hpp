@@ -2,8 +2,11 @@
 // bus needs none (device.hpp).
 #pragma once
 
-#include "core/device/block/block_device.hpp"
+#include "core/device/block/completions.hpp"
+#include "core/device/block/disks.hpp"
+#include "core/device/block/memory_disk.hpp"
 #include "core/device/block/ring_block.hpp"
+#include "core/device/block/transfer.hpp"
 #include "core/device/console/panic_screen.hpp"
 #include "core/device/console/screen_console.hpp"
 #include "core/device/display/display.hpp"

@@ -19,7 +19,6 @@
 #include <new>
 #include <span>
 #include <string_view>
-#include <type_traits>
 
 namespace twofold::block {
 
@@ -80,11 +79,11 @@ public:
     Done done = nullptr;
     void* context = nullptr; ///< of whoever asks
 
-    /// The device's own, from when it makes it until it has let go of the request.
+    /// The device's own, from when it makes it until it has let go of the request. Nobody destroys
+    /// it: a destructor that does more than look that all is in order is not called.
     template<class T>
     T& make_room() {
         static_assert(sizeof(T) <= room_bytes && alignof(T) <= alignof(std::max_align_t));
-        static_assert(std::is_trivially_destructible_v<T>, "nobody destroys it");
         return *std::construct_at(static_cast<T*>(static_cast<void*>(m_room)));
     }
     template<class T>
@@ -92,8 +91,38 @@ public:
         return *std::launder(static_cast<T*>(static_cast<void*>(m_room)));
     }
 
+    // ---- of the layers that a request passes on its way down ----
+
+    /// The most layers that may lie above one another where a request is passed on as it is.
+    static constexpr usize layers_max = 4;
+
+    /// A layer passes the request on and wants to hear of its end first: `its_done` is called with
+    /// `its_context` in `context`, and calls `pop` before anything else. Any context. O(1).
+    void push(Done its_done, void* its_context, u64 note) {
+        CHECK(m_layers < layers_max);
+        m_layer[m_layers++] = {done, context, note};
+        done = its_done;
+        context = its_context;
+    }
+    /// What the layer above has asked for stands in `done` and `context` again; the note of `push`.
+    u64 pop() {
+        CHECK(m_layers > 0);
+        Layer const& layer = m_layer[--m_layers];
+        done = layer.done;
+        context = layer.context;
+        return layer.note;
+    }
+
 private:
+    struct Layer {
+        Done done = nullptr;
+        void* context = nullptr;
+        u64 note = 0;
+    };
+
     alignas(std::max_align_t) std::byte m_room[room_bytes];
+    Layer m_layer[layers_max]; ///< what each has put aside; the first is the outermost
+    u32 m_layers = 0;
 };
 
 /// An injected seam: drivers, partitions, stripes and layers are all one. Whoever opens a device

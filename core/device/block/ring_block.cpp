@@ -12,15 +12,23 @@ constexpr Bytes sectors = ring_register::own, sector_bytes = ring_register::own 
 constexpr u8 read_operation = 1, write_operation = 2, flush_operation = 3;
 constexpr u8 through_flag = 1;
 
+/// What lies in a request while the queue has it.
+struct Ring : RingRequest {
+    block::Request* owner = nullptr;
+};
+
 } // namespace
 
 Result<RingBlock*>
 RingBlock::open(DriverEnvironment const& environment, pci::Function const& function) {
     RingQueue* const queue = TRY(RingQueue::open(environment, function, signature, "block"));
-    BlockGeometry const geometry{
+    block::Geometry const geometry{
         .sectors = queue->read_64(sectors),
         .sector_bytes = queue->read_32(sector_bytes),
-        .sectors_max = queue->read_32(sectors_max)};
+        .physical_sector_bytes = queue->read_32(sector_bytes),
+        .sectors_max = queue->read_32(sectors_max),
+        .segments_max = 1,
+        .has_volatile_cache = true};
     if (geometry.sectors == 0 || geometry.sectors_max == 0 || geometry.sector_bytes < 512 ||
         !is_power_of_two(geometry.sector_bytes) ||
         geometry.sectors > ~u64{0} / geometry.sector_bytes) {
@@ -40,38 +48,29 @@ void RingBlock::close() {
     memory::free_room(m_heap, this); // nothing in it needs a destructor
 }
 
-Result<void>
-RingBlock::submit(Request& request, BlockTransfer const& transfer, BlockDone done, void* argument) {
-    bool const is_flush = transfer.operation == BlockOperation::flush;
-    if (is_flush ? transfer.count != 0
-                 : transfer.count == 0 || transfer.count > m_geometry.sectors_max) {
-        return Error::invalid_argument;
-    }
-    if (!is_flush && (transfer.sector >= m_geometry.sectors ||
-                      transfer.count > m_geometry.sectors - transfer.sector)) {
-        return Error::out_of_range;
-    }
+Result<void> RingBlock::submit(block::Request& request) {
+    TRY(block::check(request, m_geometry));
+    bool const is_flush = request.operation == block::Operation::flush;
     if (is_flush && mutant(Mutant::device_flush_skipped)) {
-        done(argument, {});
+        request.done(request, {});
         return {};
     }
-    request.operation = is_flush                                     ? flush_operation
-                        : transfer.operation == BlockOperation::read ? read_operation
-                                                                     : write_operation;
-    bool const is_through = transfer.operation == BlockOperation::write_through &&
-                            !mutant(Mutant::device_through_cached);
-    request.flags = is_through ? through_flag : 0;
-    request.target = transfer.sector;
-    request.count = transfer.count;
-    request.buffer = transfer.buffer;
-    request.time_out = time_out;
-    request.m_done = done;
-    request.m_argument = argument;
-    request.done = [](RingRequest& self, Result<u64> outcome) {
-        Request const& own = static_cast<Request&>(self);
-        own.m_done(own.m_argument, outcome ? Result<void>() : outcome.error());
+    bool const is_read = request.operation == block::Operation::read;
+    bool const is_through =
+        request.is_through && !is_flush && !is_read && !mutant(Mutant::device_through_cached);
+    Ring& held = request.make_room<Ring>();
+    held.owner = &request;
+    held.operation = is_flush ? flush_operation : is_read ? read_operation : write_operation;
+    held.flags = is_through ? through_flag : 0;
+    held.target = request.sector;
+    held.count = request.count;
+    held.buffer = is_flush ? PhysAddr{} : request.segments.front().address;
+    held.time_out = request.time_out != Nanos{} ? request.time_out : time_out;
+    held.done = [](RingRequest& self, Result<u64> outcome) {
+        block::Request& owner = *static_cast<Ring&>(self).owner;
+        owner.done(owner, outcome ? Result<void>() : outcome.error());
     };
-    m_queue.submit(request);
+    m_queue.submit(held);
     return {};
 }
 

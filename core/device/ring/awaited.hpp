@@ -31,10 +31,16 @@ public:
             m_has_come.store(1, release);
         }
     }
-    /// Whether it comes that soon; where there are no threads, it is not waited for. Context
-    /// thread.
+    /// Whether it comes that soon; where there is no clock that could tell, it is not waited for,
+    /// and the answer is true. Context thread, interrupts on.
     bool comes_within(Nanos time) {
-        return !m_event || m_event->wait_until(hal::Clock::now() + time);
+        Nanos const deadline = hal::Clock::now() + time;
+        if (m_event) {
+            return m_event->wait_until(deadline);
+        }
+        auto const come =
+            processor::wait_until([this] { return m_has_come.load(acquire) != 0; }, deadline);
+        return come || come.error() != Error::timed_out;
     }
     /// Context thread, interrupts on.
     T wait() {

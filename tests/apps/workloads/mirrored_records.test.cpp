@@ -9,8 +9,8 @@ namespace {
 
 using namespace twofold;
 using namespace twofold::workloads;
-using device::BlockOperation;
-using device::BlockTransfer;
+using block::Operation;
+using block::Transfer;
 
 constexpr u32 sector_bytes = 512;
 constexpr u32 records = 2;
@@ -21,36 +21,38 @@ using Sector = std::array<std::byte, sector_bytes>;
 
 /// A disk with a volatile cache. A buffer's address is its offset in `room`.
 struct Disk {
-    Result<void> perform(std::span<BlockTransfer const> transfers) {
-        for (BlockTransfer const& each : transfers) {
+    Result<void> perform(std::span<Transfer const> transfers) {
+        for (Transfer const& each : transfers) {
             if (requests++ >= power_goes_at) {
                 return Error::io_failed;
             }
-            std::span<std::byte> const buffer = std::span(room).subspan(each.buffer.value);
+            std::span<std::byte> const buffer = std::span(room).subspan(each.memory.value);
             switch (each.operation) {
-            case BlockOperation::read:
+            case Operation::read:
                 std::memcpy(buffer.data(), cached[each.sector].data(), sector_bytes);
                 break;
-            case BlockOperation::write:
-            case BlockOperation::write_through:
+            case Operation::write:
                 write(each, buffer);
                 break;
-            case BlockOperation::flush:
+            case Operation::flush:
                 if (!ignores_flushes) {
                     medium = cached;
                 }
                 break;
+            case Operation::deallocate:
+            case Operation::write_zeroes:
+                return Error::not_supported;
             }
         }
         return {};
     }
-    void write(BlockTransfer const& each, std::span<std::byte const> buffer) {
+    void write(Transfer const& each, std::span<std::byte const> buffer) {
         if (writes_lost > 0) {
             --writes_lost;
             return;
         }
         std::memcpy(cached[each.sector].data(), buffer.data(), sector_bytes);
-        if (each.operation == BlockOperation::write_through) {
+        if (each.is_through) {
             medium[each.sector] = cached[each.sector];
         }
     }

@@ -1,6 +1,7 @@
 // See devices.hpp.
 #include "core/boot/devices.hpp"
 
+#include "core/boot/disks.hpp"
 #include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/pci.hpp"
@@ -41,6 +42,26 @@ constexpr Command device_table[] = {
      {{"block info", "how large it is, and what has happened"},
       {"block write 3 hello", "writes a sector"},
       {"block test 64", "writes and reads so many sectors"}}},
+    {"disks",
+     "lists the disks, and makes some",
+     use_disks,
+     {{"WHAT", "what to do; list if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
+       "list stats ramdisk stripe assemble"},
+      {"WORD", "a disk, a size, or what a stripe is made of", ArgumentKind::text,
+       ArgumentCount::any}},
+     {{"disks ramdisk 64M", "a disk in memory, ram0"},
+      {"disks stats ram0", "what was asked of it, and how long it took"},
+      {"disks stripe fast ram0 ram1 chunk=64k", "one disk over two; what they hold is lost"}}},
+    {"block-bench",
+     "measures disks, with fio's options",
+     bench_block,
+     {{"OPTION",
+       "name=value; rw bs iodepth size offset runtime numjobs rwmixread filename fsync "
+       "verify output-format",
+       ArgumentKind::text, ArgumentCount::any}},
+     {{"block-bench rw=randread bs=4k iodepth=32 runtime=2", "of the first disk"},
+      {"block-bench filename=ram0 rw=write bs=128k size=16M", "writes, so the disk is named"},
+      {"block-bench rw=read output-format=json", "as fio's JSON"}}},
     {"message",
      "sends and receives frames",
      use_messages,
@@ -117,7 +138,10 @@ Result<device::DriverEnvironment> driver_environment(Kernel& kernel) {
         .space = *kernel.space,
         .frames = *kernel.frames,
         .heap = *kernel.heap,
-        .interrupts = kernel.interrupts};
+        .interrupts = kernel.interrupts,
+        .disks = kernel.devices != nullptr && kernel.devices->disks != nullptr
+                     ? &kernel.devices->disks->disks
+                     : nullptr};
 }
 
 device::Ps2Options keyboard_options(Kernel const& kernel) {
@@ -139,10 +163,13 @@ Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel) {
 }
 
 void close_devices(Kernel& kernel) {
-    Devices* const devices = std::exchange(kernel.devices, nullptr);
-    if (devices == nullptr) {
+    if (kernel.devices == nullptr) {
         return;
     }
+    if (kernel.devices->disks != nullptr) {
+        close_disks(kernel, *std::exchange(kernel.devices->disks, nullptr));
+    }
+    Devices* const devices = std::exchange(kernel.devices, nullptr);
     if (devices->block != nullptr) {
         devices->block->close();
     }

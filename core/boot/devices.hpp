@@ -7,8 +7,11 @@
 
 namespace twofold::boot {
 
+struct DiskRoom; // disks.hpp
+
 /// What was opened; null: not asked for yet, or not there.
 struct Devices {
+    DiskRoom* disks = nullptr; ///< closed before the others
     device::RingBlock* block = nullptr;
     device::MessagePort* message = nullptr;
     device::Ps2* ps2 = nullptr;

@@ -30,7 +30,7 @@ inline constexpr u64 access_platform = u64{1} << 33; ///< it reaches memory as t
 /// Kinds of devices (section 5).
 namespace device_kind {
 
-inline constexpr u32 none = 0, gpu = 16;
+inline constexpr u32 none = 0, block = 2, gpu = 16;
 
 } // namespace device_kind
 

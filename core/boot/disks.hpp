@@ -1,0 +1,38 @@
+// The kernel's disks: what drivers have found and what commands have made, opened when somebody
+// first asks for a disk.
+#pragma once
+
+#include "core/boot/devices.hpp"
+
+namespace twofold::boot {
+
+/// All of it. In memory of the heap.
+struct DiskRoom {
+    static constexpr usize memory_disks_max = 16, drivers_max = 16;
+
+    DiskRoom(Kernel& kernel, block::Completions& its_completions);
+
+    block::Completions& completions;
+    block::Disks disks;
+    FixedVector<block::MemoryDisk*, memory_disks_max> memory_disks;
+    FixedVector<device::BoundDevice*, drivers_max> drivers;
+    u32 memory_disks_made = 0; ///< each has a number of its own
+    bool has_ring = false;     ///< Devices::block is one of the disks
+};
+
+/// The kernel's disks; looked for by the first call. Context thread; one context at a time asks for
+/// the first time. Errors: out_of_memory, not_supported (the machine has no interrupts).
+Result<DiskRoom*> disk_room(Kernel& kernel);
+
+/// Ends them all, before devices are closed. Nobody uses one. Context thread.
+void close_disks(Kernel& kernel, DiskRoom& room);
+
+/// A new disk of zeros, "ram0" and so on. Errors: those of MemoryDisk::create and Disks::add,
+/// no_space (there are too many).
+Result<block::MemoryDisk*> make_memory_disk(Kernel& kernel, Bytes size);
+
+/// The commands disks and block-bench.
+u8 use_disks(CommandContext& context);
+u8 bench_block(CommandContext& context);
+
+} // namespace twofold::boot

@@ -133,6 +133,43 @@ u8 make_ramdisk(CommandContext& context, std::string_view size) {
     return status::success;
 }
 
+/// `stripe NAME DISK DISK... [chunk=SIZE]`
+u8 stripe_disks(CommandContext& context, std::span<std::string_view const> words) {
+    constexpr std::string_view chunk_option = "chunk=";
+    constexpr u64 chunk_default = u64{64} << 10;
+    FixedVector<std::string_view, block::Stripe::members_max> names;
+    Result<Bytes> chunk = Bytes{chunk_default};
+    for (std::string_view const word : words.subspan(1)) {
+        if (word.starts_with(chunk_option)) {
+            chunk = parse_size(word.substr(chunk_option.size()));
+        } else if (!names.push_back(word)) {
+            context.out.line("disks: a stripe has {} disks at most", names.capacity());
+            return status::usage;
+        }
+    }
+    if (!chunk) {
+        context.out.line("disks: chunk= wants a size");
+        return status::usage;
+    }
+    auto const made = make_stripe(context.kernel, words[0], names.items(), chunk.value().value);
+    if (!made) {
+        return fail(context, words[0], made.error());
+    }
+    context.out.line(
+        "{}: {} disks, {} MiB", made.value()->name(), made.value()->members(),
+        mib_of(made.value()->geometry()));
+    return status::success;
+}
+
+u8 assemble_disks(CommandContext& context) {
+    auto const count = assemble_stripes(context.kernel);
+    if (!count) {
+        return fail(context, "assemble", count.error());
+    }
+    context.out.line("{} stripes assembled", count.value());
+    return status::success;
+}
+
 } // namespace
 
 u8 use_disks(CommandContext& context) {
@@ -150,6 +187,12 @@ u8 use_disks(CommandContext& context) {
     }
     if (what == "ramdisk" && arguments.size() == 2) {
         return make_ramdisk(context, arguments[1]);
+    }
+    if (what == "stripe" && arguments.size() >= 4) {
+        return stripe_disks(context, arguments.subspan(1));
+    }
+    if (what == "assemble" && arguments.size() == 1) {
+        return assemble_disks(context);
     }
     return say_usage(context, "disks");
 }

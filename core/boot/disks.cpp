@@ -1,7 +1,9 @@
 // See disks.hpp.
 #include "core/boot/disks.hpp"
 
+#include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
+#include "core/boot/pci.hpp"
 #include "hal/memory.hpp"
 
 namespace twofold::boot {
@@ -35,6 +37,36 @@ void add_ring(Kernel& kernel, DiskRoom& room) {
     room.has_ring = added.has_value();
     if (!added) {
         kernel.log(LogLevel::warning, "{} is not used: {}", ring.value()->name(), added.error());
+    }
+}
+
+void keep(Kernel& kernel, DiskRoom& room, Result<device::BoundDevice*> const& driver) {
+    if (!driver) {
+        kernel.log(LogLevel::warning, "a virtio disk is not used: {}", driver.error());
+    } else if (!room.drivers.push_back(driver.value())) {
+        driver.value()->remove(device::Removal::orderly);
+        kernel.log(LogLevel::warning, "there are more disks than are used");
+    }
+}
+
+void add_virtio_disks(Kernel& kernel, DiskRoom& room) {
+    auto const environment = driver_environment(kernel);
+    auto const bus = pci_bus(kernel);
+    if (!environment || !bus) {
+        return;
+    }
+    device::Driver const& driver = device::virtio_block_driver;
+    for (pci::Function const& function : bus.value()->functions.functions()) {
+        if (driver.matches(function)) {
+            keep(kernel, room, driver.probe(environment.value(), function));
+        }
+    }
+    for (device::virtio::MmioPlace const& place : virtio_places(kernel)) {
+        auto const transport = device::virtio::open_mmio_transport(
+            environment.value(), place, device::virtio::device_kind::block);
+        if (transport) {
+            keep(kernel, room, device::run_virtio_block(environment.value(), *transport.value()));
+        }
     }
 }
 
@@ -82,11 +114,18 @@ Result<DiskRoom*> disk_room(Kernel& kernel) {
     DiskRoom* const made = std::construct_at(room.value(), kernel, *completions);
     devices->disks = made;
     add_ring(kernel, *made);
+    add_virtio_disks(kernel, *made);
     add_modules(kernel, *made);
     return made;
 }
 
 void close_disks(Kernel& kernel, DiskRoom& room) {
+    while (!room.stripes.empty()) { // the last one first: it may be over another
+        block::Stripe* const stripe = room.stripes.back();
+        room.stripes.pop_back();
+        room.disks.remove(*stripe);
+        stripe->close();
+    }
     for (device::BoundDevice* const driver : room.drivers) {
         driver->remove(device::Removal::orderly);
     }

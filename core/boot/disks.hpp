@@ -8,7 +8,7 @@ namespace twofold::boot {
 
 /// All of it. In memory of the heap.
 struct DiskRoom {
-    static constexpr usize memory_disks_max = 16, drivers_max = 16;
+    static constexpr usize memory_disks_max = 16, drivers_max = 16, stripes_max = 8;
 
     DiskRoom(Kernel& kernel, block::Completions& its_completions);
 
@@ -16,8 +16,9 @@ struct DiskRoom {
     block::Disks disks;
     FixedVector<block::MemoryDisk*, memory_disks_max> memory_disks;
     FixedVector<device::BoundDevice*, drivers_max> drivers;
-    u32 memory_disks_made = 0; ///< each has a number of its own
-    bool has_ring = false;     ///< Devices::block is one of the disks
+    FixedVector<block::Stripe*, stripes_max> stripes; ///< in the order of their making
+    u32 memory_disks_made = 0;                        ///< each has a number of its own
+    bool has_ring = false;                            ///< Devices::block is one of the disks
 };
 
 /// The kernel's disks; looked for by the first call. Context thread; one context at a time asks for
@@ -30,6 +31,18 @@ void close_disks(Kernel& kernel, DiskRoom& room);
 /// A new disk of zeros, "ram0" and so on. Errors: those of MemoryDisk::create and Disks::add,
 /// no_space (there are too many).
 Result<block::MemoryDisk*> make_memory_disk(Kernel& kernel, Bytes size);
+
+/// Makes a stripe of the disks, which lose what they hold; it is a disk under that name. Errors:
+/// not_found (there is no such disk), busy (one is named twice), already_exists, no_space (there
+/// are too many), those of write_members and Stripe::open.
+Result<block::Stripe*> make_stripe(
+    Kernel& kernel,
+    std::string_view name,
+    std::span<std::string_view const> disks,
+    u64 chunk_bytes);
+/// Looks for members on all disks and makes disks of the stripes that are whole; how many. Errors:
+/// those of disk_room.
+Result<u32> assemble_stripes(Kernel& kernel);
 
 /// The commands disks and block-bench.
 u8 use_disks(CommandContext& context);

@@ -6,6 +6,7 @@
 #include "core/device/block/disks.hpp"
 #include "core/device/block/memory_disk.hpp"
 #include "core/device/block/ring_block.hpp"
+#include "core/device/block/stripe.hpp"
 #include "core/device/block/transfer.hpp"
 #include "core/device/console/panic_screen.hpp"
 #include "core/device/console/screen_console.hpp"
@@ -20,4 +21,5 @@
 #include "core/device/model/driver.hpp"
 #include "core/device/virtio/mmio_transport.hpp"
 #include "core/device/virtio/pci_transport.hpp"
+#include "core/device/virtio/virtio_block.hpp"
 #include "core/device/virtio/virtio_gpu.hpp"

@@ -29,40 +29,31 @@ Geometry upper(Geometry const& below) {
 
 } // namespace
 
-Queue::Lane::Lane(Queue& of) : queue(of) {
-    for (Child& child : all) {
-        child.lane = this;
-        free.push_back(child);
-    }
-}
-
 Queue::Queue(memory::KernelHeap& heap, Completions& completions, Device& device)
     : m_heap(heap),
-      m_completions(completions),
       m_device(device),
-      m_geometry(upper(device.geometry())) {}
+      m_geometry(upper(device.geometry())),
+      m_pieces(completions, *this) {}
 
 Result<Queue*> Queue::open(memory::KernelHeap& heap, Completions& completions, Device& device) {
     auto* const room = TRY(memory::allocate_room<Queue>(heap, 1));
     auto* const queue = new (room) Queue(heap, completions, device);
-    if (auto const opened = queue->m_lanes.open(heap, *queue); !opened) {
-        queue->~Queue();
-        memory::free_room(heap, room);
+    auto const opened = [&]() -> Result<void> {
+        TRY(queue->m_pieces.open(heap));
+        return queue->m_stages.open(heap);
+    }();
+    if (!opened) {
+        queue->close();
         return opened.error();
     }
     return queue;
 }
 
 void Queue::close() {
-    m_lanes.for_each([](Lane& lane) {
-        sync::SpinLockGuard const guard(lane.lock, sync::save_interrupts);
-        CHECK(lane.waiting.empty() && lane.staged_count == 0 && lane.free.size() == children);
-        while (!lane.free.empty()) {
-            lane.free.pop_front();
-        }
-    });
+    m_stages.for_each([](Stage& stage) { CHECK(stage.count == 0); });
     memory::KernelHeap& heap = m_heap;
-    m_lanes.close(heap);
+    m_pieces.close(heap);
+    m_stages.close(heap);
     this->~Queue();
     memory::free_room(heap, this);
 }
@@ -72,40 +63,45 @@ void Queue::adopt_geometry() {
 }
 
 QueueCounts Queue::counts() const {
-    QueueCounts sum;
-    m_lanes.for_each([&](Lane& lane) {
-        sum.merged += lane.merged.load(relaxed);
-        sum.split += lane.split.load(relaxed);
-        sum.waited += lane.waited.load(relaxed);
-    });
+    QueueCounts sum{.split = m_pieces.begun(), .waited = m_pieces.waited()};
+    m_stages.for_each([&](Stage& stage) { sum.merged += stage.merged.load(relaxed); });
     return sum;
 }
 
 Result<void> Queue::submit(Request& request) {
     TRY(check(request, m_geometry));
     if (has_data(request.operation) && !fits(request, m_device.geometry())) {
-        return begin_cut(request);
+        Geometry const& below = m_device.geometry();
+        m_pieces.begin(request, TRY(count_pieces(request, below, Child::segments_max)));
+        return {};
     }
     return stage(request) ? Result<void>() : m_device.submit(request);
 }
 
-// ---- held requests ----
+Device& Queue::next_piece(Request const& parent, PieceState& state, Child& child) {
+    child.sector = parent.sector + state.place.sectors;
+    // The whole request was cut once, to see that it can be.
+    Piece const piece = cut(parent, m_device.geometry(), state.place, child.pieces).value();
+    child.count = piece.sectors;
+    child.segments = std::span(child.pieces).first(piece.segments);
+    return m_device;
+}
 
 /// Keeps the request where this processor holds.
 bool Queue::stage(Request& request) {
     Request* full[staged_max];
     {
         sync::InterruptGuard const off;
-        Lane& lane = m_lanes.here(off);
-        if (lane.held == 0) {
+        Stage& here = m_stages.here(off);
+        if (here.held == 0) {
             return false;
         }
-        lane.staged[lane.staged_count++] = &request;
-        if (lane.staged_count < staged_max) {
+        here.requests[here.count++] = &request;
+        if (here.count < staged_max) {
             return true;
         }
-        std::ranges::copy(lane.staged, full);
-        lane.staged_count = 0;
+        std::ranges::copy(here.requests, full);
+        here.count = 0;
     }
     dispatch(full);
     return true;
@@ -113,7 +109,7 @@ bool Queue::stage(Request& request) {
 
 void Queue::hold() {
     sync::InterruptGuard const off;
-    ++m_lanes.here(off).held;
+    ++m_stages.here(off).held;
 }
 
 void Queue::release() {
@@ -121,22 +117,15 @@ void Queue::release() {
     u32 count = 0;
     {
         sync::InterruptGuard const off;
-        Lane& lane = m_lanes.here(off);
-        CHECK(lane.held > 0);
-        if (--lane.held == 0) {
-            count = std::exchange(lane.staged_count, 0);
-            std::copy_n(lane.staged, count, staged);
+        Stage& here = m_stages.here(off);
+        CHECK(here.held > 0);
+        if (--here.held == 0) {
+            count = std::exchange(here.count, 0);
+            std::copy_n(here.requests, count, staged);
         }
     }
     if (count != 0) {
         dispatch(std::span(staged).first(count));
-    }
-}
-
-/// Hands a request to the device; what it does not take ends soon.
-void Queue::send(Request& request) {
-    if (auto const begun = m_device.submit(request); !begun) {
-        m_completions.leave(request, begun);
     }
 }
 
@@ -148,7 +137,7 @@ void Queue::dispatch(std::span<Request*> requests) {
         auto const length = static_cast<usize>(barrier - requests.begin());
         dispatch_run(requests.first(length));
         if (length != requests.size()) {
-            send(**barrier);
+            m_pieces.send(m_device, **barrier);
         }
         requests = requests.subspan(std::min(length + 1, requests.size()));
     }
@@ -165,7 +154,7 @@ void Queue::dispatch_run(std::span<Request*> requests) {
         usize const count = mergeable(requests);
         if (count == 1 || !merge(requests.first(count))) {
             for (Request* const request : requests.first(count)) {
-                send(*request);
+                m_pieces.send(m_device, *request);
             }
         }
         requests = requests.subspan(count);
@@ -175,7 +164,7 @@ void Queue::dispatch_run(std::span<Request*> requests) {
 /// How many of the first requests one child can stand for. They are sorted.
 usize Queue::mergeable(std::span<Request* const> requests) const {
     Geometry const& below = m_device.geometry();
-    u32 const most = std::min(segments_max, below.segments_max);
+    u32 const most = std::min(Child::segments_max, below.segments_max);
     Request const* last = requests.front();
     u64 sectors = last->count;
     usize segments = last->segments.size();
@@ -206,8 +195,7 @@ usize Queue::mergeable(std::span<Request* const> requests) const {
 
 /// Sends a child in the place of the requests; false: there is none.
 bool Queue::merge(std::span<Request* const> requests) {
-    Lane& lane = m_lanes.any();
-    Child* const child = take_child(lane);
+    Child* const child = m_pieces.take();
     if (child == nullptr) {
         return false;
     }
@@ -227,7 +215,7 @@ bool Queue::merge(std::span<Request* const> requests) {
             if (is_one_piece) {
                 last->bytes += segment.bytes;
             } else {
-                CHECK(count < segments_max);
+                CHECK(count < Child::segments_max);
                 child->pieces[count++] = segment;
             }
         }
@@ -236,8 +224,8 @@ bool Queue::merge(std::span<Request* const> requests) {
     child->segments = std::span(child->pieces).first(count);
     child->done = finish_merged;
     child->context = this;
-    lane.merged.fetch_add(requests.size(), relaxed);
-    send(*child);
+    m_stages.any().merged.fetch_add(requests.size(), relaxed);
+    m_pieces.send(m_device, *child);
     return true;
 }
 
@@ -252,110 +240,14 @@ void Queue::finish_merged(Request& request, Result<void> outcome) {
     while (!child.originals.empty()) {
         originals.push_back(child.originals.pop_front());
     }
-    queue.give_back(child);
+    queue.m_pieces.give_back(child);
     while (!originals.empty()) {
         Request& original = originals.pop_front();
         if (is_unclear) {
-            queue.send(original);
+            queue.m_pieces.send(queue.m_device, original);
         } else {
             original.done(original, outcome);
         }
-    }
-}
-
-// ---- requests that are cut ----
-
-/// A child for nobody who waits.
-Queue::Child* Queue::take_child(Lane& lane) {
-    sync::SpinLockGuard const guard(lane.lock, sync::save_interrupts);
-    bool const has_one = lane.waiting.empty() && !lane.free.empty();
-    return has_one ? static_cast<Child*>(&lane.free.pop_front()) : nullptr;
-}
-
-/// The child is free again, and whoever waits for one goes on.
-void Queue::give_back(Child& child) {
-    Lane& lane = *child.lane;
-    {
-        sync::SpinLockGuard const guard(lane.lock, sync::save_interrupts);
-        lane.free.push_back(child);
-        if (lane.is_cutting || lane.waiting.empty()) {
-            return;
-        }
-        lane.is_cutting = true;
-    }
-    go_on(lane);
-}
-
-Result<void> Queue::begin_cut(Request& request) {
-    u32 const pieces = TRY(count_pieces(request, m_device.geometry(), segments_max));
-    Cut& state = request.make_room<Cut>();
-    state.pieces = pieces;
-    state.left.store(pieces, relaxed);
-    Lane& lane = m_lanes.any();
-    lane.split.fetch_add(1, relaxed);
-    {
-        sync::SpinLockGuard const guard(lane.lock, sync::save_interrupts);
-        lane.waiting.push_back(request);
-        if (lane.is_cutting) {
-            return {};
-        }
-        lane.is_cutting = true;
-    }
-    go_on(lane);
-    return {};
-}
-
-/// Cuts pieces off those who wait while there are children. One context at a time.
-void Queue::go_on(Lane& lane) {
-    while (Child* const child = next_piece(lane)) {
-        send(*child);
-    }
-}
-
-/// The next piece, in a child; null: nobody waits, or no child is free, and the caller goes on no
-/// more.
-Queue::Child* Queue::next_piece(Lane& lane) {
-    sync::SpinLockGuard const guard(lane.lock, sync::save_interrupts);
-    if (lane.waiting.empty() || lane.free.empty()) {
-        lane.waited.fetch_add(lane.waiting.empty() ? 0 : 1, relaxed);
-        lane.is_cutting = false;
-        return nullptr;
-    }
-    Request& parent = lane.waiting.front();
-    auto& child = static_cast<Child&>(lane.free.pop_front());
-    Cut& state = parent.room<Cut>();
-    child.operation = parent.operation;
-    child.is_through = parent.is_through;
-    child.time_out = parent.time_out;
-    child.sector = parent.sector + state.place.sectors;
-    // The whole request was cut once, to see that it can be.
-    Piece const piece = cut(parent, m_device.geometry(), state.place, child.pieces).value();
-    child.count = piece.sectors;
-    child.segments = std::span(child.pieces).first(piece.segments);
-    child.parent = &parent;
-    child.done = finish_piece;
-    child.context = this;
-    if (++state.begun == state.pieces) {
-        lane.waiting.remove(parent); // from here on its pieces may end it
-    }
-    return &child;
-}
-
-// NOLINTNEXTLINE(performance-unnecessary-value-param): the type of `done`
-void Queue::finish_piece(Request& request, Result<void> outcome) {
-    auto& child = static_cast<Child&>(request);
-    Queue& queue = *static_cast<Queue*>(child.context);
-    Request& parent = *child.parent;
-    Cut& state = parent.room<Cut>();
-    if (!outcome) {
-        u32 none = 0;
-        static_cast<void>(state.error.compare_exchange(
-            none, static_cast<u32>(outcome.error()) + 1, relaxed, relaxed));
-    }
-    queue.give_back(child);
-    if (state.left.fetch_sub(1, acquire_release) == 1) {
-        u32 const error = state.error.load(relaxed);
-        parent.done(parent, error == 0 ? Result<void>() : static_cast<Error>(error - 1));
     }
 }
 

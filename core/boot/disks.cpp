@@ -66,6 +66,10 @@ void add_virtio_disks(Kernel& kernel, DiskRoom& room) {
             environment.value(), place, device::virtio::device_kind::block);
         if (transport) {
             keep(kernel, room, device::run_virtio_block(environment.value(), *transport.value()));
+        } else if (transport.error() != Error::not_found) {
+            kernel.log(
+                LogLevel::warning, "a virtio device at {} is not used: {}", place.registers,
+                transport.error());
         }
     }
 }

@@ -33,7 +33,8 @@ void close_disks(Kernel& kernel, DiskRoom& room);
 Result<block::MemoryDisk*> make_memory_disk(Kernel& kernel, Bytes size);
 
 /// Makes a stripe of the disks, which lose what they hold; it is a disk under that name. Errors:
-/// not_found (there is no such disk), busy (one is named twice), already_exists, no_space (there
+/// not_found (there is no such disk), busy (one is named twice, or is of another
+/// stripe), already_exists, no_space (there
 /// are too many), those of write_members and Stripe::open.
 Result<block::Stripe*> make_stripe(
     Kernel& kernel,

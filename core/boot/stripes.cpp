@@ -97,7 +97,9 @@ Result<Stripe*> make_stripe(
         }
         bool const is_twice = std::ranges::any_of(
             members, [&](DiskUse const& other) { return other->name() == each; });
-        if (is_twice) {
+        bool const is_member = std::ranges::any_of(
+            room.stripes, [&](Stripe const* stripe) { return stripe->uses(each); });
+        if (is_twice || is_member) {
             return Error::busy;
         }
         if (!members.push_back(std::move(disk))) {

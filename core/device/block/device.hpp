@@ -93,8 +93,11 @@ public:
 
     // ---- of the layers that a request passes on its way down ----
 
-    /// The most layers that may lie above one another where a request is passed on as it is.
-    static constexpr usize layers_max = 4;
+    /// The most layers that may lie above one another where a request is passed on as it is: a
+    /// partition's three, a stripe, and three again. A layer over other disks looks whether there
+    /// are `layers_of_disk` left behind its own, and sends a request of its own where not.
+    static constexpr u32 layers_max = 7, layers_of_disk = 3;
+    u32 layers_left() const { return layers_max - m_layers; }
 
     /// A layer passes the request on and wants to hear of its end first: `its_done` is called with
     /// `its_context` in `context`, and calls `pop` before anything else. Any context. O(1).

@@ -108,6 +108,11 @@ void Stripe::close() {
     memory::free_room(heap, this);
 }
 
+bool Stripe::uses(std::string_view name) const {
+    return std::ranges::any_of(
+        m_members, [&](DiskUse const& member) { return member->name() == name; });
+}
+
 Stripe::Place Stripe::place_of(u64 sector) const {
     u64 const inside = sector & ((u64{1} << m_chunk_shift) - 1);
     u64 const chunk = sector >> m_chunk_shift;
@@ -132,7 +137,7 @@ Result<void> Stripe::submit(Request& request) {
         m_pieces.begin(request, members());
         return {};
     }
-    if (is_in_one_chunk(request)) {
+    if (is_in_one_chunk(request) && request.layers_left() > Request::layers_of_disk) {
         return pass_on(request);
     }
     u64 const first = request.sector >> m_chunk_shift;

@@ -6,12 +6,9 @@
 
 namespace hosted {
 
-using blk::Command;
-using blk::Status;
-
 namespace {
 
-constexpr u64 header_bytes = sizeof(blk::Request);
+constexpr u64 block_header_bytes = sizeof(blk::Request);
 
 } // namespace
 
@@ -70,9 +67,9 @@ void VirtioBlock::serve(DeviceBus& bus, u32 queue, VirtioChain const& chain) {
     }
     ++m_counts.requests;
     std::vector<std::byte> answer;
-    Status const status = perform(bus, request, chain, answer);
-    m_counts.failed += status == Status::ok ? 0 : 1;
-    if (status != Status::ok) {
+    blk::Status const status = perform(bus, request, chain, answer);
+    m_counts.failed += status == blk::Status::ok ? 0 : 1;
+    if (status != blk::Status::ok) {
         answer.clear();
     }
     answer.resize(chain.writable_bytes());
@@ -89,53 +86,54 @@ bool VirtioBlock::is_inside(u64 sector, u64 bytes) const {
            is_aligned(sector * blk::sector_bytes, m_config.block_bytes);
 }
 
-Status VirtioBlock::perform(
+blk::Status VirtioBlock::perform(
     DeviceBus& bus,
     blk::Request const& request,
     VirtioChain const& chain,
     std::vector<std::byte>& answer) {
     u64 const offset = request.sector * blk::sector_bytes;
     u64 const in = chain.writable_bytes() - 1;
-    u64 const out = chain.readable_bytes() - header_bytes;
+    u64 const out = chain.readable_bytes() - block_header_bytes;
     if (in > transfer_bytes_max || out > transfer_bytes_max) {
-        return Status::failed;
+        return blk::Status::failed;
     }
-    switch (static_cast<Command>(request.command)) {
-    case Command::in:
+    switch (static_cast<blk::Command>(request.command)) {
+    case blk::Command::in:
         answer.resize(in);
-        return is_inside(request.sector, in) && m_medium.read(offset, answer) ? Status::ok
-                                                                              : Status::failed;
-    case Command::out: {
+        return is_inside(request.sector, in) && m_medium.read(offset, answer) ? blk::Status::ok
+                                                                              : blk::Status::failed;
+    case blk::Command::out: {
         std::vector<std::byte> data(out);
         bool const is_well = is_inside(request.sector, out) && !m_medium.is_read_only() &&
-                             gather(bus, chain, header_bytes, data) && m_medium.write(offset, data);
-        return is_well ? Status::ok : Status::failed;
+                             gather(bus, chain, block_header_bytes, data) &&
+                             m_medium.write(offset, data);
+        return is_well ? blk::Status::ok : blk::Status::failed;
     }
-    case Command::flush:
-        return m_medium.flush() ? Status::ok : Status::failed;
-    case Command::get_id:
+    case blk::Command::flush:
+        return m_medium.flush() ? blk::Status::ok : blk::Status::failed;
+    case blk::Command::get_id:
         answer.resize(std::max(in, blk::id_bytes));
         std::memcpy(
             answer.data(), m_config.id.data(), std::min<u64>(m_config.id.size(), blk::id_bytes));
-        return in >= blk::id_bytes ? Status::ok : Status::failed;
-    case Command::discard:
-    case Command::write_zeroes:
+        return in >= blk::id_bytes ? blk::Status::ok : blk::Status::failed;
+    case blk::Command::discard:
+    case blk::Command::write_zeroes:
         return clear(bus, chain);
     }
-    return Status::unsupported;
+    return blk::Status::unsupported;
 }
 
-Status VirtioBlock::clear(DeviceBus& bus, VirtioChain const& chain) {
+blk::Status VirtioBlock::clear(DeviceBus& bus, VirtioChain const& chain) {
     blk::Range range;
-    if (chain.readable_bytes() != header_bytes + sizeof(range) ||
-        !gather(bus, chain, header_bytes, std::as_writable_bytes(std::span(&range, 1)))) {
-        return Status::failed;
+    if (chain.readable_bytes() != block_header_bytes + sizeof(range) ||
+        !gather(bus, chain, block_header_bytes, std::as_writable_bytes(std::span(&range, 1)))) {
+        return blk::Status::failed;
     }
     u64 const bytes = u64{range.sectors} * blk::sector_bytes;
     bool const is_well = range.sectors <= m_config.clear_sectors_max && !m_medium.is_read_only() &&
                          is_inside(range.sector, bytes) &&
                          m_medium.clear(range.sector * blk::sector_bytes, bytes);
-    return is_well ? Status::ok : Status::failed;
+    return is_well ? blk::Status::ok : blk::Status::failed;
 }
 
 } // namespace hosted

@@ -16,7 +16,7 @@ using namespace device::virtio;
 /// A chain as the device finds it.
 struct SeenChain {
     u16 head = 0;
-    FixedVector<Descriptor, 16> descriptors;
+    FixedVector<Descriptor, 32> descriptors;
 };
 
 class ScriptedDevice : public Transport {
@@ -30,7 +30,7 @@ public:
     u16 entries_max = 8;
     bool never_resets = false;
     bool answers_at_once = false; ///< all that it has, as soon as it is told of anything
-    u32 configuration[4]{};
+    u32 configuration[16]{};
 
     // What has happened to it.
     u64 accepted = 0;

@@ -1,0 +1,122 @@
+// What lies on disks: a partition table, or what a member of a stripe begins with. The first byte
+// chooses; its second bit has the checksums put right, so that what is behind them is reached.
+// Nothing may crash, and what is believed must hold together.
+#include "core/base/crc32.hpp"
+#include "core/device/block/gpt.hpp"
+#include "core/device/block/stripe_format.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace twofold::block {
+namespace {
+
+constexpr usize sector_bytes = 512;
+constexpr u64 sectors = 1 << 20;
+
+void require(bool holds) {
+    if (!holds) {
+        std::abort();
+    }
+}
+
+using Input = std::span<std::uint8_t const>;
+using Bytes8 = std::vector<std::byte>;
+
+/// So many bytes from where the input stands; zeros where it has ended.
+Bytes8 take(Input& input, usize count) {
+    Bytes8 bytes(count);
+    usize const taken = std::min(count, input.size());
+    std::memcpy(bytes.data(), input.data(), taken);
+    input = input.subspan(taken);
+    return bytes;
+}
+
+template<class T>
+void put(Bytes8& bytes, usize at, T value) {
+    std::memcpy(bytes.data() + at, &value, sizeof(value));
+}
+
+void check(gpt::Header const& header, gpt::Found const& found) {
+    for (gpt::Partition const& each : found.partitions) {
+        require(each.number >= 1 && each.number <= header.entries);
+        require(each.first <= each.last && each.last < sectors);
+        require(each.first >= header.first_usable && each.last <= header.last_usable);
+        for (gpt::Partition const& other : found.partitions) {
+            require(&other == &each || other.last < each.first || each.last < other.first);
+        }
+        for (char const letter : each.name.view()) {
+            require(letter >= ' ' && letter <= '~');
+        }
+    }
+    require(header.entries_sector + header.entries_size_bytes() / sector_bytes <= sectors);
+}
+
+void read_table(Input input, bool is_mended) {
+    Bytes8 sector = take(input, sector_bytes);
+    Bytes8 table;
+    if (is_mended) {
+        u32 entries = 0;
+        u32 entry_bytes = 0;
+        std::memcpy(&entries, sector.data() + 80, sizeof(entries));
+        std::memcpy(&entry_bytes, sector.data() + 84, sizeof(entry_bytes));
+        u64 const wanted = u64{entries} * entry_bytes;
+        table = take(input, wanted <= gpt::table_bytes_max ? wanted : 0);
+        put(sector, 88, crc32(table));
+        put(sector, 16, u32{0});
+        u32 size = 0;
+        std::memcpy(&size, sector.data() + 12, sizeof(size));
+        put(sector, 16, crc32(std::span(sector).first(std::min<usize>(size, sector_bytes))));
+    }
+    static_cast<void>(gpt::is_protective(sector));
+    auto const header = gpt::parse_header(sector, 1, sectors);
+    if (!header) {
+        return;
+    }
+    table.resize(header.value().entries_size_bytes());
+    gpt::Found found;
+    if (gpt::parse_entries(header.value(), table, found)) {
+        check(header.value(), found);
+    }
+}
+
+void read_member(Input input, bool is_mended) {
+    Bytes8 block = take(input, stripe_format::block_bytes);
+    if (is_mended) {
+        put(block, 12, u32{0});
+        put(block, 12, crc32(block));
+    }
+    constexpr u64 device_bytes = sectors * sector_bytes;
+    auto const member = stripe_format::read_member(block, 0, device_bytes);
+    if (!member) {
+        return;
+    }
+    stripe_format::Member const& said = member.value();
+    require(said.members >= 2 && said.number < said.members);
+    require(is_power_of_two(said.chunk_bytes) && said.data_bytes % said.chunk_bytes == 0);
+    require(said.data_bytes <= device_bytes - stripe_format::data_offset);
+    Bytes8 again(stripe_format::block_bytes);
+    stripe_format::write_member(said, 0, again);
+    require(stripe_format::read_member(again, 0, device_bytes).has_value());
+}
+
+} // namespace
+} // namespace twofold::block
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size);
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+    if (size == 0) {
+        return 0;
+    }
+    auto const input = std::span(data, size).subspan(1);
+    bool const is_mended = (data[0] & 2) != 0;
+    if (data[0] % 2 == 0) {
+        twofold::block::read_table(input, is_mended);
+    } else {
+        twofold::block::read_member(input, is_mended);
+    }
+    return 0;
+}

@@ -299,8 +299,8 @@ void Job::note(Slot& slot, Result<void> const& outcome, u64 now) {
         return;
     }
     // A read between writes may find what nobody has written yet.
-    bool const is_checked = m_options.verifies && is_read &&
-                            (m_pass == Pass::verifying || !m_options.has_writes());
+    bool const is_checked =
+        m_options.verifies && is_read && (m_pass == Pass::verifying || !m_options.has_writes());
     m_result.wrong += is_checked && !is_filled(slot.bytes(), request.sector) ? 1 : 0;
     if (m_pass == Pass::verifying) {
         return;

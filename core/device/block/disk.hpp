@@ -7,7 +7,7 @@
 
 #include "core/device/block/partition.hpp"
 #include "core/device/block/queue.hpp"
-#include "core/processor/histogram.hpp"
+#include "core/processor/processor.hpp"
 
 #include <optional>
 

@@ -1,9 +1,6 @@
 // See gpt.hpp.
 #include "core/device/block/gpt.hpp"
 
-#include "core/base/byte_reader.hpp"
-#include "core/base/crc32.hpp"
-
 #include <algorithm>
 
 namespace twofold::block::gpt {

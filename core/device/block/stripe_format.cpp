@@ -1,9 +1,6 @@
 // See stripe_format.hpp.
 #include "core/device/block/stripe_format.hpp"
 
-#include "core/base/byte_reader.hpp"
-#include "core/base/crc32.hpp"
-
 #include <bit>
 #include <cstring>
 

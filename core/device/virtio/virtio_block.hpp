@@ -59,7 +59,7 @@ private:
         Queue* queue = nullptr;
         block::Request* request = nullptr;
         PhysAddr memory{}; ///< Shared
-        u32 progress = 0; ///< sectors of a discard that are done
+        u32 progress = 0;  ///< sectors of a discard that are done
         bool is_flushing = false;
         virtio::Segment out[segments_max + 1]; ///< the header, and what is written
         virtio::Segment in[segments_max + 1];  ///< what is read, and the status

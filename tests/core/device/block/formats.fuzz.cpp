@@ -1,7 +1,6 @@
 // What lies on disks: a partition table, or what a member of a stripe begins with. The first byte
 // chooses; its second bit has the checksums put right, so that what is behind them is reached.
 // Nothing may crash, and what is believed must hold together.
-#include "core/base/crc32.hpp"
 #include "core/device/block/gpt.hpp"
 #include "core/device/block/stripe_format.hpp"
 

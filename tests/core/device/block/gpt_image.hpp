@@ -2,7 +2,7 @@
 // tables. Bytes alone.
 #pragma once
 
-#include "core/base/crc32.hpp"
+#include "core/base/base.hpp"
 #include "core/device/block/gpt.hpp"
 
 #include <cstring>

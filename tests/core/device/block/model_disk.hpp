@@ -45,11 +45,19 @@ struct Asked {
 class ModelDisk final : public Device {
 public:
     static constexpr u32 sector_bytes = 512;
-    static constexpr usize asked_max = 512;
+    static constexpr usize asked_max = 160;
 
     explicit ModelDisk(u64 sectors = 512)
-        : shape{.sectors = sectors, .sector_bytes = sector_bytes, .physical_sector_bytes = sector_bytes, .sectors_max = 32, .segments_max = 8, .has_volatile_cache = true, .can_deallocate = true, .can_write_zeroes = true},
-          m_medium(align_up(sectors * sector_bytes, page_size.value) / page_size.value) {}
+        : m_medium(align_up(sectors * sector_bytes, page_size.value) / page_size.value) {
+        shape.sectors = sectors;
+        shape.sector_bytes = sector_bytes;
+        shape.physical_sector_bytes = sector_bytes;
+        shape.sectors_max = 32;
+        shape.segments_max = 8;
+        shape.has_volatile_cache = true;
+        shape.can_deallocate = true;
+        shape.can_write_zeroes = true;
+    }
 
     Geometry shape; ///< set before it is used
     std::string_view called = "model";

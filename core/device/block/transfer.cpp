@@ -12,7 +12,7 @@ namespace {
 
 /// How long a thread sleeps between two looks at a device that may be polled: at first, and at
 /// most. A device that interrupts wakes it at once.
-constexpr Nanos first_sleep{20'000}, last_sleep{1'000'000};
+constexpr Nanos first_sleep{20'000}, last_sleep{10'000'000};
 
 using Outcome = device::Awaited<Result<void>>;
 

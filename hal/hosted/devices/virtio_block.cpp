@@ -12,7 +12,7 @@ constexpr u64 block_header_bytes = sizeof(blk::Request);
 
 } // namespace
 
-VirtioKind VirtioBlock::kind_of(BlockMedium const& medium, VirtioBlockConfig const& config) {
+VirtioKind VirtioBlock::kind_of(DiskMedium const& medium, VirtioBlockConfig const& config) {
     u64 features = blk::feature_segments_max | blk::feature_block_size | blk::feature_flush |
                    blk::feature_discard | blk::feature_write_zeroes;
     features |= config.queues > 1 ? blk::feature_several_queues : 0;
@@ -25,7 +25,7 @@ VirtioKind VirtioBlock::kind_of(BlockMedium const& medium, VirtioBlockConfig con
         .config_bytes = sizeof(blk::Config)};
 }
 
-VirtioBlock::VirtioBlock(BlockMedium& medium, VirtioBlockConfig config)
+VirtioBlock::VirtioBlock(DiskMedium& medium, VirtioBlockConfig config)
     : VirtioPci(kind_of(medium, config)), m_medium(medium), m_config(std::move(config)) {
     CHECK(m_config.block_bytes >= blk::sector_bytes && is_power_of_two(m_config.block_bytes));
     CHECK(m_config.queues != 0 && m_config.queues <= queues_max);

@@ -1,5 +1,5 @@
 // A block device of VIRTIO (1.2, section 5.2) on the hosted machine's bus, over a medium
-// (block_medium.hpp). Each request is done when its notification returns.
+// (disk_medium.hpp). Each request is done when its notification returns.
 //
 // A request that lies outside the disk, that is longer than the device says or whose data are no
 // whole sectors fails; one that it does not know is not supported. A chain without a header, or
@@ -10,7 +10,7 @@
 // Invariant: beside the medium all is plain data. What the medium holds is not part of a snapshot.
 #pragma once
 
-#include "hal/hosted/devices/block_medium.hpp"
+#include "hal/hosted/devices/disk_medium.hpp"
 #include "hal/hosted/devices/virtio_block_layout.hpp"
 #include "hal/hosted/devices/virtio_pci.hpp"
 
@@ -35,14 +35,14 @@ struct VirtioBlockCounts {
 class VirtioBlock final : public VirtioPci {
 public:
     /// `medium` outlives the device.
-    VirtioBlock(BlockMedium& medium, VirtioBlockConfig config);
+    VirtioBlock(DiskMedium& medium, VirtioBlockConfig config);
 
     VirtioBlockCounts const& counts() const { return m_counts; }
 
 private:
     static constexpr u64 transfer_bytes_max = u64{8} << 20;
 
-    static VirtioKind kind_of(BlockMedium const& medium, VirtioBlockConfig const& config);
+    static VirtioKind kind_of(DiskMedium const& medium, VirtioBlockConfig const& config);
     void reset_own() override { m_counts = {}; }
     void fill_config(std::span<std::byte> config) const override;
     void config_written(DeviceBus&, u64, std::span<std::byte const>) override {}
@@ -58,7 +58,7 @@ private:
     blk::Status clear(DeviceBus& bus, VirtioChain const& chain);
     bool is_inside(u64 sector, u64 bytes) const;
 
-    BlockMedium& m_medium;
+    DiskMedium& m_medium;
     VirtioBlockConfig m_config;
     VirtioBlockCounts m_counts{};
 };

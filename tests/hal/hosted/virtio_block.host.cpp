@@ -39,7 +39,7 @@ Seen run(
 }
 
 /// A medium that fails where it is told to.
-class BadMedium final : public BlockMedium {
+class BadMedium final : public DiskMedium {
 public:
     explicit BadMedium(u64 bytes) : m_good(bytes) {}
 

@@ -9,14 +9,14 @@ using namespace twofold::test_block;
 
 namespace {
 
-constexpr u64 sectors = 256;
-constexpr u64 pages = sectors * GptImage::sector_bytes / page_size.value;
+constexpr u64 image_sectors = 256;
+constexpr u64 image_pages = image_sectors * GptImage::sector_bytes / page_size.value;
 
 struct Image : Pages {
-    Image() : Pages(pages), image(bytes()) {}
+    Image() : Pages(image_pages), image(bytes()) {}
 
     Result<gpt::Header> header(u64 at = 1) const {
-        return gpt::parse_header(image.sector(at), at, sectors);
+        return gpt::parse_header(image.sector(at), at, image_sectors);
     }
     using Found = memory::Box<gpt::Found, memory::KernelHeap>;
     Found found() const {
@@ -39,7 +39,7 @@ TEST(Gpt, PartitionsAreFound) {
     made.image.add({100, 200, "data"});
     made.image.seal();
     EXPECT_TRUE(gpt::is_protective(made.image.sector(0)));
-    EXPECT_TRUE(made.header(sectors - 1).has_value());
+    EXPECT_TRUE(made.header(image_sectors - 1).has_value());
     auto const found = made.found();
     ASSERT_EQ(found->partitions.size(), 2u);
     EXPECT_EQ(found->refused, 0u);
@@ -110,13 +110,13 @@ TEST(Gpt, NumbersOfAHeaderThatMakeNoSenseAreRefused) {
     constexpr Change changes[] = {
         [](std::span<std::byte> header) { GptImage::put(header, 24, u64{3}); },
         [](std::span<std::byte> header) { GptImage::put(header, 40, u64{250}); },
-        [](std::span<std::byte> header) { GptImage::put(header, 48, sectors); },
+        [](std::span<std::byte> header) { GptImage::put(header, 48, image_sectors); },
         [](std::span<std::byte> header) { GptImage::put(header, 48, ~u64{0}); },
         [](std::span<std::byte> header) { GptImage::put(header, 72, u64{0}); },
         [](std::span<std::byte> header) { GptImage::put(header, 72, u64{1}); },
         [](std::span<std::byte> header) { GptImage::put(header, 72, u64{40}); },
         [](std::span<std::byte> header) { GptImage::put(header, 72, ~u64{0}); },
-        [](std::span<std::byte> header) { GptImage::put(header, 72, sectors - 1); },
+        [](std::span<std::byte> header) { GptImage::put(header, 72, image_sectors - 1); },
         [](std::span<std::byte> header) { GptImage::put(header, 80, u32{0}); },
         [](std::span<std::byte> header) { GptImage::put(header, 80, ~u32{0}); },
         [](std::span<std::byte> header) { GptImage::put(header, 84, u32{0}); },
@@ -127,10 +127,10 @@ TEST(Gpt, NumbersOfAHeaderThatMakeNoSenseAreRefused) {
     };
     Image made;
     for (Change const change : changes) {
-        made.image.seal_one(1, sectors - 1, 2, change);
+        made.image.seal_one(1, image_sectors - 1, 2, change);
         EXPECT_FALSE(made.header().has_value());
     }
-    made.image.seal_one(1, sectors - 1, 2);
+    made.image.seal_one(1, image_sectors - 1, 2);
     GptImage::put(made.image.sector(1), 12, ~u32{0}); // a length beyond the sector
     EXPECT_EQ(made.header().error(), Error::corrupted);
     GptImage::put(made.image.sector(1), 12, u32{16});

@@ -7,7 +7,7 @@ using namespace twofold::test_block;
 
 namespace {
 
-constexpr Geometry small{
+constexpr Geometry limits{
     .sectors = 1 << 20,
     .sector_bytes = 512,
     .physical_sector_bytes = 512,
@@ -78,15 +78,15 @@ bool makes_up(Made const& made, Geometry const& geometry, u32 room) {
 
 TEST(BlockSplit, WhatFitsIsLeftWhole) {
     Made const made({{PhysAddr{0x1000}, 4096}});
-    EXPECT_TRUE(fits(made.request, small));
-    EXPECT_EQ(count_pieces(made.request, small, 32).value(), 1u);
+    EXPECT_TRUE(fits(made.request, limits));
+    EXPECT_EQ(count_pieces(made.request, limits, 32).value(), 1u);
 }
 
 TEST(BlockSplit, ManySectorsMakePieces) {
     Made const made({{PhysAddr{0x1200}, 512 * 20}});
-    EXPECT_FALSE(fits(made.request, small));
-    EXPECT_EQ(count_pieces(made.request, small, 32).value(), 3u);
-    EXPECT_TRUE(makes_up(made, small, 32));
+    EXPECT_FALSE(fits(made.request, limits));
+    EXPECT_EQ(count_pieces(made.request, limits, 32).value(), 3u);
+    EXPECT_TRUE(makes_up(made, limits, 32));
 }
 
 TEST(BlockSplit, ManySegmentsMakePieces) {
@@ -95,7 +95,7 @@ TEST(BlockSplit, ManySegmentsMakePieces) {
          {PhysAddr{0x5000}, 4096},
          {PhysAddr{0x9000}, 4096},
          {PhysAddr{0xd000}, 4096}});
-    Geometry wide = small;
+    Geometry wide = limits;
     wide.sectors_max = 64;
     EXPECT_FALSE(fits(made.request, wide));
     EXPECT_EQ(count_pieces(made.request, wide, 32).value(), 2u);
@@ -106,24 +106,24 @@ TEST(BlockSplit, ManySegmentsMakePieces) {
 
 TEST(BlockSplit, SegmentsThatMayNotMeetAreKeptApart) {
     Made const made({{PhysAddr{0x1000}, 512}, {PhysAddr{0x3000}, 1024}, {PhysAddr{0x5200}, 512}});
-    EXPECT_FALSE(fits(made.request, small));
-    EXPECT_EQ(count_pieces(made.request, small, 32).value(), 3u);
-    EXPECT_TRUE(makes_up(made, small, 32));
+    EXPECT_FALSE(fits(made.request, limits));
+    EXPECT_EQ(count_pieces(made.request, limits, 32).value(), 3u);
+    EXPECT_TRUE(makes_up(made, limits, 32));
 }
 
 TEST(BlockSplit, ASectorThatNothingTakesIsAnError) {
     // The seam lies in a sector, where no piece may end.
     Made const made({{PhysAddr{0x1000}, 256}, {PhysAddr{0x3000}, 768}});
-    auto const pieces = count_pieces(made.request, small, 32);
+    auto const pieces = count_pieces(made.request, limits, 32);
     ASSERT_FALSE(pieces.has_value());
     EXPECT_EQ(pieces.error(), Error::invalid_argument);
-    Geometry anywhere = small;
+    Geometry anywhere = limits;
     anywhere.segment_boundary = 1;
     EXPECT_EQ(count_pieces(made.request, anywhere, 32).value(), 1u);
 }
 
 TEST(BlockSplit, ACutInTheMiddleOfASegmentGoesBackToASector) {
-    Geometry narrow = small;
+    Geometry narrow = limits;
     narrow.segment_boundary = 1;
     narrow.segments_max = 2;
     Made const made({{PhysAddr{0x1000}, 700}, {PhysAddr{0x3000}, 500}, {PhysAddr{0x6000}, 848}});
@@ -134,7 +134,7 @@ TEST(BlockSplit, ACutInTheMiddleOfASegmentGoesBackToASector) {
 TEST(BlockSplit, RandomRequestsAreMadeUp) {
     Random random(7);
     for (u32 round = 0; round < 400; ++round) {
-        Geometry geometry = small;
+        Geometry geometry = limits;
         geometry.sectors_max = 1 + static_cast<u32>(random.below(16));
         geometry.segments_max = 1 + static_cast<u32>(random.below(5));
         geometry.segment_boundary = random.below(2) == 0 ? 512 : 4096;

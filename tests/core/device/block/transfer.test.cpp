@@ -8,8 +8,8 @@ using namespace twofold::test_block;
 
 namespace {
 
-struct Disk {
-    explicit Disk(Room& room) : memory(2) {
+struct Wired {
+    explicit Wired(Room& room) : memory(2) {
         disk.answers_at_once = true;
         disk.completions = &room.completions;
     }
@@ -50,7 +50,7 @@ async::Task<Result<void>> read_one(async::Scope&, ModelDisk& disk, u64 sector, P
 
 TEST(BlockTransfer, AThreadWaitsForARequest) {
     Room room;
-    Disk it(room);
+    Wired it(room);
     it.disk.bad_sector = 9;
     std::memset(it.disk.sector(3).data(), 0x77, 512);
     EXPECT_TRUE(read_block(it.disk, 3, {it.memory.place(), 512}).has_value());
@@ -69,7 +69,7 @@ TEST(BlockTransfer, AThreadWaitsForARequest) {
 
 TEST(BlockTransfer, WhatIsLeftWithInterruptsOffEndsSoon) {
     Room room;
-    Disk it(room);
+    Wired it(room);
     Noted noted(Operation::read, 3, 1, it.memory.place());
     {
         sync::InterruptGuard const off;
@@ -82,7 +82,7 @@ TEST(BlockTransfer, WhatIsLeftWithInterruptsOffEndsSoon) {
 
 TEST(BlockTransfer, ManyEndsLeaveThreadsTheirTurn) {
     Room room;
-    Disk it(room);
+    Wired it(room);
     // Each end begins the next: without a bound the work would never end.
     struct Chain {
         ModelDisk& disk;
@@ -111,7 +111,7 @@ TEST(BlockTransfer, ATaskAwaitsARequest) {
         return; // no executors
     }
     Room room;
-    Disk it(room);
+    Wired it(room);
     it.disk.bad_sector = 9;
     Tasks tasks;
     auto read = [&](u64 sector) {
@@ -129,7 +129,7 @@ TEST(BlockTransfer, ACancelledTaskWaitsUntilTheDeviceHasLetGo) {
         return;
     }
     Room room;
-    Disk it(room);
+    Wired it(room);
     it.disk.answers_at_once = false;
     Tasks tasks;
     auto handle = async::spawn(*tasks.scope, read_one(*tasks.scope, it.disk, 3, it.memory.place()));

@@ -16,9 +16,9 @@ using namespace twofold::block;
 namespace blk = device::virtio::blk;
 
 /// A driver that runs a model.
-struct Running {
-    Running() : kernel(boot::current_kernel()), model(kernel), memory(8) {}
-    ~Running() {
+struct RunningBlock {
+    RunningBlock() : kernel(boot::current_kernel()), model(kernel), memory(8) {}
+    ~RunningBlock() {
         if (disk != nullptr) {
             disk->close();
         }
@@ -40,7 +40,7 @@ struct Running {
 } // namespace
 
 TEST(VirtioBlockDriver, SaysWhatTheDeviceIs) {
-    Running it;
+    RunningBlock it;
     it.model.offered |= blk::feature::block_size | blk::feature::topology;
     it.model.set(blk::configuration::block_size, 1024);
     it.model.set(blk::configuration::topology, 2);
@@ -61,7 +61,7 @@ TEST(VirtioBlockDriver, SaysWhatTheDeviceIs) {
 }
 
 TEST(VirtioBlockDriver, ReadsAndWrites) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     std::memset(it.memory.bytes().data(), 0x42, 4096);
     EXPECT_TRUE(write_block(*it.disk, 7, {it.memory.place(), 1024}).has_value());
@@ -75,7 +75,7 @@ TEST(VirtioBlockDriver, ReadsAndWrites) {
 }
 
 TEST(VirtioBlockDriver, AWriteThroughIsFollowedByAFlush) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     Transfer const transfer{
         .operation = Operation::write,
@@ -90,7 +90,7 @@ TEST(VirtioBlockDriver, AWriteThroughIsFollowedByAFlush) {
 }
 
 TEST(VirtioBlockDriver, ALongDiscardIsPerformedInSteps) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     std::memset(it.model.sector(10).data(), 1, 512);
     std::memset(it.model.sector(49).data(), 1, 512);
@@ -104,7 +104,7 @@ TEST(VirtioBlockDriver, ALongDiscardIsPerformedInSteps) {
 }
 
 TEST(VirtioBlockDriver, WithoutAFlushEverythingIsDurable) {
-    Running it;
+    RunningBlock it;
     it.model.offered &= ~(blk::feature::flush | blk::feature::discard | blk::feature::write_zeroes);
     ASSERT_TRUE(it.open().has_value());
     EXPECT_FALSE(it.disk->geometry().has_volatile_cache);
@@ -113,7 +113,7 @@ TEST(VirtioBlockDriver, WithoutAFlushEverythingIsDurable) {
 }
 
 TEST(VirtioBlockDriver, MoreRequestsThanSlotsWaitInTheirOrder) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     it.model.is_silent = true;
     constexpr u32 count = VirtioBlock::slots + 20;
@@ -137,7 +137,7 @@ TEST(VirtioBlockDriver, MoreRequestsThanSlotsWaitInTheirOrder) {
 }
 
 TEST(VirtioBlockDriver, EachStatusIsAnErrorOfTheRequest) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     Segment const memory{it.memory.place(), 512};
     struct Case {
@@ -157,7 +157,7 @@ TEST(VirtioBlockDriver, EachStatusIsAnErrorOfTheRequest) {
 }
 
 TEST(VirtioBlockDriver, ADeviceThatWritesTooMuchIsNotBelieved) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     it.model.written = 100'000;
     EXPECT_EQ(read_block(*it.disk, 3, {it.memory.place(), 512}).error(), Error::corrupted);
@@ -166,7 +166,7 @@ TEST(VirtioBlockDriver, ADeviceThatWritesTooMuchIsNotBelieved) {
 }
 
 TEST(VirtioBlockDriver, AChainThatWasNotGivenBreaksTheDevice) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     it.model.head = 77;
     EXPECT_FALSE(read_block(*it.disk, 3, {it.memory.place(), 512}).has_value());
@@ -176,7 +176,7 @@ TEST(VirtioBlockDriver, AChainThatWasNotGivenBreaksTheDevice) {
 }
 
 TEST(VirtioBlockDriver, ADeviceThatIsGoneLeavesNobodyWaiting) {
-    Running it;
+    RunningBlock it;
     ASSERT_TRUE(it.open().has_value());
     it.model.is_silent = true;
     constexpr u32 count = VirtioBlock::slots + 5;
@@ -221,7 +221,7 @@ TEST(VirtioBlockDriver, AConfigurationThatMakesNoSenseIsRefused) {
         [](BlockModel& model) { model.entries_max = 0; },
     };
     for (Change const change : changes) {
-        Running it;
+        RunningBlock it;
         change(it.model);
         EXPECT_FALSE(it.open().has_value());
         EXPECT_TRUE(it.model.is_closed);

@@ -15,9 +15,9 @@ using namespace twofold;
 
 /// One call at a time, done when it returns. False: the medium has failed. What is asked for lies
 /// inside.
-class BlockMedium {
+class DiskMedium {
 public:
-    virtual ~BlockMedium() = default;
+    virtual ~DiskMedium() = default;
 
     virtual u64 size_bytes() const = 0;
     virtual bool is_read_only() const { return false; }
@@ -30,7 +30,7 @@ public:
 };
 
 /// Bytes in the process, which go with it.
-class MemoryMedium final : public BlockMedium {
+class MemoryMedium final : public DiskMedium {
 public:
     explicit MemoryMedium(u64 bytes) : m_bytes(bytes) {}
 

@@ -15,16 +15,16 @@ namespace {
 using namespace hosted;
 using namespace hosted::test;
 
-struct Seen : Trial {
+struct SeenDisks : Trial {
     bool says(std::string_view what) const { return text.find(what) != std::string::npos; }
 };
 
-Seen run(
+SeenDisks run_disks(
     std::vector<std::shared_ptr<VirtioBlock>> const& disks,
     std::string const& command,
     u64 seed = 1,
     u32 cpus = 2) {
-    Seen out;
+    SeenDisks out;
     Keeper console(out);
     MachineConfig config;
     config.cpus = cpus;
@@ -72,12 +72,12 @@ TEST(VirtioBlock, WhatIsWrittenIsVerified) {
             MemoryMedium medium(u64{4} << 20);
             auto const disk = std::make_shared<VirtioBlock>(
                 medium, VirtioBlockConfig{.block_bytes = block_bytes, .queues = queues});
-            Seen const seen =
-                run({disk},
-                    "disks; block-bench filename=vda rw=randwrite bs=4k iodepth=16 size=1M "
-                    "fsync=8 verify=1; block-bench filename=vda rw=write bs=256k iodepth=4 "
-                    "size=2M verify=1; disks stats vda",
-                    3, 4);
+            SeenDisks const seen = run_disks(
+                {disk},
+                "disks; block-bench filename=vda rw=randwrite bs=4k iodepth=16 size=1M "
+                "fsync=8 verify=1; block-bench filename=vda rw=write bs=256k iodepth=4 "
+                "size=2M verify=1; disks stats vda",
+                3, 4);
             EXPECT_EQ(seen.stop.status, 0) << seen.text;
             EXPECT_TRUE(seen.says("verify: 0 blocks are wrong")) << seen.text;
             EXPECT_GE(medium.flushes, 256u / 8);
@@ -90,9 +90,9 @@ TEST(VirtioBlock, AFailingMediumIsAnErrorOfTheRequest) {
     BadMedium medium(u64{1} << 20);
     medium.bad_byte = 600'000;
     auto const disk = std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{});
-    Seen const seen =
-        run({disk}, "block-bench rw=read bs=4k iodepth=4; block-bench rw=read bs=4k size=512k; "
-                    "disks stats vda");
+    SeenDisks const seen = run_disks(
+        {disk}, "block-bench rw=read bs=4k iodepth=4; block-bench rw=read bs=4k size=512k; "
+                "disks stats vda");
     EXPECT_EQ(seen.stop.kind, Stop::Kind::exited);
     EXPECT_TRUE(seen.says("the first error: io_failed")) << seen.text;
     EXPECT_EQ(disk->counts().failed, 1u);
@@ -102,7 +102,8 @@ TEST(VirtioBlock, AFailingFlushIsAnError) {
     BadMedium medium(u64{1} << 20);
     medium.no_flush = true;
     auto const disk = std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{});
-    Seen const seen = run({disk}, "block-bench filename=vda rw=write bs=4k size=64k fsync=4");
+    SeenDisks const seen =
+        run_disks({disk}, "block-bench filename=vda rw=write bs=4k size=64k fsync=4");
     EXPECT_EQ(seen.stop.status, 1);
     EXPECT_TRUE(seen.says("the first error: io_failed")) << seen.text;
 }
@@ -111,7 +112,8 @@ TEST(VirtioBlock, WhatIsReadOnlyIsNotWritten) {
     BadMedium medium(u64{1} << 20);
     medium.only_read = true;
     auto const disk = std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{});
-    Seen const seen = run({disk}, "disks; block-bench filename=vda rw=write bs=4k size=64k");
+    SeenDisks const seen =
+        run_disks({disk}, "disks; block-bench filename=vda rw=write bs=4k size=64k");
     EXPECT_TRUE(seen.says("read-only")) << seen.text;
     EXPECT_TRUE(seen.says("vda: permission_denied")) << seen.text;
     EXPECT_EQ(medium.writes, 0u);
@@ -119,10 +121,10 @@ TEST(VirtioBlock, WhatIsReadOnlyIsNotWritten) {
 
 TEST(VirtioBlock, SeveralDisksHaveNamesOfTheirOwn) {
     MemoryMedium first(u64{1} << 20), second(u64{2} << 20);
-    Seen const seen =
-        run({std::make_shared<VirtioBlock>(first, VirtioBlockConfig{}),
-             std::make_shared<VirtioBlock>(second, VirtioBlockConfig{})},
-            "disks; block-bench filename=vdb rw=write bs=4k size=64k verify=1");
+    SeenDisks const seen = run_disks(
+        {std::make_shared<VirtioBlock>(first, VirtioBlockConfig{}),
+         std::make_shared<VirtioBlock>(second, VirtioBlockConfig{})},
+        "disks; block-bench filename=vdb rw=write bs=4k size=64k verify=1");
     EXPECT_EQ(seen.stop.status, 0) << seen.text;
     EXPECT_TRUE(seen.says("vda")) << seen.text;
     EXPECT_EQ(first.bytes()[100], std::byte{0});

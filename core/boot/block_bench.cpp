@@ -79,7 +79,7 @@ public:
     /// All of it, the verification behind it too. The job's thread.
     void run();
     void stop() { m_is_stopped.store(1, relaxed); }
-    void add_to(BenchResult& sum) const;
+    void add_to(BenchResult& sum);
 
     task::Thread* thread = nullptr; ///< that runs it; null: whoever has made it
 
@@ -317,17 +317,15 @@ void Job::end_one() {
     }
 }
 
-void Job::add_to(BenchResult& sum) const {
-    auto& self = const_cast<Job&>(*this); // NOLINT(cppcoreguidelines-pro-type-const-cast): the lock
-    sync::SpinLockGuard const guard(self.m_lock, sync::save_interrupts);
-    BenchResult const& own = self.m_result;
-    sum.reads.add(own.reads);
-    sum.writes.add(own.writes);
-    sum.flushes.add(own.flushes);
-    sum.took_ns = std::max(sum.took_ns, own.took_ns);
-    sum.first_error = sum.errors == 0 ? own.first_error : sum.first_error;
-    sum.errors += own.errors;
-    sum.wrong += own.wrong;
+void Job::add_to(BenchResult& sum) {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    sum.reads.add(m_result.reads);
+    sum.writes.add(m_result.writes);
+    sum.flushes.add(m_result.flushes);
+    sum.took_ns = std::max(sum.took_ns, m_result.took_ns);
+    sum.first_error = sum.errors == 0 ? m_result.first_error : sum.first_error;
+    sum.errors += m_result.errors;
+    sum.wrong += m_result.wrong;
 }
 
 /// Where on the disk the jobs work.

@@ -95,7 +95,9 @@ TEST(VirtioBlock, AFailingMediumIsAnErrorOfTheRequest) {
                 "disks stats vda");
     EXPECT_EQ(seen.stop.kind, Stop::Kind::exited);
     EXPECT_TRUE(seen.says("the first error: io_failed")) << seen.text;
-    EXPECT_EQ(disk->counts().failed, 1u);
+    // Once among requests that were merged, and then alone.
+    EXPECT_GE(disk->counts().failed, 1u);
+    EXPECT_LE(disk->counts().failed, 2u);
 }
 
 TEST(VirtioBlock, AFailingFlushIsAnError) {

@@ -29,7 +29,7 @@ using Bytes8 = std::vector<std::byte>;
 Bytes8 take(Input& input, usize count) {
     Bytes8 bytes(count);
     usize const taken = std::min(count, input.size());
-    std::memcpy(bytes.data(), input.data(), taken);
+    std::ranges::copy(std::as_bytes(input.first(taken)), bytes.begin());
     input = input.subspan(taken);
     return bytes;
 }

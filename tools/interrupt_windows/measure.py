@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from typing import Any
 
 IMAGE_BASE = 0xFFFF_FFFF_8000_0000
@@ -73,9 +74,20 @@ class Symbols:
 
 
 def measure(
-    build: pathlib.Path, image: str, command: str, marks: list[str], timeout_s: int = 300
+    build: pathlib.Path,
+    image: str,
+    command: str,
+    marks: list[str],
+    timeout_s: int = 300,
+    beats: Iterable[str] = (),
+    further: Iterable[str] = (),
+    counts_time: bool = True,
 ) -> tuple[dict[str, Any], Symbols]:
-    """What the plugin reports of one boot, and the symbols to read it by."""
+    """What the plugin reports of one boot, and the symbols to read it by; `further` are arguments of the launcher.
+
+    With `counts_time` the guest's time is a count of instructions, so that all that it does repeats; but while it
+    sleeps for a device, time then runs ahead of that, tick after tick.
+    """
     plugin = build / "tools" / "interrupt_windows" / "libinterrupt_windows.so"
     packed = build / "images" / f"twofold-{image}.elf"
     for needed in (plugin, packed):
@@ -90,10 +102,11 @@ def measure(
         arguments = [f"out={report}"]
         arguments += [f"entries={first:#x}:{first + GATE_BYTES * count:#x}" for first, count in gates]
         arguments += [f"mark={symbols.address(mark):#x}" for mark in marks]
+        arguments += [f"beat={symbols.address(beat):#x}" for beat in beats]
         done = subprocess.run(
-            [build / "apps/launch/twofold-boot", "--icount", "--image", packed, "--command", command]
+            [build / "apps/launch/twofold-boot", *(["--icount"] if counts_time else []), "--image", packed, "--command", command]
             + ["--timeout", str(timeout_s), "--append", f"image_base={IMAGE_BASE:#x}"]
-            + ["--qemu-arg=-plugin", f"--qemu-arg={','.join([str(plugin), *arguments])}"],
+            + ["--qemu-arg=-plugin", f"--qemu-arg={','.join([str(plugin), *arguments])}", *further],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -5,10 +5,13 @@
 // are taken, and ends with `sti`, `hlt` or an `iretq` back to where they are. Arguments: out=FILE
 // (where the windows go at the end, JSON), entries=FIRST:LAST (where gates lead, one every 16
 // bytes; repeatable), shown=N (how many windows, the longest of each place where one begins),
-// mark=ADDRESS (repeatable).
+// mark=ADDRESS (repeatable), beat=ADDRESS (repeatable).
 //
 // For each gate it also counts how far it is from its first instruction to the marked one, and to
 // the `iretq` of its return: the least of all times, and how many.
+//
+// A beat is an instruction that is met again and again: how often, and what was executed from the
+// first time to the last.
 //
 // Not followed: `popfq`, which the kernel does not use to set the flag; more processors than one.
 #include "tools/interrupt_windows/emulator_plugin.hpp"
@@ -55,6 +58,13 @@ struct Trip {
     u64 marks = 0;
 };
 
+struct Beat {
+    u64 address = 0;
+    u64 times = 0;
+    u64 first = 0; ///< instructions executed before it was met first, and last
+    u64 last = 0;
+};
+
 /// Gates, one every 16 bytes.
 struct Entries {
     u64 first;
@@ -74,6 +84,7 @@ struct State {
     std::map<u64, Trip> trips;
     std::vector<Entries> entries;
     std::vector<u64> marks;
+    std::deque<Beat> beats;
     std::string out;
     usize shown = 40;
 };
@@ -133,6 +144,13 @@ void on_mark(unsigned, void*) {
     trip.to_mark_least = std::min(trip.to_mark_least, state.executed - last.count);
 }
 
+void on_beat(unsigned, void* data) {
+    Beat& beat = *static_cast<Beat*>(data);
+    beat.first = beat.times == 0 ? state.executed : beat.first;
+    beat.last = state.executed;
+    ++beat.times;
+}
+
 void on_iret(unsigned, void* data) {
     if (state.entered.empty()) {
         return;
@@ -188,6 +206,12 @@ void on_translation(u64, qemu_plugin_tb* block) {
             qemu_plugin_register_vcpu_insn_exec_cb(
                 instruction, on_mark, QEMU_PLUGIN_CB_NO_REGS, data);
         }
+        for (Beat& beat : state.beats) {
+            if (beat.address == address) {
+                qemu_plugin_register_vcpu_insn_exec_cb(
+                    instruction, on_beat, QEMU_PLUGIN_CB_NO_REGS, &beat);
+            }
+        }
         qemu_plugin_register_vcpu_insn_exec_inline(
             instruction, QEMU_PLUGIN_INLINE_ADD_U64, &state.executed, 1);
     }
@@ -225,6 +249,14 @@ void write_report(u64, void*) {
         std::fprintf(file, "}");
         comma = ",";
     }
+    std::fprintf(file, "], \"beats\": [");
+    comma = "";
+    for (Beat const& beat : state.beats) {
+        std::fprintf(
+            file, "%s\n {\"address\": %lu, \"times\": %lu, \"first\": %lu, \"last\": %lu}", comma,
+            beat.address, beat.times, beat.first, beat.last);
+        comma = ",";
+    }
     std::fprintf(file, "]}\n");
     std::fclose(file);
 }
@@ -247,6 +279,10 @@ bool take_argument(std::string_view argument) {
     }
     if (name == "mark") {
         state.marks.push_back(std::strtoul(value.c_str(), &end, 0));
+        return *end == '\0';
+    }
+    if (name == "beat") {
+        state.beats.push_back({.address = std::strtoul(value.c_str(), &end, 0)});
         return *end == '\0';
     }
     if (name == "entries") {
@@ -273,8 +309,8 @@ qemu_plugin_install(u64 id, void const*, int count, char** arguments) {
             return 1;
         }
     }
-    if (state.out.empty() || state.entries.empty()) {
-        std::fprintf(stderr, "interrupt_windows: out= and entries= are needed\n");
+    if (state.out.empty() || (state.entries.empty() && state.beats.empty())) {
+        std::fprintf(stderr, "interrupt_windows: out= is needed, and entries= or beat=\n");
         return 1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);

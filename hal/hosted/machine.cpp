@@ -92,6 +92,9 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         return std::unexpected(std::string(why));
     }
     Board& board = *m_board;
+    for (auto const& device : board.devices()) {
+        device->settle();
+    }
     Snapshot out{
         .window = board.config().window,
         .memory = board.physical_memory().copy(),

@@ -276,7 +276,7 @@ std::vector<std::string> disk_arguments(DiskOption const& disk, usize number, bo
     }
     bool const is_nvme = disk.kind == DiskOption::Kind::nvme && has_pci;
     std::string const device = is_nvme   ? fmt::format("nvme,serial=disk{}", number)
-                               : has_pci ? "virtio-blk-pci"
+                               : has_pci ? "virtio-blk-pci,disable-legacy=on"
                                          : "virtio-blk-device";
     return {
         "-drive", drive, "-device",

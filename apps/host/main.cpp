@@ -152,11 +152,12 @@ std::unique_ptr<Machine> make_machine(
     if (display != nullptr) {
         config.devices.push_back(display->device());
     }
-    for (launch::DiskOption const& disk : options.disks) {
+    for (usize number = 0; number < options.disks.size(); ++number) {
+        launch::DiskOption const& disk = options.disks[number];
         if (disk.kind != launch::DiskOption::Kind::nvme) {
             throw Failure(Status::usage, "the hosted machine has no disks of that kind; kind=nvme");
         }
-        config.devices.push_back(options.engine.make_disk(disk, config.devices.size()));
+        config.devices.push_back(options.engine.make_disk(disk, number));
     }
     config.memory_bytes = options.run.memory_bytes;
     config.cpus = options.run.cpus;

@@ -4,6 +4,7 @@
 
 #include "hal/hosted/devices/nvme/memory_medium.hpp"
 #include "hal/hosted/devices/nvme/nvme_controller.hpp"
+#include "hal/hosted/sim/device_fault_kinds.hpp"
 #include "tests/hal/hosted/memory_bus.hpp"
 #include "tests/hal/hosted/nvme_host.hpp"
 
@@ -72,6 +73,51 @@ private:
     u64 m_bytes = 0;
 };
 
+/// A clock that jumps from moment to moment, and faults by a plan.
+class SimulatedParts {
+public:
+    struct Moment {
+        u64 at_ns = 0;
+        u64 tag = 0;
+    };
+
+    /// The occasions, from 1 on, at which it happens; 0: the kind's own amount.
+    void plan(DeviceFault fault, std::vector<u64> at, u64 amount = 0) {
+        FaultKinds const kinds(device_fault_kinds());
+        FaultRule rule = kinds.rule(fault_id(fault));
+        rule.at = std::move(at);
+        if (amount != 0) {
+            rule.amount_low = rule.amount_high = amount;
+        }
+        FaultPlan wanted;
+        wanted.rules.push_back(rule);
+        m_faults = FaultInjector(kinds, wanted, 1);
+    }
+    u64 fired(DeviceFault fault) const { return m_faults.counts(fault_id(fault)).fired; }
+    void add(u64 delay_ns, u64 tag) { moments.push_back({now_ns + delay_ns, tag}); }
+    std::optional<u64> next() {
+        auto const first = std::ranges::min_element(moments, {}, &Moment::at_ns);
+        if (first == moments.end()) {
+            return std::nullopt;
+        }
+        Moment const moment = *first;
+        moments.erase(first);
+        now_ns = moment.at_ns;
+        return moment.tag;
+    }
+    std::optional<u64> fires(DeviceFault fault) {
+        FaultId const id = fault_id(fault);
+        return m_faults.can_fire(id) ? m_faults.fires(id, 0, static_cast<i64>(now_ns))
+                                     : std::nullopt;
+    }
+
+    u64 now_ns = 0;
+    std::vector<Moment> moments; ///< in the order in which they were asked for
+
+private:
+    FaultInjector m_faults;
+};
+
 class NvmeBench final : public MemoryBus, public NvmeSide {
 public:
     explicit NvmeBench(NvmeConfig config)
@@ -80,6 +126,7 @@ public:
     }
     void switch_on() {
         m_registers.assign(controller.identity().register_bytes, std::byte{});
+        simulated.moments.clear();
         controller.power_on(m_registers);
     }
     template<class T>
@@ -106,7 +153,11 @@ public:
         if (on_step) {
             return on_step();
         }
-        return false;
+        auto const tag = simulated.next();
+        if (tag) {
+            controller.due(*this, *tag);
+        }
+        return tag.has_value();
     }
     using MemoryBus::read;
     using MemoryBus::write;
@@ -118,16 +169,20 @@ public:
     std::span<std::byte> registers() override { return m_registers; }
     void interrupt() override { ADD_FAILURE() << "it has MSI-X"; }
     void interrupt(u32 vector) override { ++m_interrupts[vector]; }
-    void call_later(u64, u64) override { ADD_FAILURE() << "it needs no simulation"; }
-    u64 now_ns() const override { return 0; }
-    std::optional<u64> fault(DeviceFault) override {
-        ADD_FAILURE() << "it needs no simulation";
-        return std::nullopt;
+    void call_later(u64 delay_ns, u64 tag) override {
+        EXPECT_TRUE(controller.needs_simulation());
+        simulated.add(delay_ns, tag);
+    }
+    u64 now_ns() const override { return simulated.now_ns; }
+    std::optional<u64> fault(DeviceFault fault) override {
+        EXPECT_TRUE(controller.needs_simulation());
+        return simulated.fires(fault);
     }
 
     NvmeController controller;
     NvmeHost host;
     std::function<bool()> on_step;
+    SimulatedParts simulated;
 
 private:
     std::vector<std::byte> m_registers;

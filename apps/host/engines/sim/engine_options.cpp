@@ -1,8 +1,8 @@
 // Simulated machines: one thread, virtual time, and a seed.
 #include "apps/host/engine_options.hpp"
-#include "hal/hosted/devices/nvme/memory_medium.hpp"
 #include "hal/hosted/devices/nvme/nvme_controller.hpp"
 #include "hal/hosted/sim/devices/block_device.hpp"
+#include "hal/hosted/sim/devices/simulated_medium.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
 
 #include <fmt/format.h>
@@ -113,9 +113,17 @@ EngineOptions::make_disk(launch::DiskOption const& disk, usize number) const {
         content = launch::read_disk(launch::open_disk(asked));
     }
     u64 const bytes = disk.file.empty() ? *disk.bytes : content.size();
-    auto const medium =
-        std::make_shared<hosted::MemoryMedium>(bytes / disk.block_bytes, disk.block_bytes);
-    std::ranges::copy(content, medium->content().begin());
+    auto const medium = std::make_shared<hosted::SimulatedMedium>(hosted::SimulatedMediumConfig{
+        .blocks = bytes / disk.block_bytes,
+        .block_bytes = disk.block_bytes,
+        .seed = m_values->config.seed + number});
+    auto const is_zero = [](std::byte byte) { return byte == std::byte{}; };
+    for (u64 block = 0; block * disk.block_bytes < content.size(); ++block) {
+        auto const held = std::span(content).subspan(block * disk.block_bytes, disk.block_bytes);
+        if (!std::ranges::all_of(held, is_zero)) {
+            medium->cached().medium().write(block, held);
+        }
+    }
     return std::make_shared<hosted::NvmeController>(
         hosted::NvmeConfig{.media = {medium}, .serial = fmt::format("disk{}", number)});
 }

@@ -39,7 +39,9 @@ NvmeController::NvmeController(NvmeConfig config)
     CHECK(!m_config.media.empty() && m_config.media.size() <= namespaces_max);
     CHECK(m_config.queue_pairs_max >= 1 && m_config.queue_pairs_max < vectors);
     CHECK(m_config.entries_max >= 2 && m_config.serial.size() <= 20);
-    for (auto const& each : m_config.media) {
+    for (u16 number = 0; number < m_config.media.size(); ++number) {
+        auto const& each = m_config.media[number];
+        each->placed(number);
         u32 const block = each->block_bytes();
         CHECK((block == 512 || block == 4096) && each->bytes() % block == 0 && each->bytes() != 0);
         m_is_simulated = m_is_simulated || each->needs_simulation();
@@ -288,11 +290,6 @@ void NvmeController::reset_subsystem(DeviceBus& bus) {
 void NvmeController::fail(DeviceBus& bus) {
     m_status |= csts::fatal;
     publish_status(bus);
-}
-
-void NvmeController::due(DeviceBus& bus, u64 tag) {
-    medium(static_cast<u16>(tag >> 48)).due(bus, tag & ((u64{1} << 48) - 1));
-    reap(bus);
 }
 
 void NvmeController::archive(StateArchive& state) {

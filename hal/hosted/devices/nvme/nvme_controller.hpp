@@ -13,7 +13,7 @@
 //
 // Neighbours: nvme_data.hpp (PRP, SGL), nvme_medium.hpp. Sources: nvme_controller.cpp (registers
 // and life), nvme_queues.cpp, nvme_admin.cpp, nvme_features.cpp, nvme_identify.cpp, nvme_logs.cpp,
-// nvme_io.cpp.
+// nvme_io.cpp, nvme_faults.cpp.
 // Source: NVM Express Base Specification 1.4. Where it lets a controller choose, this one does as
 // QEMU's does.
 #pragma once
@@ -93,7 +93,8 @@ private:
         u16 phase = 1;
         u16 vector = 0;
         u16 has_interrupts = 0;
-        u16 users = 0; ///< submission queues
+        u16 users = 0;  ///< submission queues
+        u32 unused = 0; ///< a copy has no bytes of chance
     };
     /// A completion for which its queue has no room yet.
     struct Waiting {
@@ -229,6 +230,14 @@ private:
     u16 note_error(u16 queue, nvme::Command const& command, u16 status);
     void note_error(nvme::ErrorLogEntry entry);
     bool has_wrong_temperature() const;
+
+    // nvme_faults.cpp. Of simulated machines; what is asked elsewhere never happens.
+    bool fails(DeviceBus& bus, DeviceFault fault) const {
+        return m_is_simulated && bus.fault(fault).has_value();
+    }
+    bool is_stalled(DeviceBus& bus, u16 queue);
+    bool breaks_down(DeviceBus& bus);
+    u16 alter_status(DeviceBus& bus, u16 status) const;
 
     // nvme_io.cpp
     u16 perform_io(DeviceBus& bus, u32 tag);

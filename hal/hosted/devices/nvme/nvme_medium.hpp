@@ -77,6 +77,8 @@ public:
     /// Readable where there is something to reap; -1: there is none.
     virtual int descriptor() const { return -1; }
     virtual bool needs_simulation() const { return false; }
+    /// Which of its controller's it is: the upper 16 bits of the moments that it asks for.
+    virtual void placed(u16 number) { static_cast<void>(number); }
     virtual void due(DeviceBus&, u64) { UNREACHABLE(); }
     /// What it is beside what it holds outside the machine, in both directions; of a medium that is
     /// settled.

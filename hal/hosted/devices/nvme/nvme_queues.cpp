@@ -44,6 +44,9 @@ void NvmeController::ring(DeviceBus& bus, u32 doorbell, u32 value) {
 void NvmeController::ring_submissions(DeviceBus& bus, u16 queue, u32 tail) {
     ++m_counts.doorbells;
     m_submissions[queue].tail = tail;
+    if (breaks_down(bus) || is_stalled(bus, queue)) {
+        return;
+    }
     fetch(bus, queue);
     start_media(bus);
 }
@@ -117,7 +120,7 @@ void NvmeController::complete(DeviceBus& bus, u32 tag, u16 answer, u32 result) {
     Request const& request = m_requests[tag];
     u16 const number = request.submission_queue;
     SubmissionQueue& queue = m_submissions[number];
-    u16 status = answer;
+    u16 status = alter_status(bus, answer);
     if (status != 0) {
         status |= note_error(number, request.command, status);
     }
@@ -125,6 +128,15 @@ void NvmeController::complete(DeviceBus& bus, u32 tag, u16 answer, u32 result) {
         .submission_queue = number, .id = request.command.id, .result = result, .status = status};
     u16 const to = queue.completion_queue;
     release(tag);
+    if (fails(bus, DeviceFault::nvme_dropped_completion)) {
+        --queue.in_flight;
+        return;
+    }
+    if (fails(bus, DeviceFault::nvme_duplicate_completion) && queue.is_deleted == 0 &&
+        m_waiting[to].empty() && !is_full(m_completions[to])) {
+        ++queue.in_flight; // for each a place
+        post(bus, m_completions[to], what);
+    }
     if (queue.is_deleted != 0) { // the deletion completes it
         --queue.in_flight;
         end_deletion(bus, number);
@@ -147,7 +159,9 @@ void NvmeController::post(DeviceBus& bus, CompletionQueue& queue, Waiting const&
         .submission_head = static_cast<u16>(from.head),
         .submission_queue = what.submission_queue,
         .id = what.id,
-        .status = static_cast<u16>(what.status << 1 | queue.phase)};
+        .status = static_cast<u16>(
+            what.status << 1 |
+            (queue.phase ^ (fails(bus, DeviceFault::nvme_wrong_phase) ? 1 : 0)))};
     --from.in_flight;
     DmaAddress const at{queue.at + u64{queue.tail} * sizeof(Completion)};
     if (!write_completion(bus, at, completion)) {
@@ -189,6 +203,9 @@ void NvmeController::post_waiting(DeviceBus& bus, u16 number) {
 
 void NvmeController::raise_gathered(DeviceBus& bus) {
     for (u64 left = std::exchange(m_gathered, 0); left != 0; left &= left - 1) {
+        if (fails(bus, DeviceFault::nvme_lost_interrupt)) {
+            continue;
+        }
         ++m_counts.interrupts;
         bus.interrupt(static_cast<u32>(std::countr_zero(left)));
     }

@@ -100,6 +100,9 @@ void CachedMedium::repeat() {
 /// As many sectors somewhere else.
 u64 CachedMedium::other_place(u64 sector, u64 count, u64 draw) const {
     u64 const places = m_config.sectors - count + 1;
+    if (places == 1) {
+        return sector; // there is no other
+    }
     u64 const place = draw % (places - 1);
     return place < sector ? place : place + 1;
 }

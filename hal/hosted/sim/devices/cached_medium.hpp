@@ -68,7 +68,7 @@ public:
     BlockMedium& medium() { return m_medium; }
     usize cached_writes() const { return m_cache.size(); }
 
-    /// Of `count` sectors that are inside, fewer than all. False: it has failed. O(count).
+    /// Of `count` sectors that are inside. False: it has failed. O(count).
     bool read(DeviceBus& bus, u64 sector, u64 count, Random& random, std::vector<std::byte>& bytes);
     bool write(
         DeviceBus& bus, u64 sector, std::vector<std::byte> bytes, bool is_through, Random& random);

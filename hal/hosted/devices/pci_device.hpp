@@ -124,6 +124,9 @@ public:
     /// It is plugged in: `notice` may be called from any thread but those of signal handlers, and
     /// has `noticed` called soon, until it is plugged in elsewhere or goes.
     virtual void connected(std::function<void()> notice) { static_cast<void>(notice); }
+    /// Appends the events (eventfd) by which the host tells it of what has come, where it has such:
+    /// whoever waits may take one, and has `noticed` called then. Before it is first written to.
+    virtual void add_events(std::vector<int>& events) const { static_cast<void>(events); }
     /// Machine::notice_device was called for it, or what it was connected with, once or several
     /// times.
     virtual void noticed(DeviceBus&) {}

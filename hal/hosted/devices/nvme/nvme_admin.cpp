@@ -134,7 +134,7 @@ NvmeController::Answer NvmeController::create_submission_queue(Command const& co
 NvmeController::Answer NvmeController::delete_completion_queue(Command const& command) {
     u16 const number = low(command.word10);
     if (number == 0 || !has_completion_queue(number)) {
-        return {final_status(status::invalid_queue_id)};
+        return {final_status(status::invalid_completion_queue)};
     }
     if (m_completions[number].users != 0) {
         return {status::invalid_queue_deletion};
@@ -184,13 +184,11 @@ NvmeController::Answer NvmeController::abort(DeviceBus& bus, Command const& comm
             request.command.id != id) {
             continue;
         }
-        bool const waits_for_event = std::erase(m_event_requests, tag) != 0;
+        // Requests for events wait on, as in QEMU's controller.
         bool const was_withdrawn =
             request.medium != nowhere && medium(request.medium).withdraw(tag);
         if (was_withdrawn) {
             --m_medium_parts[request.medium];
-        }
-        if (waits_for_event || was_withdrawn) {
             complete(bus, tag, status::aborted_by_request);
             return {status::success, 0};
         }

@@ -71,6 +71,14 @@ void NvmeController::connected(std::function<void()> notice) {
     }
 }
 
+void NvmeController::add_events(std::vector<int>& events) const {
+    for (auto const& each : m_config.media) {
+        if (each->descriptor() >= 0) {
+            events.push_back(each->descriptor());
+        }
+    }
+}
+
 void NvmeController::settle() {
     for (auto const& each : m_config.media) {
         each->settle();

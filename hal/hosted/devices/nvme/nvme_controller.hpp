@@ -62,6 +62,7 @@ public:
     void written(DeviceBus& bus, u64 offset) override;
     void due(DeviceBus& bus, u64 tag) override;
     void connected(std::function<void()> notice) override;
+    void add_events(std::vector<int>& events) const override;
     void noticed(DeviceBus& bus) override { reap(bus); }
     bool needs_simulation() const override { return m_is_simulated; }
     void settle() override;

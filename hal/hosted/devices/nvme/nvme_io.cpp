@@ -30,7 +30,7 @@ bool is_inside(Blocks const& what, u64 all) {
 } // namespace
 
 u16 NvmeController::check_namespace(u32 space) const {
-    if (!is_valid_space(space) || space == nvme::all_namespaces) {
+    if (!is_valid_space(space)) {
         return status::invalid_namespace | do_not_retry;
     }
     return has_namespace(space) ? u16{0} : static_cast<u16>(status::invalid_field | do_not_retry);

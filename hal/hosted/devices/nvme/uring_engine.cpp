@@ -9,10 +9,11 @@
 #include <fmt/format.h>
 #include <liburing.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
-#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -49,7 +50,7 @@ public:
         if (m_is_open) {
             io_uring_queue_exit(&m_ring);
         }
-        for (int const descriptor : {m_event, m_stop}) {
+        for (int const descriptor : {m_event, m_stop, m_watch}) {
             if (descriptor >= 0) {
                 close(descriptor);
             }
@@ -57,40 +58,15 @@ public:
     }
 
     void submit(FileJob& job) override { m_taken.push_back(&job); }
-    void start() override {
-        while (m_begun < m_taken.size()) {
-            io_uring_sqe* const entry = io_uring_get_sqe(&m_ring);
-            if (entry == nullptr) {
-                if (io_uring_submit(&m_ring) <= 0) {
-                    break; // it is full: go on when something has ended
-                }
-                continue;
-            }
-            prepare(*entry, *m_taken[m_begun++]);
-        }
-        m_taken.erase(m_taken.begin(), m_taken.begin() + static_cast<i64>(m_begun));
-        m_begun = 0;
-        // What it does not take now stays in its queue.
-        if (io_uring_sq_ready(&m_ring) != 0) {
-            io_uring_submit(&m_ring);
-        }
-    }
+    void start() override { begin(); }
     void reap(std::vector<FileJob*>& ended) override {
-        bool has_more = false;
-        io_uring_cqe* entry = nullptr;
-        while (io_uring_peek_cqe(&m_ring, &entry) == 0) {
-            auto& job = *static_cast<FileJob*>(io_uring_cqe_get_data(entry));
-            i64 const result = entry->res;
-            io_uring_cqe_seen(&m_ring, entry);
-            if (job.advance(result)) {
-                ended.push_back(&job);
-            } else {
-                m_taken.push_back(&job);
-                has_more = true;
-            }
+        take(ended);
+        while (has_left() && begin() != 0) {
+            take(ended);
         }
-        if (has_more || io_uring_sq_ready(&m_ring) != 0 || !m_taken.empty()) {
-            start();
+        if (has_left()) { // the host could not: it is asked again soon
+            u64 const one = 1;
+            [[maybe_unused]] auto const written = write(m_event, &one, sizeof(one));
         }
     }
     void wait(std::vector<FileJob*>& ended) override {
@@ -106,6 +82,7 @@ public:
     void listen(std::function<void()> notice) override {
         m_notice = std::move(notice);
         if (!m_listener.joinable()) {
+            watch();
             m_listener = make_helper_thread([this] { hear(); });
         }
     }
@@ -113,6 +90,45 @@ public:
     char const* name() const override { return "uring"; }
 
 private:
+    bool has_left() const { return !m_taken.empty() || io_uring_sq_ready(&m_ring) != 0; }
+    void take(std::vector<FileJob*>& ended) {
+        io_uring_cqe* entry = nullptr;
+        while (io_uring_peek_cqe(&m_ring, &entry) == 0) {
+            auto& job = *static_cast<FileJob*>(io_uring_cqe_get_data(entry));
+            i64 const result = entry->res;
+            io_uring_cqe_seen(&m_ring, entry);
+            if (job.advance(result)) {
+                ended.push_back(&job);
+            } else {
+                m_taken.push_back(&job);
+            }
+        }
+    }
+    /// Begins what was taken, and says how many. What is done at once has to be looked for behind
+    /// it: nobody is woken for that.
+    u32 begin() {
+        io_uring_cq_eventfd_toggle(&m_ring, false);
+        u32 begun = 0;
+        bool goes_on = true;
+        while (goes_on) {
+            usize filled = 0;
+            while (filled < m_taken.size()) {
+                io_uring_sqe* const entry = io_uring_get_sqe(&m_ring);
+                if (entry == nullptr) {
+                    break;
+                }
+                prepare(*entry, *m_taken[filled++]);
+            }
+            m_taken.erase(m_taken.begin(), m_taken.begin() + static_cast<i64>(filled));
+            int const answer = io_uring_sq_ready(&m_ring) != 0 ? io_uring_submit(&m_ring) : 0;
+            begun += answer > 0 ? static_cast<u32>(answer) : 0;
+            goes_on = answer > 0 && has_left(); // what it does not take now stays
+        }
+        io_uring_cq_eventfd_toggle(&m_ring, true);
+        // Either the host sees that it is on again, or the next look at the queue what it has done.
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        return begun;
+    }
     static void prepare(io_uring_sqe& entry, FileJob& job) {
         FileCall const call = job.call();
         constexpr int in_files = 0;
@@ -139,13 +155,26 @@ private:
         io_uring_sqe_set_flags(&entry, IOSQE_FIXED_FILE);
         io_uring_sqe_set_data(&entry, &job);
     }
+    /// Exclusive, so that it sleeps on where another thread waits for the event, too.
+    void watch() {
+        epoll_event event{.events = EPOLLIN | EPOLLEXCLUSIVE, .data = {.fd = m_event}};
+        epoll_event stop{.events = EPOLLIN, .data = {.fd = m_stop}};
+        m_watch = epoll_create1(EPOLL_CLOEXEC);
+        CHECK(
+            m_watch >= 0 && epoll_ctl(m_watch, EPOLL_CTL_ADD, m_event, &event) == 0 &&
+            epoll_ctl(m_watch, EPOLL_CTL_ADD, m_stop, &stop) == 0);
+    }
     void hear() {
-        pollfd polled[] = {{m_event, POLLIN, 0}, {m_stop, POLLIN, 0}};
-        while (polled[1].revents == 0) {
-            poll(polled, std::size(polled), -1);
-            if (polled[0].revents != 0) {
-                u64 count = 0;
-                [[maybe_unused]] auto const got = ::read(m_event, &count, sizeof(count));
+        while (true) {
+            epoll_event seen{};
+            if (epoll_wait(m_watch, &seen, 1, -1) <= 0) {
+                continue;
+            }
+            if (seen.data.fd == m_stop) {
+                return;
+            }
+            u64 count = 0;
+            if (::read(m_event, &count, sizeof(count)) > 0) { // else another thread was faster
                 m_notice();
             }
         }
@@ -155,8 +184,8 @@ private:
     bool m_is_open = false;
     int m_event = -1;
     int m_stop = -1;
+    int m_watch = -1;
     std::vector<FileJob*> m_taken; ///< not begun yet
-    usize m_begun = 0;
     std::function<void()> m_notice;
     std::thread m_listener;
 };

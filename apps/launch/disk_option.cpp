@@ -241,10 +241,11 @@ OpenDisk open_disk(DiskOption const& disk) {
             Status::usage, disk.file,
             fmt::format("has {} bytes, no multiple of its blocks of {}", bytes, disk.block_bytes));
     }
-    if (!lock_disk(file.number(), disk.is_read_only)) {
+    Descriptor lock(open(disk.file.c_str(), (disk.is_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+    if (!lock || !lock_disk(lock.number(), disk.is_read_only)) {
         refuse(Status::unavailable, disk.file, "is in use by another run, or given twice");
     }
-    return {std::move(file), bytes};
+    return {std::move(file), std::move(lock), bytes};
 }
 
 std::vector<std::byte> read_disk(OpenDisk const& disk) {

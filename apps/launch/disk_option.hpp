@@ -40,6 +40,9 @@ std::string take_disk(std::string const& text, std::vector<DiskOption>& disks);
 /// A file that is a disk, locked against other runs and emulators while it is open.
 struct OpenDisk {
     Descriptor file;
+    /// Holds the lock. Opened apart: what the host does for `file` may outlast the process, and the
+    /// lock must not.
+    Descriptor lock;
     u64 bytes = 0;
 };
 

@@ -64,9 +64,6 @@ Board::Board(
       m_locks(new BoardLocks) {}
 
 Board::~Board() {
-    for (auto const& device : devices()) {
-        device->connected({}); // nobody is told any more
-    }
     forget_translations(); // before the memory that they lead to goes
 }
 

@@ -133,8 +133,8 @@ public:
     /// Whether it asks for moments (DeviceBus::call_later) or faults, which simulated machines
     /// alone have: a live machine refuses it then.
     virtual bool needs_simulation() const { return true; }
-    /// What it has in flight outside the machine ends, and its data is in memory then; before a
-    /// copy of the memory. May wait.
+    /// What it has in flight outside the machine ends, and its data is in memory then: before the
+    /// memory is copied, cleared or gone. May wait.
     virtual void settle() {}
     /// What it is beside its registers and the moments that it waits for; `load` takes what a
     /// device of the same kind has saved. O(state).

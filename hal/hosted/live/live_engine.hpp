@@ -55,6 +55,8 @@ private:
     struct Watched {
         int descriptor = -1;
         u32 device = 0;
+
+        bool operator==(Watched const&) const = default;
     };
 
     explicit LiveEngine(Board& board) : m_board(board) {}

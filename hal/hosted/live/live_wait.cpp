@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <unistd.h>
+#include <utility>
 
 namespace hosted {
 
@@ -35,21 +36,23 @@ void LiveEngine::forget_devices() {
 
 /// Of the machine's devices as they are now. Where the host refuses, their threads hear all.
 void LiveEngine::watch_devices() {
-    forget_devices();
+    std::vector<Watched> wanted;
     std::vector<int> events;
     for (u32 number = 0; number < m_board.devices().size(); ++number) {
         m_board.devices()[number]->add_events(events);
-        for (; m_watched.size() < events.size();) {
-            m_watched.push_back({events[m_watched.size()], number});
+        while (wanted.size() < events.size()) {
+            wanted.push_back({events[wanted.size()], number});
         }
     }
-    if (m_watched.empty()) {
-        return;
+    if (wanted == m_watched) {
+        return; // a machine that starts over: it stays the first to be woken
     }
+    forget_devices();
+    m_watched = std::move(wanted);
     m_watch = epoll_create1(EPOLL_CLOEXEC);
     auto const add = [&](int descriptor, u32 mode, u32 number) {
-        epoll_event wanted{.events = EPOLLIN | mode, .data = {.u32 = number}};
-        return m_watch >= 0 && epoll_ctl(m_watch, EPOLL_CTL_ADD, descriptor, &wanted) == 0;
+        epoll_event event{.events = EPOLLIN | mode, .data = {.u32 = number}};
+        return m_watch >= 0 && epoll_ctl(m_watch, EPOLL_CTL_ADD, descriptor, &event) == 0;
     };
     bool is_watched = add(boot().wake_descriptor(), 0, own_wake);
     for (u32 i = 0; i < m_watched.size(); ++i) {

@@ -40,7 +40,8 @@ std::shared_ptr<hosted::NvmeMedium> make_medium(DiskOption const& disk) {
                                 .block_bytes = disk.block_bytes,
                                 .is_read_only = disk.is_read_only,
                                 .is_direct = disk.is_direct,
-                                .io = io_of(disk.io)});
+                                .io = io_of(disk.io),
+                                .lock = opened.lock.release()});
     if (!medium) {
         throw launch::Failure(
             launch::Status::unavailable,

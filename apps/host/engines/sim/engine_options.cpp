@@ -116,6 +116,7 @@ EngineOptions::make_disk(launch::DiskOption const& disk, usize number) const {
     auto const medium = std::make_shared<hosted::SimulatedMedium>(hosted::SimulatedMediumConfig{
         .blocks = bytes / disk.block_bytes,
         .block_bytes = disk.block_bytes,
+        .is_read_only = disk.is_read_only,
         .seed = m_values->config.seed + number});
     auto const is_zero = [](std::byte byte) { return byte == std::byte{}; };
     for (u64 block = 0; block * disk.block_bytes < content.size(); ++block) {

@@ -26,6 +26,9 @@ FileMedium::~FileMedium() {
         m_engine.reset();
     }
     close(m_file);
+    if (m_options.lock >= 0) {
+        close(m_options.lock);
+    }
 }
 
 void FileMedium::submit(DeviceBus&, NvmeOperation const& operation) {

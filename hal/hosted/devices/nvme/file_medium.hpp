@@ -25,13 +25,14 @@ struct FileMediumOptions {
     bool is_read_only = false;
     bool is_direct = false; ///< the file was opened with O_DIRECT
     Io io = Io::automatic;
+    int lock = -1; ///< a descriptor that is to be open as long; -1: none
 };
 
 class FileMedium final : public NvmeMedium {
 public:
     static constexpr u32 direct_alignment = 4096;
 
-    /// Takes the descriptor, in any case. The error is one line.
+    /// Takes the descriptors, in any case. The error is one line.
     static std::expected<std::unique_ptr<FileMedium>, std::string>
     create(int file, FileMediumOptions const& options);
     FileMedium(FileMedium const&) = delete;

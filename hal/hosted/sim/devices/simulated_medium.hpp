@@ -16,6 +16,7 @@ struct SimulatedMediumConfig {
     u64 blocks = 65'536;
     u32 block_bytes = 512; ///< or 4096
     u32 cached_writes_max = 64;
+    bool is_read_only = false;
     u64 seed = 0;
     BlockLatency latency{};
     PowerCut power_cut = PowerCut::draw;
@@ -27,6 +28,7 @@ public:
 
     u64 bytes() const override { return m_blocks * m_config.block_bytes; }
     u32 block_bytes() const override { return m_config.block_bytes; }
+    bool is_read_only() const override { return m_config.is_read_only; }
     void submit(DeviceBus& bus, NvmeOperation const& operation) override;
     void reap(DeviceBus& bus, std::vector<NvmeOutcome>& outcomes) override;
     bool withdraw(u32 tag) override;

@@ -161,6 +161,8 @@ private:
     u64 page_bytes() const {
         return u64{4096} << (m_configuration >> nvme::cc::page_size_shift & 0xf);
     }
+    /// In pages of the smallest size, whatever size they have.
+    u64 transfer_bytes_max() const { return u64{4096} << m_config.data_pages_log2; }
 
     // nvme_queues.cpp
     void ring(DeviceBus& bus, u32 doorbell, u32 value);

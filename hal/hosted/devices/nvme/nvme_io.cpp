@@ -68,7 +68,7 @@ u16 NvmeController::transfer(DeviceBus& bus, u32 tag, Kind kind) {
     NvmeMedium const& on = medium(number);
     Blocks const what = blocks_of(request.command);
     u64 const bytes = what.count * on.block_bytes();
-    if (bytes > page_bytes() << m_config.data_pages_log2) {
+    if (bytes > transfer_bytes_max()) {
         return status::invalid_field | do_not_retry;
     }
     if (!is_inside(what, blocks(number))) {

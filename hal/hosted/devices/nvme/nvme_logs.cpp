@@ -33,7 +33,7 @@ u16 NvmeController::get_log(DeviceBus& bus, Command const& command) {
     u64 const offset = u64{command.word13} << 32 | command.word12;
     u64 const wanted = words * sizeof(u32);
     bool const clears = (command.word10 & keeps_event) == 0;
-    if (offset % sizeof(u32) != 0 || wanted > page_bytes() << m_config.data_pages_log2) {
+    if (offset % sizeof(u32) != 0 || wanted > transfer_bytes_max()) {
         return status::invalid_field | do_not_retry;
     }
     std::vector<std::byte> content;

@@ -258,8 +258,8 @@ void NvmeController::ended(DeviceBus& bus, u16 number, NvmeOutcome const& outcom
         }
         return;
     }
-    if (m_is_stopping != 0) {
-        return; // nobody waits for it any more
+    if (m_is_stopping != 0 || (m_status & nvme::csts::fatal) != 0) {
+        return; // nobody waits for it any more, or a reset alone helps
     }
     Request& request = m_requests[outcome.tag];
     CHECK(request.is_used != 0 && request.parts != 0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "apps/arguments/arguments.hpp"
+#include "apps/launch/disk_option.hpp"
 #include "hal/hosted/machine.hpp"
 
 #include <expected>
@@ -23,6 +24,12 @@ public:
     void add_to(Arguments& arguments);
     /// Whether a machine may hear of input while its kernel computes (InputPump).
     static bool hears_input_always();
+    /// Whether `text`, of the option --disk, is of a kind that this engine alone has; then it has
+    /// taken it.
+    bool takes_disk(std::string const& text);
+    /// The device of a disk. `number`: which of the machine's. Throws launch::Failure.
+    std::shared_ptr<hosted::PciDevice>
+    make_disk(launch::DiskOption const& disk, usize number) const;
     /// As Machine::create.
     std::expected<std::unique_ptr<hosted::Machine>, std::string>
     create(hosted::MachineConfig config, hosted::ConsoleEndpoint& console) const;

@@ -39,6 +39,7 @@ struct HostOptions {
     std::vector<hal::CoreClass> core_classes;
     std::vector<u32> dead_processors;
     std::optional<display::DisplayChoice> display;
+    std::vector<launch::DiskOption> disks;
 };
 
 /// A list of classes, P (performance), E (efficiency) or U (uniform). The answer is what is wrong.
@@ -120,6 +121,16 @@ void add_options(Arguments& arguments, HostOptions& options) {
                  return display::take_display(text, options.display);
              },
          .default_text = ""});
+    arguments.add(
+        {.name = "--disk",
+         .value_name = "DISK",
+         .help = fmt::format("a disk; repeatable: {}", launch::disk_choices),
+         .take =
+             [&options](std::string const& text) {
+                 return options.engine.takes_disk(text) ? std::string()
+                                                        : launch::take_disk(text, options.disks);
+             },
+         .occurrence = Arguments::Occurrence::repeated});
     arguments.add_action(
         "--version", [] { fmt::print("{}\n", TWOFOLD_VERSION); },
         "print the program's version and exit");
@@ -140,6 +151,13 @@ std::unique_ptr<Machine> make_machine(
     hosted::MachineConfig config;
     if (display != nullptr) {
         config.devices.push_back(display->device());
+    }
+    for (usize number = 0; number < options.disks.size(); ++number) {
+        launch::DiskOption const& disk = options.disks[number];
+        if (disk.kind != launch::DiskOption::Kind::nvme) {
+            throw Failure(Status::usage, "the hosted machine has no disks of that kind; kind=nvme");
+        }
+        config.devices.push_back(options.engine.make_disk(disk, number));
     }
     config.memory_bytes = options.run.memory_bytes;
     config.cpus = options.run.cpus;

@@ -138,6 +138,13 @@ int boot(BootOptions const& options) {
     if (options.display) {
         check_emulator_display(*options.display, setup.emulator);
     }
+    // The emulator opens and locks them itself; its own words about what is wrong are less clear.
+    std::vector<OpenDisk> disks;
+    for (DiskOption const& disk : options.disks) {
+        disks.push_back(open_disk(disk));
+    }
+    disks.clear();
+    plan.disks = options.disks;
     plan.further = options.emulator_arguments;
     if (options.iso) {
         plan.iso = find_image(*options.iso, default_iso);

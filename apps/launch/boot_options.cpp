@@ -91,6 +91,17 @@ void add_boot_options(Arguments& arguments, BootOptions& options) {
              return take_emulator_display(text, options.display);
          }});
     arguments.add(
+        {.name = "--disk",
+         .value_name = "DISK",
+         .help = fmt::format("a disk; repeatable: {}", disk_choices),
+         .take =
+             [&options](std::string const& text) {
+                 auto const wrong = take_disk(text, options.disks);
+                 bool const is_file = !wrong.empty() || !options.disks.back().file.empty();
+                 return is_file ? wrong : "the emulator has no disks in memory; name a file";
+             },
+         .occurrence = Occurrence::repeated});
+    arguments.add(
         {.name = "--gdb",
          .value_name = "[PORT]",
          .help =
@@ -241,6 +252,10 @@ std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
         if (plan.module) {
             append(out, {"-initrd", plan.module->string()});
         }
+    }
+    for (usize number = 0; number < plan.disks.size(); ++number) {
+        auto const words = disk_arguments(plan.disks[number], number, plan.machine == Machine::q35);
+        out.insert(out.end(), words.begin(), words.end());
     }
     if (plan.gdb_device) {
         append(out, {"-gdb", *plan.gdb_device});

@@ -2,6 +2,7 @@
 // follows. Everything here but the look for files is pure.
 #pragma once
 
+#include "apps/launch/disk_option.hpp"
 #include "apps/launch/emulator_display.hpp"
 #include "apps/launch/options.hpp"
 
@@ -33,6 +34,7 @@ struct BootOptions {
     Accelerator accelerator = Accelerator::tcg;
     bool count_instructions = false;
     std::optional<EmulatorDisplay> display; ///< none: the machine has none, or a CD's own
+    std::vector<DiskOption> disks;
     std::optional<std::string> gdb; ///< a TCP port, or empty for a socket of the launcher's own
     std::vector<std::string> emulator_arguments;
     bool verbose = false;
@@ -67,6 +69,7 @@ struct EmulatorPlan {
     u32 cpus = 1;
     u64 memory_bytes = 0;
     std::optional<EmulatorDisplay> display;
+    std::vector<DiskOption> disks; ///< whose files are there
     std::filesystem::path image;
     std::optional<std::filesystem::path> module;
     std::optional<std::filesystem::path> iso;

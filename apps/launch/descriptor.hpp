@@ -22,6 +22,9 @@ public:
     int number() const { return m_number; }
     explicit operator bool() const { return m_number >= 0; }
 
+    /// It is somebody else's from now on.
+    int release() { return std::exchange(m_number, -1); }
+
     void close() {
         if (m_number >= 0) {
             ::close(m_number);

@@ -55,6 +55,17 @@ Machine::create(std::unique_ptr<Board> board, std::unique_ptr<Engine> engine) {
 
 Machine::~Machine() {
     m_engine->end_others();
+    settle_devices();
+    for (auto const& device : m_board->devices()) {
+        device->connected({}); // nobody is told any more
+    }
+}
+
+/// Nothing outside the machine writes to its memory any more.
+void Machine::settle_devices() const {
+    for (auto const& device : m_board->devices()) {
+        device->settle();
+    }
 }
 
 /// Brings the machine, whose memory is clear, to where its kernel can be entered.
@@ -67,6 +78,7 @@ std::expected<void, std::string> Machine::power_on() {
 
 void Machine::reset() {
     m_engine->end_others();
+    settle_devices();
     m_board->forget_translations();
     m_board->physical_memory().clear(m_board->config().memory_fill);
     auto const started = power_on();
@@ -92,6 +104,7 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         return std::unexpected(std::string(why));
     }
     Board& board = *m_board;
+    settle_devices();
     Snapshot out{
         .window = board.config().window,
         .memory = board.physical_memory().copy(),

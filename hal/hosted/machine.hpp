@@ -132,6 +132,7 @@ private:
     Machine(std::unique_ptr<Board> board, std::unique_ptr<Engine> engine)
         : m_board(std::move(board)), m_engine(std::move(engine)) {}
     std::expected<void, std::string> power_on();
+    void settle_devices() const;
 
     std::unique_ptr<Board> m_board;
     std::unique_ptr<Engine> m_engine;

@@ -124,12 +124,18 @@ public:
     /// It is plugged in: `notice` may be called from any thread but those of signal handlers, and
     /// has `noticed` called soon, until it is plugged in elsewhere or goes.
     virtual void connected(std::function<void()> notice) { static_cast<void>(notice); }
+    /// Appends the events (eventfd) by which the host tells it of what has come, where it has such:
+    /// whoever waits may take one, and has `noticed` called then. Before it is first written to.
+    virtual void add_events(std::vector<int>& events) const { static_cast<void>(events); }
     /// Machine::notice_device was called for it, or what it was connected with, once or several
     /// times.
     virtual void noticed(DeviceBus&) {}
     /// Whether it asks for moments (DeviceBus::call_later) or faults, which simulated machines
     /// alone have: a live machine refuses it then.
     virtual bool needs_simulation() const { return true; }
+    /// What it has in flight outside the machine ends, and its data is in memory then: before the
+    /// memory is copied, cleared or gone. May wait.
+    virtual void settle() {}
     /// What it is beside its registers and the moments that it waits for; `load` takes what a
     /// device of the same kind has saved. O(state).
     virtual std::vector<std::byte> save() const = 0;

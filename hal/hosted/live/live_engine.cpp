@@ -11,8 +11,6 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
-#include <iterator>
-#include <poll.h>
 #include <sys/random.h>
 #include <utility>
 
@@ -62,6 +60,7 @@ void LiveEngine::power_on() {
     m_running = 1;
     m_all_halted = false;
     m_crash_report.clear();
+    watch_devices();
     // One moment for all, or their clocks would not agree.
     u64 const now_cycles = read_counter();
     for (auto const& processor : m_processors) {
@@ -272,26 +271,6 @@ bool LiveEngine::accepts(EngineState const& state) const {
 void LiveEngine::assign_state(EngineState const& state) {
     forget_end();
     set_time(dynamic_cast<LiveState const&>(state).time_ns);
-}
-
-void LiveEngine::wait(int input_descriptor) {
-    // The deadline is read before the look at what is pending: if its signal comes in between, the
-    // wait is as long as it would have been.
-    i64 const wanted_ns = boot().cpu().deadline.wanted_ns;
-    i64 const left_ns = std::max(wanted_ns - static_cast<i64>(time_ns()), i64{0});
-    timespec const left{left_ns / second_ns, left_ns % second_ns};
-    if (boot().cpu().interrupts.any() || boot().signals().stop_requested) {
-        return;
-    }
-    pollfd polled[] = {{boot().wake_descriptor(), POLLIN, 0}, {input_descriptor, POLLIN, 0}};
-    int const ready =
-        ppoll(polled, std::size(polled), wanted_ns == Deadline::never ? nullptr : &left, nullptr);
-    if (ready > 0 && polled[0].revents != 0) {
-        boot().forget_wake();
-    }
-    if (ready > 0 && polled[1].revents != 0) {
-        note_input();
-    }
 }
 
 void LiveEngine::note_input() {

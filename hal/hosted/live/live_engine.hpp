@@ -22,6 +22,8 @@ public:
     /// The error is one line.
     static std::expected<std::unique_ptr<LiveEngine>, std::string> create(Board& board);
 
+    ~LiveEngine() override { forget_devices(); }
+
     void power_on() override;
     Stop run() override;
     void end_others() override;
@@ -49,6 +51,14 @@ private:
     /// What becomes of a processor whose request has been answered.
     enum class Next : u8 { kernel, rest, halt, end };
 
+    /// Whose event a descriptor tells of.
+    struct Watched {
+        int descriptor = -1;
+        u32 device = 0;
+
+        bool operator==(Watched const&) const = default;
+    };
+
     explicit LiveEngine(Board& board) : m_board(board) {}
 
     LiveProcessor& boot() const { return *m_processors.front(); }
@@ -71,12 +81,17 @@ private:
     void answer_clock(LiveProcessor& processor);
     void answer_counter(LiveProcessor& processor);
     void distrust_counter();
+    void watch_devices();
+    void forget_devices();
+    bool wait_for_devices(timespec const* limit);
 
     Board& m_board;
     std::vector<std::unique_ptr<LiveProcessor>> m_processors; ///< by slot
     std::atomic<u32> m_running = 1;                           ///< processors that have not halted
     std::atomic<bool> m_all_halted = false;
     std::string m_crash_report;
+    int m_watch = -1; ///< of epoll; -1: no device has a descriptor
+    std::vector<Watched> m_watched;
 
     std::mutex m_start;             ///< one processor is started after the other; before `m_ending`
     std::mutex m_ending;            ///< how the run has ended, and who has left

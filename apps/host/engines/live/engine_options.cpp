@@ -1,7 +1,57 @@
 // Live machines: threads, signals and the host's clock.
 #include "apps/host/engine_options.hpp"
+#include "apps/launch/status.hpp"
+#include "hal/hosted/devices/nvme/file_medium.hpp"
+#include "hal/hosted/devices/nvme/memory_medium.hpp"
+#include "hal/hosted/devices/nvme/nvme_controller.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
 
 namespace twofold::host {
+
+namespace {
+
+using hosted::FileMedium;
+using hosted::FileMediumOptions;
+using launch::DiskOption;
+
+FileMediumOptions::Io io_of(DiskOption::Io io) {
+    switch (io) {
+    case DiskOption::Io::uring:
+        return FileMediumOptions::Io::uring;
+    case DiskOption::Io::threads:
+        return FileMediumOptions::Io::threads;
+    case DiskOption::Io::automatic:
+        break;
+    }
+    return FileMediumOptions::Io::automatic;
+}
+
+std::shared_ptr<hosted::NvmeMedium> make_medium(DiskOption const& disk) {
+    if (disk.file.empty()) {
+        return std::make_shared<hosted::MemoryMedium>(
+            *disk.bytes / disk.block_bytes, disk.block_bytes);
+    }
+    launch::OpenDisk opened = launch::open_disk(disk);
+    auto medium = FileMedium::create(
+        opened.file.release(), {.bytes = opened.bytes,
+                                .block_bytes = disk.block_bytes,
+                                .is_read_only = disk.is_read_only,
+                                .is_direct = disk.is_direct,
+                                .io = io_of(disk.io),
+                                .lock = opened.lock.release()});
+    if (!medium) {
+        throw launch::Failure(
+            launch::Status::unavailable,
+            fmt::format(
+                "the disk '{}': {}; io=threads needs none", disk.file.string(), medium.error()));
+    }
+    return std::move(*medium);
+}
+
+} // namespace
 
 struct EngineOptions::Values {};
 
@@ -17,6 +67,16 @@ char const* EngineOptions::program_purpose() {
 }
 
 void EngineOptions::add_to(Arguments&) {}
+
+bool EngineOptions::takes_disk(std::string const&) {
+    return false;
+}
+
+std::shared_ptr<hosted::PciDevice>
+EngineOptions::make_disk(DiskOption const& disk, usize number) const {
+    return std::make_shared<hosted::NvmeController>(
+        hosted::NvmeConfig{.media = {make_medium(disk)}, .serial = fmt::format("disk{}", number)});
+}
 
 bool EngineOptions::hears_input_always() {
     return true;

@@ -1,6 +1,8 @@
 // Simulated machines: one thread, virtual time, and a seed.
 #include "apps/host/engine_options.hpp"
+#include "hal/hosted/devices/nvme/nvme_controller.hpp"
 #include "hal/hosted/sim/devices/block_device.hpp"
+#include "hal/hosted/sim/devices/simulated_medium.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
 
 #include <fmt/format.h>
@@ -88,13 +90,43 @@ void EngineOptions::add_to(Arguments& arguments) {
          .help = "another cost of one operation, in 256ths of a nanosecond",
          .take = [&values](std::string const& text) { return take_cost(text, values.config); },
          .occurrence = Arguments::Occurrence::repeated});
-    arguments.add(
-        {.name = "--disk",
-         .value_name = "SECTORS",
-         .help = "a block device of so many sectors of 512 bytes; 0: none",
-         .take = number_in(values.disk_sectors, u64{0}, u64{1} << 40),
-         .default_text = "0"});
     arguments.add_flag("--quiet", values.is_quiet, "say nothing of the run at its end");
+}
+
+/// A number alone: a device with rings of so many sectors of 512 bytes (devices-simulated.md).
+bool EngineOptions::takes_disk(std::string const& text) {
+    u64 sectors = 0;
+    if (!number_in(sectors, u64{0}, u64{1} << 40)(text).empty()) {
+        return false;
+    }
+    m_values->disk_sectors = sectors;
+    return true;
+}
+
+/// A file's content is read at the start, and never written.
+std::shared_ptr<hosted::PciDevice>
+EngineOptions::make_disk(launch::DiskOption const& disk, usize number) const {
+    std::vector<std::byte> content;
+    if (!disk.file.empty()) {
+        launch::DiskOption asked = disk;
+        asked.is_read_only = disk.is_read_only || std::filesystem::exists(disk.file);
+        content = launch::read_disk(launch::open_disk(asked));
+    }
+    u64 const bytes = disk.file.empty() ? *disk.bytes : content.size();
+    auto const medium = std::make_shared<hosted::SimulatedMedium>(hosted::SimulatedMediumConfig{
+        .blocks = bytes / disk.block_bytes,
+        .block_bytes = disk.block_bytes,
+        .is_read_only = disk.is_read_only,
+        .seed = m_values->config.seed + number});
+    auto const is_zero = [](std::byte byte) { return byte == std::byte{}; };
+    for (u64 block = 0; block * disk.block_bytes < content.size(); ++block) {
+        auto const held = std::span(content).subspan(block * disk.block_bytes, disk.block_bytes);
+        if (!std::ranges::all_of(held, is_zero)) {
+            medium->cached().medium().write(block, held);
+        }
+    }
+    return std::make_shared<hosted::NvmeController>(
+        hosted::NvmeConfig{.media = {medium}, .serial = fmt::format("disk{}", number)});
 }
 
 std::expected<std::unique_ptr<hosted::Machine>, std::string>

@@ -193,6 +193,19 @@ u8 show_controller_features(CommandContext& context, Controller& controller) {
     return status::success;
 }
 
+u8 set_controller_feature(CommandContext& context, Controller& controller) {
+    auto const row =
+        context.arguments.size() == 4
+            ? std::ranges::find(feature_rows, context.arguments[2], &NamedFeature::name)
+            : std::end(feature_rows);
+    auto const value = argument_number(context, 3, 0);
+    if (row == std::end(feature_rows) || !value || value.value() > UINT32_MAX) {
+        return say_usage(context, "nvme");
+    }
+    auto const set = controller.set_feature(row->feature, static_cast<u32>(value.value()));
+    return set ? status::success : fail_nvme(context, set.error());
+}
+
 u8 use_completion_mode(CommandContext& context, Controller& controller) {
     if (context.arguments.size() > 2) {
         auto const name = std::ranges::find(completion_mode_names, context.arguments[2]);
@@ -244,6 +257,7 @@ constexpr NvmeAction nvme_actions[] = {
     {"smart", show_controller_health},
     {"errors", show_error_log},
     {"features", show_controller_features},
+    {"set", set_controller_feature},
     {"mode", use_completion_mode},
     {"reset", reset_controller},
     {"test", test_controller}};

@@ -81,15 +81,12 @@ u32 QueuePair::take(std::span<Taken, batch_max> into) {
     u32 seen = 0;
     // A controller that writes completions of nothing for ever is left after a round.
     while (count < batch_max && seen < m_plan.entries) {
-        Completion const& place = m_completions[m_head];
-        u16 status;
-        std::memcpy(&status, &place.status, sizeof(status));
-        if (((status & 1) != 0) != m_phase) {
+        // The second half of an entry has all that is of use here; it is read once, as one word.
+        u64 const word = m_completions[usize{m_head} * 2 + 1].load(acquire);
+        auto const completion = std::bit_cast<Completion>(Entry{{0, word}});
+        if (((completion.status & 1) != 0) != m_phase) {
             break;
         }
-        hal::Memory::device_read_barrier(); // the rest was there when the phase was
-        Completion completion;
-        std::memcpy(&completion, &place, sizeof(completion));
         ++seen;
         ++m_unacknowledged;
         if (++m_head == m_plan.entries) {
@@ -192,6 +189,15 @@ void QueuePair::stop() {
     m_gate = m_gate == Gate::dead ? Gate::dead : Gate::stopped;
 }
 
+/// No entry has the phase of the first round.
+void QueuePair::forget_completions() {
+    for (Atomic<u64>& word : m_completions) {
+        word.store(0, relaxed);
+    }
+    m_head = 0;
+    m_phase = true;
+}
+
 void QueuePair::take_back() {
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     CHECK(m_gate >= Gate::stopped);
@@ -226,10 +232,9 @@ void QueuePair::take_back() {
     }
     CHECK(m_in_flight == 0);
     std::memset(m_submissions.data(), 0, m_submissions.size_bytes());
-    std::memset(m_completions.data(), 0, m_completions.size_bytes());
-    m_tail = m_head = 0;
+    forget_completions();
+    m_tail = 0;
     m_unrung = m_unacknowledged = 0;
-    m_phase = true;
 }
 
 void QueuePair::resume() {
@@ -256,9 +261,7 @@ void QueuePair::kill(Error error) {
         while (!m_waiting.empty()) {
             fail(m_waiting.pop_front(), error);
         }
-        std::memset(m_completions.data(), 0, m_completions.size_bytes());
-        m_head = 0;
-        m_phase = true;
+        forget_completions();
     }
     while (drain() >= drain_max) {
     }

@@ -21,6 +21,9 @@ public:
     /// Keeps a vector from interrupting, or lets it through again.
     virtual void mask(u32 vector) = 0;
     virtual void unmask(u32 vector) = 0;
+    /// The controller has lost what it was told of vectors and of reaching memory: it is told
+    /// again.
+    virtual void restore() = 0;
     /// Has `errands(object)` called in context thread, or in work where there are no threads.
     /// Before the first request.
     virtual Result<void> begin_errands(void (*errands)(void* object), void* object) = 0;

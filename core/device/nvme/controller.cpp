@@ -333,6 +333,15 @@ void Controller::set_mode(CompletionMode mode) {
     }
 }
 
+u32 Controller::poll() {
+    u32 const found = queue_here().poll();
+    if (found != 0 || mode() != CompletionMode::polling || m_queues.size() == 1) {
+        return found;
+    }
+    u32 const next = m_next_polled.fetch_add(1, relaxed);
+    return m_queues[next % m_queues.size()]->drain();
+}
+
 Nanos Controller::poll_time() const {
     constexpr Nanos longest{100'000};
     switch (mode()) {

@@ -88,6 +88,10 @@ public:
     /// How completions are found from now on. Context thread.
     void set_mode(CompletionMode mode);
     CompletionMode mode() const { return m_mode.load(relaxed); }
+    /// Polls the running processor's queue. Where nothing interrupts and that has nothing, another
+    /// one, each in turn: whoever waits may have been on another processor when it asked. As
+    /// QueuePair::drain.
+    u32 poll();
     /// How long who waits had better poll before it sleeps: half of what a command takes on
     /// average, in the mode hybrid; for ever while it polls (Nanos max). Source: D. Le Moal, "I/O
     /// latency optimization with polling", Vault 2017 (hybrid polling in Linux's blk-mq). Any
@@ -187,6 +191,7 @@ private:
     QueuePair* m_queue_of_cpu[processor::CpuSet::cpus_max]{};
     Atomic<ControllerState> m_state{ControllerState::running};
     Atomic<CompletionMode> m_mode;
+    Atomic<u32> m_next_polled{0};
     Atomic<u32> m_errands{0};
     Atomic<u32> m_is_on_errand{0};
     Atomic<u64> m_resets{0};

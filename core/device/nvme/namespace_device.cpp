@@ -52,7 +52,7 @@ void NamespaceDevice::release() {
 }
 
 u32 NamespaceDevice::poll() {
-    return m_controller.queue_here().poll();
+    return m_controller.poll();
 }
 
 void NamespaceDevice::change(NamespaceFacts const& facts, block::Geometry const& geometry) {

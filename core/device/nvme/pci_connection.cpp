@@ -25,10 +25,15 @@ PciConnection::open(device::DriverEnvironment const& environment, pci::Function 
         connection->close();
         return mapped.error();
     }
-    pci::MsixControl control(connection->m_space, connection->m_msix);
+    connection->allow_messages();
+    return connection;
+}
+
+/// Each vector is masked by itself until it is bound.
+void PciConnection::allow_messages() {
+    pci::MsixControl control(m_space, m_msix);
     control.set_function_mask(pci::Switch::off);
     control.set_messages(pci::Switch::on);
-    return connection;
 }
 
 void PciConnection::let_master(pci::Switch wanted) {
@@ -64,11 +69,25 @@ PciConnection::bind(u32 vector, CpuId cpu, processor::InterruptBinding const& bi
     if (m_bound.full()) {
         return Error::no_space;
     }
+    CHECK(vector == m_bound.size()); // one after the other
     auto const bound = TRY(m_environment.interrupts.bind_message(cpu, binding));
-    m_bound.push_back(bound.vector).value(); // it is not full
+    m_bound.push_back(bound).value(); // it is not full
+    return set_message(vector);
+}
+
+Result<void> PciConnection::set_message(u32 vector) {
+    hal::Message const& message = m_bound[vector].message;
     pci::MsixTable table(m_table, m_pending, m_msix.vectors);
-    TRY(table.set_message(vector, {bound.message.address.value, bound.message.data}));
+    TRY(table.set_message(vector, {message.address.value, message.data}));
     return table.unmask(vector);
+}
+
+void PciConnection::restore() {
+    let_master(pci::Switch::on);
+    for (u32 vector = 0; vector < m_bound.size(); ++vector) {
+        set_message(vector).value(); // as when it was bound
+    }
+    allow_messages();
 }
 
 void PciConnection::mask(u32 vector) {
@@ -129,7 +148,7 @@ void PciConnection::unbind() {
         mask(vector);
     }
     while (!m_bound.empty()) {
-        m_environment.interrupts.unbind(m_bound.back()).value(); // it is bound
+        m_environment.interrupts.unbind(m_bound.back().vector).value(); // it is bound
         m_bound.pop_back();
     }
     if (m_errand_vector) {

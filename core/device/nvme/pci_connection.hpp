@@ -24,6 +24,7 @@ public:
     Result<void> bind(u32 vector, CpuId cpu, processor::InterruptBinding const& binding) override;
     void mask(u32 vector) override;
     void unmask(u32 vector) override;
+    void restore() override;
     Result<void> begin_errands(void (*errands)(void* object), void* object) override;
     void request_errands() override;
     void unbind() override;
@@ -42,6 +43,8 @@ private:
     Result<void> map(pci::Function const& function, pci::Bar const& registers);
     Result<VirtAddr> show(pci::Function const& function, u8 bar, u32 offset, Bytes size);
     void let_master(pci::Switch wanted);
+    void allow_messages();
+    Result<void> set_message(u32 vector);
     static void work(void* self);
     static void errand_work(void* self);
 
@@ -52,7 +55,7 @@ private:
     Bytes m_register_bytes{};
     VirtAddr m_table{};
     VirtAddr m_pending{};
-    FixedVector<hal::Vector, bound_max> m_bound;
+    FixedVector<processor::MessageBinding, bound_max> m_bound; ///< by the controller's vectors
     void (*m_errands)(void* object) = nullptr;
     void* m_object = nullptr;
     std::optional<hal::Vector> m_errand_vector; ///< whose second half runs errands without threads

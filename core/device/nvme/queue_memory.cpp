@@ -73,7 +73,7 @@ Result<void> QueuePair::take_memory() {
     m_submissions = {room_for<Command>(hal::Memory::linear(at)), m_plan.entries};
     at += submissions;
     m_memory.completions = TRY(m_dma.map(at, completions, hal::DmaDirection::from_device));
-    m_completions = {room_for<Completion>(hal::Memory::linear(at)), m_plan.entries};
+    m_completions = {room_for<Atomic<u64>>(hal::Memory::linear(at)), usize{m_plan.entries} * 2};
     at += completions;
     m_memory.lists = TRY(m_dma.map(at, lists, hal::DmaDirection::to_device));
     m_lists = {room_for<u64>(hal::Memory::linear(at)), lists.value / sizeof(u64)};

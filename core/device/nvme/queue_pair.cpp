@@ -56,8 +56,11 @@ Result<void> QueuePair::place(Request& request) {
     u16 const index = m_free_first;
     Slot& slot = m_slots[index];
     IoRoom& room = request.room<IoRoom>();
-    Command command{.opcode = static_cast<u8>(opcode_of(request.operation)), .space = room.space};
-    command.id = slot.id;
+    Command& command = m_submissions[m_tail]; // which the controller does not look at yet
+    command = {
+        .opcode = static_cast<u8>(opcode_of(request.operation)),
+        .id = slot.id,
+        .space = room.space};
     switch (request.operation) {
     case Operation::read:
     case Operation::write:
@@ -79,7 +82,6 @@ Result<void> QueuePair::place(Request& request) {
     slot.state = SlotState::in_flight;
     slot.placed = m_now;
     room.sequence = m_sequence++;
-    m_submissions[m_tail] = command;
     m_tail = m_tail + 1u == m_plan.entries ? u16{0} : static_cast<u16>(m_tail + 1);
     ++m_in_flight;
     ++m_unrung;

@@ -181,6 +181,11 @@ private:
         device::DmaMapping lists;
         Bytes list_bytes{}; ///< of each slot
     };
+    /// A completion as words.
+    struct Entry {
+        u64 words[2];
+    };
+    static_assert(sizeof(Entry) == sizeof(Completion));
     struct Taken {
         block::Request* request;
         Result<void> outcome;
@@ -222,6 +227,7 @@ private:
     u32 take_failed(std::span<Taken, batch_max> into) REQUIRES(m_lock);
     Slot* slot_of(Completion const& completion) REQUIRES(m_lock);
     std::optional<Taken> finish(Slot& slot, Status status) REQUIRES(m_lock);
+    void forget_completions() REQUIRES(m_lock);
     bool begin_drain();
     void end_drain() REQUIRES(m_lock);
     void fail(block::Request& request, Error error) REQUIRES(m_lock);
@@ -233,7 +239,7 @@ private:
     QueuePlan m_plan;
     Memory m_memory;
     std::span<Command> m_submissions;
-    std::span<Completion> m_completions;
+    std::span<Atomic<u64>> m_completions; ///< two words for each entry
     std::span<u64> m_lists;
     std::span<Slot> m_slots;
     std::span<Piece> m_pieces; ///< segments_max for each slot

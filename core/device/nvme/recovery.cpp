@@ -276,10 +276,12 @@ Result<void> Controller::resume() {
         give_errands();
         return Error::invalid_state;
     }
+    m_connection.restore();
     auto const again = start_again();
     if (!again) {
         die();
     } else {
+        set_mode(mode());
         m_errands.fetch_or(Errand::rescan, acquire_release);
     }
     give_errands();

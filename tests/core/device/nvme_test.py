@@ -169,6 +169,12 @@ class Nvme(unittest.TestCase):
         self.assertEqual(facts(outputs[9])["lost_interrupts"], 0)
         self.assertEqual(last["spurious"], 0)
 
+    def test_it_tells_of_events(self):
+        outputs = self.use("nvme id 0; nvme set 0 temperature_threshold 300; sleep 1; nvme id 0; nvme features 0")
+        self.assertEqual(facts(outputs[0])["events"], 0)
+        self.assertEqual(facts(outputs[-2])["events"], 1)  # its temperature is 323 K
+        self.assertEqual(facts(outputs[-1])["temperature_threshold"], 300)
+
     def test_a_medium_that_fails(self):
         config = pathlib.Path(self.folder.name) / "errors"
         config.write_text('[inject-error]\nevent = "read_aio"\nerrno = "5"\nsector = "8"\nonce = "off"\n')

@@ -1,6 +1,7 @@
 // A controller that is brought up and down, is late, fails and is reset, and whose namespaces come
 // and go.
 #include "tests/core/device/nvme/running.hpp"
+#include "tests/support/test.hpp"
 
 using namespace twofold;
 using namespace twofold::test_nvme;
@@ -302,6 +303,7 @@ TEST(NvmeController, WhatIsSubmittedWhileItSleepsWaits) {
     ASSERT_TRUE(it.space->submit(noted).has_value());
     EXPECT_FALSE(it.scripted->take(1).has_value());
     ASSERT_TRUE(it.controller->resume().has_value());
+    EXPECT_EQ(it.scripted->restored, 1u);
     EXPECT_EQ(it.answer(1), 1u);
     it.scripted->interrupt(1);
     EXPECT_TRUE(noted.is_done());

@@ -3,7 +3,6 @@
 
 #include "hal/clock.hpp"
 #include "tests/core/device/nvme/scripted_controller.hpp"
-#include "tests/support/test.hpp"
 
 namespace twofold::test_nvme {
 

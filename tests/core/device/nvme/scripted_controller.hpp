@@ -104,7 +104,7 @@ public:
     // What has happened to it.
     Queue queues[queues_max + 1];
     u32 enabled_times = 0, shut_down_times = 0, abort_count = 0, completion_rings = 0;
-    u32 errand_requests = 0, unmasks = 0;
+    u32 restored = 0, unmasks = 0;
     bool is_cut_off = false, is_closed = false, is_unbound = false;
     FixedVector<u16, 8> event_ids; ///< requests for events that it has
     u32 features[16]{};
@@ -141,6 +141,7 @@ public:
         masked[vector] = false;
         ++unmasks;
     }
+    void restore() override { ++restored; }
     Result<void> begin_errands(void (*errands)(void*), void* whose) override {
         m_errands = errands;
         m_whose = whose;

@@ -6,7 +6,7 @@
 #include "bench/block/commands/commands.hpp"
 
 #include "core/boot/measuring.hpp"
-#include "tests/core/device/nvme/running.hpp"
+#include "tests/support/running_nvme.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // A controller that is brought up and down, is late, fails and is reset, and whose namespaces come
 // and go.
-#include "tests/core/device/nvme/running.hpp"
+#include "tests/support/running_nvme.hpp"
 #include "tests/support/test.hpp"
 
 using namespace twofold;

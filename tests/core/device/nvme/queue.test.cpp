@@ -1,5 +1,5 @@
 // Queues for I/O, with a controller in memory that does what it should, and one that does not.
-#include "tests/core/device/nvme/running.hpp"
+#include "tests/support/running_nvme.hpp"
 #include "tests/support/test.hpp"
 
 using namespace twofold;

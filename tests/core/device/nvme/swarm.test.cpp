@@ -1,7 +1,7 @@
 // A controller that does everything wrong, at random and by a seed: it answers late, twice, not at
 // all, with statuses of all kinds, with entries of noise, fails and comes back. Whatever it does,
 // each request comes back once.
-#include "tests/core/device/nvme/running.hpp"
+#include "tests/support/running_nvme.hpp"
 #include "tests/support/test.hpp"
 
 using namespace twofold;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "hal/clock.hpp"
-#include "tests/core/device/nvme/scripted_controller.hpp"
+#include "tests/support/scripted_nvme.hpp"
 
 namespace twofold::test_nvme {
 

@@ -8,7 +8,7 @@
 
 #include "core/boot/boot.hpp"
 #include "core/boot/pci.hpp"
-#include "core/device/nvme/blocking.hpp"
+#include "core/device/drivers.hpp"
 #include "hal/memory.hpp"
 
 #include <algorithm>

@@ -1,5 +1,6 @@
-// The image `bench`: the full image and the commands that measure threads and allocators.
+// The image `bench`: the full image and the commands that measure threads, allocators and drivers.
 #include "apps/scenarios/scenarios.hpp"
+#include "bench/block/commands/commands.hpp"
 #include "bench/memory/commands/commands.hpp"
 #include "bench/sched/commands/commands.hpp"
 
@@ -11,7 +12,8 @@ Composition composition() {
         .steps = basic_steps(),
         .commands =
             {basic_commands(), measuring_commands(), thread_commands(), scenario_commands(),
-             bench::thread_bench_commands(), bench::memory_bench_commands()},
+             bench::thread_bench_commands(), bench::memory_bench_commands(),
+             bench::block_bench_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads};
 }

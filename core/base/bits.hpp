@@ -11,7 +11,8 @@ namespace twofold {
 
 /// Whether `value` is a power of two; 0 is not.
 constexpr bool is_power_of_two(u64 value) {
-    return std::has_single_bit(value);
+    // Where the processor is not known to count bits, std::has_single_bit is a call.
+    return value != 0 && (value & (value - 1)) == 0;
 }
 
 /// The largest multiple of `alignment` (a power of two) that is at most `value`.

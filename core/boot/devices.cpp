@@ -4,6 +4,7 @@
 #include "core/boot/disks.hpp"
 #include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
+#include "core/boot/nvme.hpp"
 #include "core/boot/pci.hpp"
 
 #include <utility>
@@ -95,6 +96,19 @@ constexpr Command device_table[] = {
      {{"display", "what it is, and what has happened"},
       {"display test", "a pattern, by which one sees that pixels arrive"},
       {"display follow 5000", "the pattern in the size that its window gets"}}},
+    {"nvme",
+     "shows and tests NVMe controllers",
+     use_nvme,
+     {{"WHAT", "what to do; list if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
+       "list id queues smart errors features set mode reset test"},
+      {"CONTROLLER", "its number; 0 if nothing is said", ArgumentKind::number,
+       ArgumentCount::optional},
+      {"WHICH", "a mode (interrupt, polling, hybrid), a feature, or how many sectors to test",
+       ArgumentKind::text, ArgumentCount::optional},
+      {"VALUE", "what to set a feature to", ArgumentKind::number, ArgumentCount::optional}},
+     {{"nvme", "the namespaces of all controllers"},
+      {"nvme smart 0", "how the first controller is"},
+      {"nvme test 0 4096", "overwrites and reads so many sectors of each namespace"}}},
     {"beat",
      "wakes up again and again, and uses devices",
      beat,
@@ -184,6 +198,9 @@ void close_devices(Kernel& kernel) {
     }
     if (devices->text != nullptr) {
         devices->text->close();
+    }
+    if (devices->nvme != nullptr) {
+        close_nvme_controllers(kernel, *devices->nvme);
     }
     memory::free_room(*kernel.heap, devices);
 }

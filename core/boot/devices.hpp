@@ -8,6 +8,8 @@
 namespace twofold::boot {
 
 struct DiskRoom; // disks.hpp
+inline constexpr usize nvme_controllers_max = 8;
+using NvmeControllers = FixedVector<nvme::Controller*, nvme_controllers_max>;
 
 /// What was opened; null: not asked for yet, or not there.
 struct Devices {
@@ -17,6 +19,7 @@ struct Devices {
     device::Ps2* ps2 = nullptr;
     device::Display* display = nullptr;
     device::VgaText* text = nullptr;
+    NvmeControllers* nvme = nullptr; ///< see nvme.hpp
 };
 
 /// What was opened so far. Errors: out_of_memory, at the first time.
@@ -54,10 +57,11 @@ inline Result<u64> argument_number(CommandContext const& context, usize index, u
                                             : Result<u64>(fallback);
 }
 
-/// The commands block, message, input and beat.
+/// The commands block, message, input, nvme and beat.
 u8 use_block(CommandContext& context);
 u8 use_messages(CommandContext& context);
 u8 use_input(CommandContext& context);
+u8 use_nvme(CommandContext& context);
 u8 beat(CommandContext& context);
 
 } // namespace twofold::boot

@@ -19,6 +19,8 @@
 #include "core/device/message/message_port.hpp"
 #include "core/device/message/requests.hpp"
 #include "core/device/model/driver.hpp"
+#include "core/device/nvme/blocking.hpp"
+#include "core/device/nvme/driver.hpp"
 #include "core/device/virtio/mmio_transport.hpp"
 #include "core/device/virtio/pci_transport.hpp"
 #include "core/device/virtio/virtio_block.hpp"

@@ -1,28 +1,15 @@
 // See devices.hpp.
 #include "core/boot/devices.hpp"
 
+#include "core/boot/device_model.hpp"
 #include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
-#include "core/boot/pci.hpp"
 
 #include <utility>
 
 namespace twofold::boot {
 
 namespace {
-
-/// The driver of the first function of that number.
-template<class Driver>
-Result<Driver*> open_first(Kernel& kernel) {
-    PciBus* const bus = TRY(pci_bus(kernel));
-    for (pci::Function const& function : bus->functions.functions()) {
-        if (function.header.vendor == device::ring_vendor &&
-            function.header.device == Driver::device_id) {
-            return Driver::open(TRY(driver_environment(kernel)), function);
-        }
-    }
-    return Error::not_found;
-}
 
 hal::LineInput isa_line(Kernel const& kernel, usize number) {
     LegacyLine const& line = kernel.interrupt_description.legacy[number];
@@ -41,6 +28,16 @@ constexpr Command device_table[] = {
      {{"block info", "how large it is, and what has happened"},
       {"block write 3 hello", "writes a sector"},
       {"block test 64", "writes and reads so many sectors"}}},
+    {"devices",
+     "shows devices and their drivers",
+     show_devices,
+     {{"WHAT", "what to do; show them if nothing is said", ArgumentKind::choice,
+       ArgumentCount::optional, "show rescan remove probe suspend resume"},
+      {"ADDRESS", "of the function, as the table shows it", ArgumentKind::text,
+       ArgumentCount::optional}},
+     {{"devices", "what is on the bus, and what has become of it"},
+      {"devices remove 01:01.0", "its driver leaves the device, which then may be pulled out"},
+      {"devices probe 01:01.0", "and takes it again"}}},
     {"message",
      "sends and receives frames",
      use_messages,
@@ -95,29 +92,13 @@ Result<Devices*> devices_of(Kernel& kernel) {
 }
 
 Result<device::RingBlock*> block_device(Kernel& kernel) {
-    Devices* const devices = TRY(devices_of(kernel));
-    if (devices->block == nullptr) {
-        devices->block = TRY(open_first<device::RingBlock>(kernel));
-    }
-    return devices->block;
+    auto* const found = TRY(find_device(kernel, device::ring_block_driver));
+    return &static_cast<device::BoundRingBlock*>(found)->driver();
 }
 
 Result<device::MessagePort*> message_port(Kernel& kernel) {
-    Devices* const devices = TRY(devices_of(kernel));
-    if (devices->message == nullptr) {
-        devices->message = TRY(open_first<device::MessagePort>(kernel));
-    }
-    return devices->message;
-}
-
-Result<device::DriverEnvironment> driver_environment(Kernel& kernel) {
-    PciBus* const bus = TRY(pci_bus(kernel));
-    return device::DriverEnvironment{
-        .configuration = pci::Configuration::of(bus->access),
-        .space = *kernel.space,
-        .frames = *kernel.frames,
-        .heap = *kernel.heap,
-        .interrupts = kernel.interrupts};
+    auto* const found = TRY(find_device(kernel, device::message_port_driver));
+    return &static_cast<device::BoundMessagePort*>(found)->driver();
 }
 
 device::Ps2Options keyboard_options(Kernel const& kernel) {
@@ -139,15 +120,10 @@ Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel) {
 }
 
 void close_devices(Kernel& kernel) {
+    close_device_model(kernel);
     Devices* const devices = std::exchange(kernel.devices, nullptr);
     if (devices == nullptr) {
         return;
-    }
-    if (devices->block != nullptr) {
-        devices->block->close();
-    }
-    if (devices->message != nullptr) {
-        devices->message->close();
     }
     if (devices->ps2 != nullptr) {
         devices->ps2->close();

@@ -9,8 +9,6 @@ namespace twofold::boot {
 
 /// What was opened; null: not asked for yet, or not there.
 struct Devices {
-    device::RingBlock* block = nullptr;
-    device::MessagePort* message = nullptr;
     device::Ps2* ps2 = nullptr;
     device::Display* display = nullptr;
     device::VgaText* text = nullptr;
@@ -31,8 +29,9 @@ Result<device::VgaText*> text_display(Kernel& kernel);
 /// The keyboard and the mouse of a PC, which are on no bus. The same. Errors: those of Ps2::open.
 Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel);
 /// What they are opened with: their lines are where firmware says.
-Result<device::DriverEnvironment> driver_environment(Kernel& kernel);
 device::Ps2Options keyboard_options(Kernel const& kernel);
+/// What the kernel's drivers are made of. Errors: those of pci_bus.
+Result<device::DriverEnvironment> driver_environment(Kernel& kernel);
 
 /// Types a text of ASCII with the keys of the layout, by the controller itself; a line feed is
 /// enter. Errors: invalid_argument (no key types that); those of Ps2::inject.

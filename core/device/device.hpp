@@ -12,6 +12,8 @@
 // (pci/defects.hpp) and keeps nothing else from being found.
 #pragma once
 
+#include "core/device/pci/address_text.hpp"
+#include "core/device/pci/assignment.hpp"
 #include "core/device/pci/bars.hpp"
 #include "core/device/pci/capabilities.hpp"
 #include "core/device/pci/configuration.hpp"

@@ -39,7 +39,8 @@ concept BlockDevice =
         { device.geometry() } -> std::same_as<BlockGeometry>;
         /// Starts a request; it, the buffer and `argument` are the device's until `done` is called,
         /// never from inside. Errors, at once: invalid_argument (no sector, or too many),
-        /// out_of_range. What it comes to: io_failed, timed_out. Any context up to irq.
+        /// out_of_range (also of the buffer), no_space. What it comes to: io_failed, timed_out. Any
+        /// context up to irq.
         {
             device.submit(request, transfer, done, static_cast<void*>(nullptr))
         } -> std::same_as<Result<void>>;

@@ -64,6 +64,9 @@ RingBlock::submit(Request& request, BlockTransfer const& transfer, BlockDone don
     request.target = transfer.sector;
     request.count = transfer.count;
     request.buffer = transfer.buffer;
+    request.bytes = Bytes{u64{transfer.count} * m_geometry.sector_bytes};
+    request.direction = transfer.operation == BlockOperation::read ? hal::DmaDirection::from_device
+                                                                   : hal::DmaDirection::to_device;
     request.time_out = time_out;
     request.m_done = done;
     request.m_argument = argument;
@@ -71,8 +74,7 @@ RingBlock::submit(Request& request, BlockTransfer const& transfer, BlockDone don
         Request const& own = static_cast<Request&>(self);
         own.m_done(own.m_argument, outcome ? Result<void>() : outcome.error());
     };
-    m_queue.submit(request);
-    return {};
+    return m_queue.submit(request);
 }
 
 } // namespace twofold::device

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/device/block/block_device.hpp"
+#include "core/device/model/bound_ring.hpp"
 #include "core/device/ring/ring_queue.hpp"
 
 namespace twofold::device {
@@ -45,5 +46,9 @@ private:
     BlockGeometry m_geometry;
 };
 static_assert(BlockDevice<RingBlock>);
+
+using BoundRingBlock = BoundRing<RingBlock>;
+inline constexpr Driver ring_block_driver{
+    "ring-block", BoundRingBlock::matches, BoundRingBlock::probe};
 
 } // namespace twofold::device

@@ -1,6 +1,7 @@
 // See device_model.hpp.
 #include "core/boot/device_model.hpp"
 
+#include "core/boot/bus_changes.hpp"
 #include "core/boot/devices.hpp"
 #include "core/boot/kernel.hpp"
 
@@ -13,12 +14,24 @@ namespace {
 constexpr device::Driver const* all_drivers[] = {
     &device::ring_block_driver,
     &device::message_port_driver,
+    &device::hot_plug_port_driver,
 };
+
+/// The environment of drivers whose ports tell `slots`.
+device::DriverEnvironment
+listened(device::DriverEnvironment environment, device::SlotListener& slots) {
+    environment.slots = &slots;
+    return environment;
+}
 
 /// Before the machine is switched off or starts anew.
 void rest_devices(Kernel& kernel) {
     with_registry(
         *kernel.device_model, [](device::DriverRegistry& registry) { registry.rest_all(); });
+}
+
+void hold_devices(Kernel& kernel, void (*use)(void*), void* argument) {
+    with_registry(*kernel.device_model, [&](device::DriverRegistry&) { use(argument); });
 }
 
 /// At the end of a panic. Nothing may be waited for, so it is not asked who is in the registry.
@@ -32,10 +45,10 @@ std::span<device::Driver const* const> device_drivers() {
     return all_drivers;
 }
 
-DeviceModel::DeviceModel(device::DriverEnvironment const& environment, task::Threads* threads)
-    : registry(environment, device_drivers()) {
-    if (threads != nullptr) {
-        lock.emplace(threads->locks(), "devices");
+DeviceModel::DeviceModel(Kernel& kernel, device::DriverEnvironment const& environment)
+    : slots(kernel), registry(listened(environment, slots), device_drivers()) {
+    if (kernel.threads != nullptr) {
+        lock.emplace(kernel.threads->locks(), "devices");
     }
 }
 
@@ -53,8 +66,10 @@ Result<DeviceModel*> device_model(Kernel& kernel) {
     if (kernel.device_model == nullptr) {
         device::DriverEnvironment const environment = TRY(driver_environment(kernel));
         auto* const room = TRY(memory::allocate_room<DeviceModel>(*kernel.heap, 1));
-        kernel.device_model = std::construct_at(room, environment, kernel.threads);
+        kernel.device_model = std::construct_at(room, kernel, environment);
+        Rescan(*kernel.pci, kernel.device_model->registry).complete();
         kernel.rest_devices = rest_devices;
+        kernel.hold_devices = hold_devices;
         kernel.stop_devices.store(stop_devices, release);
     }
     return kernel.device_model;
@@ -66,26 +81,32 @@ void close_device_model(Kernel& kernel) {
     }
     with_registry(
         *kernel.device_model, [](device::DriverRegistry& registry) { registry.remove_all(); });
+    kernel.device_model->slots.end();
     kernel.stop_devices.store(nullptr, release);
     kernel.rest_devices = nullptr;
+    kernel.hold_devices = nullptr;
     DeviceModel* const model = std::exchange(kernel.device_model, nullptr);
     std::destroy_at(model);
     memory::free_room(*kernel.heap, model);
 }
 
-Result<device::BoundDevice*> find_device(Kernel& kernel, device::Driver const& driver) {
+Result<device::BoundDevice*> find_device(
+    Kernel& kernel, device::Driver const& driver, void (*hold)(device::BoundDevice& device)) {
     PciBus* const bus = TRY(pci_bus(kernel));
     DeviceModel* const model = TRY(device_model(kernel));
     return with_registry(
         *model, [&](device::DriverRegistry& registry) -> Result<device::BoundDevice*> {
-            if (device::BoundDevice* const found = registry.first_of(driver)) {
-                return found;
+            if (registry.first_of(driver) == nullptr) {
+                TRY(registry.attach(bus->functions.functions(), driver));
             }
-            TRY(registry.attach(bus->functions.functions(), driver));
-            if (device::BoundDevice* const found = registry.first_of(driver)) {
-                return found;
+            device::BoundDevice* const found = registry.first_of(driver);
+            if (found == nullptr) {
+                return registry.failure_of(driver).value_or(Error::not_found);
             }
-            return registry.failure_of(driver).value_or(Error::not_found);
+            if (hold != nullptr) {
+                hold(*found);
+            }
+            return found;
         });
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/boot/pci.hpp"
+#include "core/boot/slot_watcher.hpp"
 #include "core/device/drivers.hpp"
 #include "core/task/task.hpp"
 
@@ -15,8 +16,9 @@ std::span<device::Driver const* const> device_drivers();
 
 /// In memory of the kernel's heap.
 struct DeviceModel {
-    DeviceModel(device::DriverEnvironment const& environment, task::Threads* threads);
+    DeviceModel(Kernel& kernel, device::DriverEnvironment const& environment);
 
+    SlotWatcher slots;
     device::DriverRegistry registry;
     /// For one context at a time in the registry; where there are no threads there is but one.
     std::optional<task::Mutex<task::KernelThreads>> lock;
@@ -40,9 +42,13 @@ auto with_registry(DeviceModel& model, Use const& use) {
 /// again. No device is used. Context thread.
 void close_device_model(Kernel& kernel);
 
-/// The first device that `driver` has, which is given to it where that is not done yet. Errors:
-/// not_found (there is none), why its probe failed, those of device_model.
-Result<device::BoundDevice*> find_device(Kernel& kernel, device::Driver const& driver);
+/// The first device that `driver` has, which is given to it where that is not done yet;
+/// hold(device) is called before it can go again, where that is not null. Errors: not_found (there
+/// is none), why its probe failed, those of device_model.
+Result<device::BoundDevice*> find_device(
+    Kernel& kernel,
+    device::Driver const& driver,
+    void (*hold)(device::BoundDevice& device) = nullptr);
 
 /// What has happened on the bus since it was looked at last.
 struct BusChanges {

@@ -91,6 +91,23 @@ Result<Devices*> devices_of(Kernel& kernel) {
     return kernel.devices;
 }
 
+/// Held for who gets it.
+template<class D>
+Result<device::HeldRing<D>> hold_ring(Kernel& kernel, device::Driver const& driver) {
+    using Bound = device::BoundRing<D>;
+    auto* const found = TRY(find_device(
+        kernel, driver, [](device::BoundDevice& device) { static_cast<Bound&>(device).hold(); }));
+    return device::HeldRing<D>(*static_cast<Bound*>(found));
+}
+
+Result<device::HeldRing<device::RingBlock>> hold_block_device(Kernel& kernel) {
+    return hold_ring<device::RingBlock>(kernel, device::ring_block_driver);
+}
+
+Result<device::HeldRing<device::MessagePort>> hold_message_port(Kernel& kernel) {
+    return hold_ring<device::MessagePort>(kernel, device::message_port_driver);
+}
+
 Result<device::RingBlock*> block_device(Kernel& kernel) {
     auto* const found = TRY(find_device(kernel, device::ring_block_driver));
     return &static_cast<device::BoundRingBlock*>(found)->driver();

@@ -21,6 +21,9 @@ Result<Devices*> devices_of(Kernel& kernel);
 /// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
 Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
+/// The same, for who shares the kernel with those who may have a device removed.
+Result<device::HeldRing<device::RingBlock>> hold_block_device(Kernel& kernel);
+Result<device::HeldRing<device::MessagePort>> hold_message_port(Kernel& kernel);
 /// The display, see displays.hpp. Errors: not_found, out_of_memory.
 Result<device::Display*> display(Kernel& kernel);
 /// The text screen that firmware or boot loader has left. Errors: not_found, those of VgaText.

@@ -115,6 +115,8 @@ public:
     /// While there is a registry: devices come to rest before the machine ends, on the thread that
     /// ends it, and at the end of a panic they reach no memory any more.
     void (*rest_devices)(Kernel& kernel) = nullptr;
+    /// Calls use(argument) while nothing comes to the bus or goes; null: nothing ever does.
+    void (*hold_devices)(Kernel& kernel, void (*use)(void*), void* argument) = nullptr;
     Atomic<void (*)(Kernel const& kernel)> stop_devices{nullptr};
     task::Threads* threads = nullptr;      ///< from the step `threads` on, in images that have them
     async::Executors* executors = nullptr; ///< from the first task on, see async.hpp

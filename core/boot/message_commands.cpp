@@ -128,6 +128,8 @@ u8 echo(CommandContext& context, MessagePort& port, u64 wait_ms) {
 
 /// What `beat` does each time, and how that went.
 struct Beat {
+    std::optional<device::HeldRing<device::RingBlock>> held_block;
+    std::optional<device::HeldRing<MessagePort>> held_port;
     device::RingBlock* block = nullptr;
     MessagePort* port = nullptr;
     PhysAddr page{};
@@ -165,9 +167,11 @@ Result<Beat> prepare_beat(Kernel& kernel, std::span<std::string_view const> devi
     Beat beat;
     for (std::string_view const name : devices) {
         if (name == "block") {
-            beat.block = TRY(block_device(kernel));
+            beat.held_block.emplace(TRY(hold_block_device(kernel)));
+            beat.block = &beat.held_block->driver();
         } else if (name == "message") {
-            beat.port = TRY(message_port(kernel));
+            beat.held_port.emplace(TRY(hold_message_port(kernel)));
+            beat.port = &beat.held_port->driver();
         } else {
             return Error::invalid_argument;
         }
@@ -179,12 +183,12 @@ Result<Beat> prepare_beat(Kernel& kernel, std::span<std::string_view const> devi
 } // namespace
 
 u8 use_messages(CommandContext& context) {
-    auto const opened = message_port(context.kernel);
+    auto const opened = hold_message_port(context.kernel);
     if (!opened) {
         context.out.line("there is no message device: {}", opened.error());
         return status::failure;
     }
-    MessagePort& port = *opened.value();
+    MessagePort& port = opened.value().driver();
     auto const& arguments = context.arguments;
     std::string_view const what = arguments.empty() ? "info" : arguments[0];
     if (what == "info") {

@@ -24,3 +24,4 @@
 #include "core/device/pci/messages.hpp"
 #include "core/device/pci/msix_table.hpp"
 #include "core/device/pci/names.hpp"
+#include "core/device/pci/slot.hpp"

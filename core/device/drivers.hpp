@@ -14,6 +14,7 @@
 #include "core/device/input/ps2.hpp"
 #include "core/device/message/message_port.hpp"
 #include "core/device/message/requests.hpp"
+#include "core/device/model/hot_plug_port.hpp"
 #include "core/device/model/registry.hpp"
 #include "core/device/virtio/mmio_transport.hpp"
 #include "core/device/virtio/pci_transport.hpp"

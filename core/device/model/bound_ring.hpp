@@ -5,6 +5,7 @@
 #include "core/device/ring/ring_queue.hpp"
 
 #include <memory>
+#include <utility>
 
 namespace twofold::device {
 
@@ -30,8 +31,17 @@ public:
     BoundRing(memory::KernelHeap& heap, D& driver) : m_heap(heap), m_driver(driver) {}
     D& driver() { return m_driver; }
 
+    /// The driver stays, until as many have let go of it. Of the registry's context.
+    void hold() { m_users.fetch_add(1, relaxed); }
+    /// Any context.
+    void let_go() { m_users.fetch_sub(1, release); }
+
+    /// Those who hold it are given errors, and waited for.
     void remove(Removal) override {
         m_driver.queue().abandon(); // which waits for no device
+        while (m_users.load(acquire) != 0) {
+            wait_a_little();
+        }
         m_driver.close();
         memory::KernelHeap& heap = m_heap;
         std::destroy_at(this);
@@ -43,6 +53,30 @@ public:
 private:
     memory::KernelHeap& m_heap;
     D& m_driver;
+    Atomic<u32> m_users{0};
+};
+
+/// A driver that does not go while this lives.
+template<class D>
+class HeldRing {
+public:
+    /// `bound` was held for it.
+    explicit HeldRing(BoundRing<D>& bound) : m_bound(&bound) {}
+    HeldRing(HeldRing&& other) noexcept : m_bound(std::exchange(other.m_bound, nullptr)) {}
+    HeldRing(HeldRing const&) = delete;
+    HeldRing& operator=(HeldRing const&) = delete;
+    ~HeldRing() { let_go(); }
+
+    D& driver() const { return m_bound->driver(); }
+    /// It may go from now on.
+    void let_go() {
+        if (auto* const bound = std::exchange(m_bound, nullptr)) {
+            bound->let_go();
+        }
+    }
+
+private:
+    BoundRing<D>* m_bound;
 };
 
 } // namespace twofold::device

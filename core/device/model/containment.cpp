@@ -5,7 +5,6 @@ namespace twofold::device {
 
 namespace {
 
-constexpr u16 master = 4;          // of the command register (PCI 3.0, section 6.2.2)
 constexpr u16 nobody = UINT16_MAX; // is read where no function is
 
 } // namespace
@@ -22,7 +21,9 @@ void Containment::restore(pci::Configuration configuration) const {
     if (space.read_16(pci::offset::command) == nobody) {
         return;
     }
-    stop(space);
+    if (m_keeps == 0) {
+        stop(space);
+    }
     if (m_msi) {
         pci::Msi(space, *m_msi).set_messages(pci::Switch::off);
     }
@@ -31,7 +32,7 @@ void Containment::restore(pci::Configuration configuration) const {
         control.set_messages(pci::Switch::off);
         control.set_function_mask(pci::Switch::off);
     }
-    space.write_16(pci::offset::command, static_cast<u16>(m_command & ~u32{master}));
+    space.write_16(pci::offset::command, static_cast<u16>(m_command & (m_keeps | ~u32{master})));
 }
 
 } // namespace twofold::device

@@ -207,14 +207,21 @@ void DriverRegistry::rest_all() {
         auto const rests = last->device->suspend();
         last->error = rests ? std::nullopt : std::optional(rests.error());
         last->state = DeviceState::suspended;
-        Containment::stop(pci::FunctionSpace(m_environment.configuration, last->where));
+        stop(*last);
+    }
+}
+
+/// The device masters the bus no more; a bridge goes on, for those behind it.
+void DriverRegistry::stop(DeviceRecord const& record) const {
+    if (record.header.kind != pci::HeaderKind::bridge) {
+        Containment::stop(pci::FunctionSpace(m_environment.configuration, record.where));
     }
 }
 
 void DriverRegistry::stop_all() const {
     for (DeviceRecord const& each : m_records.items()) {
         if (each.device != nullptr) {
-            Containment::stop(pci::FunctionSpace(m_environment.configuration, each.where));
+            stop(each);
         }
     }
 }

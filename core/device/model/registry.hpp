@@ -102,6 +102,7 @@ private:
     void leave(DeviceRecord& record, Removal how, DeviceState state);
     void forget(DeviceRecord& record);
     DeviceRecord* last_in(DeviceState state);
+    void stop(DeviceRecord const& record) const;
 
     DriverEnvironment m_environment;
     std::span<Driver const* const> m_drivers;

@@ -14,7 +14,7 @@ constexpr u32 memory_base = 0x20, memory_limit = 0x22, prefetchable_base = 0x24,
               prefetchable_limit_high = 0x2c;
 constexpr u32 window_mask = 0xfff0; // bits 20 to 31 of an address
 constexpr u64 window_end = 0xf'ffff;
-constexpr u32 is_wide = 1;
+constexpr u32 window_is_wide = 1;
 
 u64 window_address(u32 half) {
     return u64{half & window_mask} << 16;
@@ -103,7 +103,7 @@ BridgeWindow read_prefetchable_window(FunctionSpace const& bridge) {
     u32 const base = bridge.read_16(prefetchable_base);
     BridgeWindow window{
         window_address(base), window_address(bridge.read_16(prefetchable_limit)) | window_end};
-    if ((base & ~window_mask) == is_wide) {
+    if ((base & ~window_mask) == window_is_wide) {
         window.first |= u64{bridge.read_32(prefetchable_base_high)} << 32;
         window.last |= u64{bridge.read_32(prefetchable_limit_high)} << 32;
     }

@@ -29,6 +29,14 @@ public:
         CHECK(find(function.where) == nullptr);
         return add(function);
     }
+    /// What is known of the function now; its buses stay.
+    void complete(Function const& function) {
+        Function* const known = find_function(function.where);
+        CHECK(known != nullptr);
+        BusNumbers const buses = known->buses;
+        *known = function;
+        known->buses = buses;
+    }
     /// Forgets the function at `where`, if it was known. O(functions).
     void remove(Address where) {
         auto const rest = std::ranges::remove(m_functions.items(), where, &Function::where);

@@ -361,6 +361,9 @@ bool RingQueue::give_back_one(Error error) {
         found = &*slot;
         found->state = State::finishing;
         error = m_is_dead ? Error::io_failed : error;
+        if (mutant(Mutant::device_stop_missing)) {
+            found->request->bytes = Bytes{}; // which the device reaches for ever
+        }
     }
     finish(*found, error);
     return true;

@@ -30,6 +30,9 @@
 
 namespace twofold::device {
 
+/// Between two looks at whether something is done: a millisecond. Context thread, interrupts on.
+void wait_a_little();
+
 struct RingRequestsTag;
 
 /// One request. In memory of whoever asks, and not touched while the queue has it.

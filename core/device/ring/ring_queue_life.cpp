@@ -1,15 +1,20 @@
 // How a queue of rings comes to rest: for a while, or for good. See ring_queue.hpp.
 #include "core/device/ring/ring_queue.hpp"
 
+#include "core/task/task.hpp"
+
 #include <algorithm>
 
 namespace twofold::device {
 
-namespace {
-
-constexpr Nanos short_time{1'000'000}; // between two looks at whether something is done
-
-} // namespace
+void wait_a_little() {
+    constexpr Nanos short_time{1'000'000};
+    if (task::Threads* const threads = task::Threads::here()) {
+        threads->sleep_for(short_time);
+    } else {
+        processor::sleep_for(short_time).value(); // there is a clock
+    }
+}
 
 RingRequest* RingQueue::take_waiting() {
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
@@ -41,7 +46,7 @@ void RingQueue::abandon() {
         waiting->done(*waiting, Error::io_failed);
     }
     while (is_finishing()) {
-        processor::sleep_for(short_time).value(); // context work is at it
+        wait_a_little(); // context work is at it
     }
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     m_is_suspended = false; // what comes now is overdue at once, since the device is dead
@@ -72,7 +77,7 @@ Result<void> RingQueue::suspend() {
             }
         }
         if (has_more) {
-            processor::sleep_for(short_time).value(); // there is a clock
+            wait_a_little();
         }
     }
     return {};

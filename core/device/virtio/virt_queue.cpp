@@ -220,6 +220,7 @@ Result<void> VirtQueue::map(QueueRequest const& request) {
     usize count = 0;
     auto const mapped = for_each_segment(
         request, [&](Segment const& segment, hal::DmaDirection direction) -> Result<void> {
+            m_lock.assert_held();
             auto const mapping =
                 TRY(m_transport.dma().map(segment.address, Bytes{segment.bytes}, direction));
             m_mapped[at] = mapping.address;
@@ -238,6 +239,7 @@ void VirtQueue::unmap(QueueRequest const& request, u16 head, usize count) {
     u16 at = head;
     static_cast<void>(for_each_segment(
         request, [&](Segment const& segment, hal::DmaDirection direction) -> Result<void> {
+            m_lock.assert_held();
             if (count == 0) {
                 return Error::not_found; // the others were not mapped
             }

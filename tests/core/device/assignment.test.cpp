@@ -8,7 +8,7 @@ using namespace twofold::pci;
 
 namespace {
 
-constexpr Address port{0, 0, 2, 0}, slot{0, 2, 0, 0};
+constexpr Address port_before{0, 0, 2, 0}, slot_behind{0, 2, 0, 0};
 
 /// The configuration spaces of a bridge and of what is behind it.
 struct Spaces {
@@ -27,7 +27,7 @@ struct Spaces {
             bytes[where.bus == 0 ? 0 : 1][offset + i] = static_cast<u8>(value >> 8 * i);
         }
     }
-    u32 bar(u8 number) { return read(slot, 0x10 + u32{number} * 4, 4); }
+    u32 bar(u8 number) { return read(slot_behind, 0x10 + u32{number} * 4, 4); }
 };
 
 struct Bench {
@@ -36,9 +36,9 @@ struct Bench {
     Function neighbour;
 
     Bench() {
-        spaces.write(port, 0x20, 4, 0x0030'0030); // 3 to 4 MiB
-        spaces.write(port, 0x24, 4, 0x0000'fff0); // none
-        function.where = slot;
+        spaces.write(port_before, 0x20, 4, 0x0030'0030); // 3 to 4 MiB
+        spaces.write(port_before, 0x24, 4, 0x0000'fff0); // none
+        function.where = slot_behind;
         neighbour.where = {0, 2, 0, 1};
     }
     void add(Function& to, u8 number, BarKind kind, u64 size, bool ahead = false, u64 at = 0) {
@@ -53,7 +53,7 @@ struct Bench {
     }
     Result<void> assign() {
         return assign_addresses(
-            Configuration::of(spaces), port, function, std::span(&neighbour, 1));
+            Configuration::of(spaces), port_before, function, std::span(&neighbour, 1));
     }
 };
 
@@ -79,7 +79,7 @@ TEST(PciAssignment, NeighboursAndWhatHasAnAddressStay) {
     it.add(it.function, 1, BarKind::io, 0x20);
     EXPECT_FALSE(lacks_addresses(it.function));
     it.add(it.function, 2, BarKind::memory_32, 0x2000);
-    it.spaces.write(slot, 0x10, 4, 0x30'2000);
+    it.spaces.write(slot_behind, 0x10, 4, 0x30'2000);
     ASSERT_TRUE(it.assign().has_value());
     EXPECT_EQ(it.spaces.bar(0), 0x30'2000u);
     EXPECT_EQ(it.spaces.bar(1), 0u);
@@ -93,16 +93,16 @@ TEST(PciAssignment, WhatDoesNotFitIsAnError) {
     EXPECT_EQ(it.spaces.bar(0), 0x30'0000u);
     it.add(it.function, 1, BarKind::memory_32, 0x1000);
     EXPECT_FALSE(it.assign().has_value());
-    it.spaces.write(port, 0x20, 4, 0x0000'fff0); // the bridge passes nothing on
+    it.spaces.write(port_before, 0x20, 4, 0x0000'fff0); // the bridge passes nothing on
     EXPECT_FALSE(it.assign().has_value());
 }
 
 TEST(PciAssignment, WhatMayBeReadAheadMayLieFar) {
     Bench it;
-    it.spaces.write(port, 0x20, 4, 0x0000'fff0);
-    it.spaces.write(port, 0x24, 4, 0x0001'0001);
-    it.spaces.write(port, 0x28, 4, 8);
-    it.spaces.write(port, 0x2c, 4, 8);
+    it.spaces.write(port_before, 0x20, 4, 0x0000'fff0);
+    it.spaces.write(port_before, 0x24, 4, 0x0001'0001);
+    it.spaces.write(port_before, 0x28, 4, 8);
+    it.spaces.write(port_before, 0x2c, 4, 8);
     it.add(it.function, 0, BarKind::memory_64, 0x4000, true);
     ASSERT_TRUE(it.assign().has_value());
     EXPECT_EQ(it.spaces.bar(0), 0u);

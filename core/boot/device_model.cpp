@@ -90,23 +90,19 @@ void close_device_model(Kernel& kernel) {
     memory::free_room(*kernel.heap, model);
 }
 
-Result<device::BoundDevice*> find_device(
-    Kernel& kernel, device::Driver const& driver, void (*hold)(device::BoundDevice& device)) {
+Result<device::BoundDevice*> find_device(Kernel& kernel, device::Driver const& driver) {
     PciBus* const bus = TRY(pci_bus(kernel));
     DeviceModel* const model = TRY(device_model(kernel));
     return with_registry(
         *model, [&](device::DriverRegistry& registry) -> Result<device::BoundDevice*> {
-            if (registry.first_of(driver) == nullptr) {
-                TRY(registry.attach(bus->functions.functions(), driver));
+            if (device::BoundDevice* const found = registry.first_of(driver)) {
+                return found;
             }
-            device::BoundDevice* const found = registry.first_of(driver);
-            if (found == nullptr) {
-                return registry.failure_of(driver).value_or(Error::not_found);
+            TRY(registry.attach(bus->functions.functions(), driver));
+            if (device::BoundDevice* const found = registry.first_of(driver)) {
+                return found;
             }
-            if (hold != nullptr) {
-                hold(*found);
-            }
-            return found;
+            return registry.failure_of(driver).value_or(Error::not_found);
         });
 }
 

@@ -42,13 +42,9 @@ auto with_registry(DeviceModel& model, Use const& use) {
 /// again. No device is used. Context thread.
 void close_device_model(Kernel& kernel);
 
-/// The first device that `driver` has, which is given to it where that is not done yet;
-/// hold(device) is called before it can go again, where that is not null. Errors: not_found (there
-/// is none), why its probe failed, those of device_model.
-Result<device::BoundDevice*> find_device(
-    Kernel& kernel,
-    device::Driver const& driver,
-    void (*hold)(device::BoundDevice& device) = nullptr);
+/// The first device that `driver` has, which is given to it where that is not done yet. Errors:
+/// not_found (there is none), why its probe failed, those of device_model.
+Result<device::BoundDevice*> find_device(Kernel& kernel, device::Driver const& driver);
 
 /// What has happened on the bus since it was looked at last.
 struct BusChanges {

@@ -91,21 +91,32 @@ Result<Devices*> devices_of(Kernel& kernel) {
     return kernel.devices;
 }
 
-/// Held for who gets it.
-template<class D>
-Result<device::HeldRing<D>> hold_ring(Kernel& kernel, device::Driver const& driver) {
-    using Bound = device::BoundRing<D>;
-    auto* const found = TRY(find_device(
-        kernel, driver, [](device::BoundDevice& device) { static_cast<Bound&>(device).hold(); }));
-    return device::HeldRing<D>(*static_cast<Bound*>(found));
-}
-
-Result<device::HeldRing<device::RingBlock>> hold_block_device(Kernel& kernel) {
-    return hold_ring<device::RingBlock>(kernel, device::ring_block_driver);
-}
-
-Result<device::HeldRing<device::MessagePort>> hold_message_port(Kernel& kernel) {
-    return hold_ring<device::MessagePort>(kernel, device::message_port_driver);
+Result<HeldDevices> hold_devices(Kernel& kernel, WantedDevices wanted) {
+    if (!wanted.block && !wanted.message) {
+        return HeldDevices{};
+    }
+    if (wanted.block) {
+        TRY(find_device(kernel, device::ring_block_driver));
+    }
+    if (wanted.message) {
+        TRY(find_device(kernel, device::message_port_driver));
+    }
+    return with_registry(
+        *TRY(device_model(kernel)), [&](device::DriverRegistry& registry) -> Result<HeldDevices> {
+            HeldDevices held;
+            device::BoundDevice* const block = registry.first_of(device::ring_block_driver);
+            device::BoundDevice* const message = registry.first_of(device::message_port_driver);
+            if ((wanted.block && block == nullptr) || (wanted.message && message == nullptr)) {
+                return Error::not_found; // it was removed just now
+            }
+            if (wanted.block) {
+                held.block.emplace(static_cast<device::BoundRingBlock&>(*block));
+            }
+            if (wanted.message) {
+                held.message.emplace(static_cast<device::BoundMessagePort&>(*message));
+            }
+            return held;
+        });
 }
 
 Result<device::RingBlock*> block_device(Kernel& kernel) {

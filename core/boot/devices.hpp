@@ -5,6 +5,8 @@
 #include "core/boot/command.hpp"
 #include "core/device/drivers.hpp"
 
+#include <optional>
+
 namespace twofold::boot {
 
 /// What was opened; null: not asked for yet, or not there.
@@ -21,9 +23,20 @@ Result<Devices*> devices_of(Kernel& kernel);
 /// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
 Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
-/// The same, for who shares the kernel with those who may have a device removed.
-Result<device::HeldRing<device::RingBlock>> hold_block_device(Kernel& kernel);
-Result<device::HeldRing<device::MessagePort>> hold_message_port(Kernel& kernel);
+
+/// Devices with rings, for who shares the kernel with those who may have one removed.
+struct HeldDevices {
+    std::optional<device::HeldRing<device::RingBlock>> block;
+    std::optional<device::HeldRing<device::MessagePort>> message;
+};
+struct WantedDevices {
+    bool block = false;
+    bool message = false;
+};
+/// All of the wanted ones at once: who holds one and asks for another might wait for who removes
+/// the first. Context thread. Errors as above.
+Result<HeldDevices> hold_devices(Kernel& kernel, WantedDevices wanted);
+
 /// The display, see displays.hpp. Errors: not_found, out_of_memory.
 Result<device::Display*> display(Kernel& kernel);
 /// The text screen that firmware or boot loader has left. Errors: not_found, those of VgaText.

@@ -128,8 +128,7 @@ u8 echo(CommandContext& context, MessagePort& port, u64 wait_ms) {
 
 /// What `beat` does each time, and how that went.
 struct Beat {
-    std::optional<device::HeldRing<device::RingBlock>> held_block;
-    std::optional<device::HeldRing<MessagePort>> held_port;
+    HeldDevices held;
     device::RingBlock* block = nullptr;
     MessagePort* port = nullptr;
     PhysAddr page{};
@@ -165,17 +164,16 @@ Result<void> sleep_until(Kernel& kernel, Nanos deadline) {
 
 Result<Beat> prepare_beat(Kernel& kernel, std::span<std::string_view const> devices) {
     Beat beat;
+    WantedDevices wanted;
     for (std::string_view const name : devices) {
-        if (name == "block") {
-            beat.held_block.emplace(TRY(hold_block_device(kernel)));
-            beat.block = &beat.held_block->driver();
-        } else if (name == "message") {
-            beat.held_port.emplace(TRY(hold_message_port(kernel)));
-            beat.port = &beat.held_port->driver();
-        } else {
+        if (name != "block" && name != "message") {
             return Error::invalid_argument;
         }
+        (name == "block" ? wanted.block : wanted.message) = true;
     }
+    beat.held = TRY(hold_devices(kernel, wanted));
+    beat.block = wanted.block ? &beat.held.block->driver() : nullptr;
+    beat.port = wanted.message ? &beat.held.message->driver() : nullptr;
     beat.page = TRY(kernel.frames->allocate({.pages = 1, .content = memory::FrameContent::zeroed}));
     return beat;
 }
@@ -183,12 +181,12 @@ Result<Beat> prepare_beat(Kernel& kernel, std::span<std::string_view const> devi
 } // namespace
 
 u8 use_messages(CommandContext& context) {
-    auto const opened = hold_message_port(context.kernel);
+    auto const opened = hold_devices(context.kernel, {.message = true});
     if (!opened) {
         context.out.line("there is no message device: {}", opened.error());
         return status::failure;
     }
-    MessagePort& port = opened.value().driver();
+    MessagePort& port = opened.value().message->driver();
     auto const& arguments = context.arguments;
     std::string_view const what = arguments.empty() ? "info" : arguments[0];
     if (what == "info") {

@@ -60,10 +60,14 @@ private:
 template<class D>
 class HeldRing {
 public:
-    /// `bound` was held for it.
-    explicit HeldRing(BoundRing<D>& bound) : m_bound(&bound) {}
+    /// In the registry's context.
+    explicit HeldRing(BoundRing<D>& bound) : m_bound(&bound) { bound.hold(); }
     HeldRing(HeldRing&& other) noexcept : m_bound(std::exchange(other.m_bound, nullptr)) {}
     HeldRing(HeldRing const&) = delete;
+    HeldRing& operator=(HeldRing&& other) noexcept {
+        std::swap(m_bound, other.m_bound);
+        return *this;
+    }
     HeldRing& operator=(HeldRing const&) = delete;
     ~HeldRing() { let_go(); }
 

@@ -371,8 +371,8 @@ bool RingQueue::give_back_one(Error error) {
 
 /// Stops the device, so that it touches nothing any more, and submits again what is not overdue.
 void RingQueue::restart() {
-    bool is_stopped = false;
-    if (!mutant(Mutant::device_stop_missing)) {
+    bool is_stopped = m_is_ended;
+    if (!m_is_ended && !mutant(Mutant::device_stop_missing)) {
         static_cast<void>(start()); // where that fails all is given back
         is_stopped = true;
     }

@@ -178,6 +178,7 @@ private:
     u32 m_taken GUARDED_BY(m_lock) = 0;
     bool m_is_dead GUARDED_BY(m_lock) = false; ///< the device does not start any more
     bool m_is_suspended GUARDED_BY(m_lock) = false;
+    bool m_is_ended GUARDED_BY(m_lock) = false; ///< nothing starts the device any more
     RingCounts m_counts GUARDED_BY(m_lock);
 };
 

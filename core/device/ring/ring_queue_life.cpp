@@ -31,6 +31,7 @@ void RingQueue::abandon() {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
         hal::Io::write_32(m_registers + ring_register::control, 0);
         m_is_dead = true;
+        m_is_ended = true;
         m_is_suspended = true; // nothing that waits gets a slot
         for (Slot& slot : m_slots) {
             if (slot.state == State::in_flight || slot.state == State::overdue) {

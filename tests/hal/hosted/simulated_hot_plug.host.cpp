@@ -29,12 +29,15 @@ public:
         EXPECT_TRUE(board.has_value());
         auto engine = SimEngine::create(**board, sim);
         EXPECT_TRUE(engine.has_value());
+        m_board = board->get();
         m_engine = engine->get();
         auto made = Machine::create(std::move(*board), std::move(*engine));
         EXPECT_TRUE(made.has_value());
         m_machine = std::move(*made);
     }
     Machine& machine() { return *m_machine; }
+    /// Whether the device of that number may reach memory.
+    bool is_master(u32 number) { return m_board->pci().is_master(number); }
     SimEngine& engine() { return *m_engine; }
     std::string const& text() const { return m_seen.text; }
     /// Runs to that moment, or to the end.
@@ -69,6 +72,7 @@ public:
 private:
     Trial m_seen;
     Keeper m_console{m_seen};
+    Board* m_board = nullptr;
     SimEngine* m_engine = nullptr;
     std::unique_ptr<Machine> m_machine;
 };
@@ -131,6 +135,18 @@ TEST(SimulatedHotPlug, PortsTellTheKernelByThemselves) {
     ASSERT_TRUE(it.machine().plug(disk_to_plug()).has_value());
     EXPECT_EQ(it.run().kind, Stop::Kind::exited);
     EXPECT_EQ(it.lines("ring-block", " bound"), 2u) << it.text();
+}
+
+TEST(SimulatedHotPlug, NothingMastersTheBusWhenTheMachineEnds) {
+    for (std::string const end : {"", "panic", "reset"}) {
+        PortsMachine it("block write 3 x; sleep 2; " + end);
+        ASSERT_TRUE(it.machine().plug(disk_to_plug()).has_value());
+        ASSERT_EQ(it.run_to(1500).kind, Stop::Kind::paused) << it.text();
+        EXPECT_TRUE(it.is_master(0)) << it.text();
+        Stop const stop = it.run();
+        EXPECT_EQ(stop.kind, end == "reset" ? Stop::Kind::reset : Stop::Kind::exited) << it.text();
+        EXPECT_FALSE(it.is_master(0)) << end << it.text();
+    }
 }
 
 /// How often a probe fails where the n-th of these happens to it, for each n; and each time the

@@ -187,7 +187,7 @@ Result<TestCounts> test_block(Kernel& kernel, RingBlock& block, u64 count) {
 } // namespace
 
 u8 use_block(CommandContext& context) {
-    auto const opened = block_device(context.kernel);
+    auto opened = hold_devices(context.kernel, {.block = true});
     if (!opened) {
         context.out.line("there is no block device: {}", opened.error());
         return status::failure;
@@ -196,7 +196,7 @@ u8 use_block(CommandContext& context) {
     if (!page) {
         return say(context, Error::out_of_memory);
     }
-    RingBlock& block = *opened.value();
+    RingBlock& block = opened.value().block->driver();
     std::string_view const what = context.arguments.empty() ? "info" : context.arguments[0];
     auto const number = argument_number(context, 1, 256);
     if (what == "info") {
@@ -208,6 +208,7 @@ u8 use_block(CommandContext& context) {
         return status::success;
     }
     if (what == "close") {
+        opened.value().block->let_go();
         close_devices(context.kernel);
         return status::success;
     }

@@ -1,30 +1,17 @@
 // See devices.hpp.
 #include "core/boot/devices.hpp"
 
+#include "core/boot/device_model.hpp"
 #include "core/boot/disks.hpp"
 #include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/nvme.hpp"
-#include "core/boot/pci.hpp"
 
 #include <utility>
 
 namespace twofold::boot {
 
 namespace {
-
-/// The driver of the first function of that number.
-template<class Driver>
-Result<Driver*> open_first(Kernel& kernel) {
-    PciBus* const bus = TRY(pci_bus(kernel));
-    for (pci::Function const& function : bus->functions.functions()) {
-        if (function.header.vendor == device::ring_vendor &&
-            function.header.device == Driver::device_id) {
-            return Driver::open(TRY(driver_environment(kernel)), function);
-        }
-    }
-    return Error::not_found;
-}
 
 hal::LineInput isa_line(Kernel const& kernel, usize number) {
     LegacyLine const& line = kernel.interrupt_description.legacy[number];
@@ -43,6 +30,16 @@ constexpr Command device_table[] = {
      {{"block info", "how large it is, and what has happened"},
       {"block write 3 hello", "writes a sector"},
       {"block test 64", "writes and reads so many sectors"}}},
+    {"devices",
+     "shows devices and their drivers",
+     show_devices,
+     {{"WHAT", "what to do; show them if nothing is said", ArgumentKind::choice,
+       ArgumentCount::optional, "show rescan remove probe suspend resume"},
+      {"ADDRESS", "of the function, as the table shows it", ArgumentKind::text,
+       ArgumentCount::optional}},
+     {{"devices", "what is on the bus, and what has become of it"},
+      {"devices remove 01:01.0", "its driver leaves the device, which then may be pulled out"},
+      {"devices probe 01:01.0", "and takes it again"}}},
     {"disks",
      "lists the disks, and makes some",
      use_disks,
@@ -129,33 +126,42 @@ Result<Devices*> devices_of(Kernel& kernel) {
     return kernel.devices;
 }
 
-Result<device::RingBlock*> block_device(Kernel& kernel) {
-    Devices* const devices = TRY(devices_of(kernel));
-    if (devices->block == nullptr) {
-        devices->block = TRY(open_first<device::RingBlock>(kernel));
+Result<HeldDevices> hold_devices(Kernel& kernel, WantedDevices wanted) {
+    if (!wanted.block && !wanted.message) {
+        return HeldDevices{};
     }
-    return devices->block;
+    if (wanted.block) {
+        TRY(find_device(kernel, device::ring_block_driver));
+    }
+    if (wanted.message) {
+        TRY(find_device(kernel, device::message_port_driver));
+    }
+    return with_registry(
+        *TRY(device_model(kernel)), [&](device::DriverRegistry& registry) -> Result<HeldDevices> {
+            HeldDevices held;
+            device::BoundDevice* const block = registry.first_of(device::ring_block_driver);
+            device::BoundDevice* const message = registry.first_of(device::message_port_driver);
+            if ((wanted.block && block == nullptr) || (wanted.message && message == nullptr)) {
+                return Error::not_found; // it was removed just now
+            }
+            if (wanted.block) {
+                held.block.emplace(static_cast<device::BoundRingBlock&>(*block));
+            }
+            if (wanted.message) {
+                held.message.emplace(static_cast<device::BoundMessagePort&>(*message));
+            }
+            return held;
+        });
+}
+
+Result<device::RingBlock*> block_device(Kernel& kernel) {
+    auto* const found = TRY(find_device(kernel, device::ring_block_driver));
+    return &static_cast<device::BoundRingBlock*>(found)->driver();
 }
 
 Result<device::MessagePort*> message_port(Kernel& kernel) {
-    Devices* const devices = TRY(devices_of(kernel));
-    if (devices->message == nullptr) {
-        devices->message = TRY(open_first<device::MessagePort>(kernel));
-    }
-    return devices->message;
-}
-
-Result<device::DriverEnvironment> driver_environment(Kernel& kernel) {
-    PciBus* const bus = TRY(pci_bus(kernel));
-    return device::DriverEnvironment{
-        .configuration = pci::Configuration::of(bus->access),
-        .space = *kernel.space,
-        .frames = *kernel.frames,
-        .heap = *kernel.heap,
-        .interrupts = kernel.interrupts,
-        .disks = kernel.devices != nullptr && kernel.devices->disks != nullptr
-                     ? &kernel.devices->disks->disks
-                     : nullptr};
+    auto* const found = TRY(find_device(kernel, device::message_port_driver));
+    return &static_cast<device::BoundMessagePort*>(found)->driver();
 }
 
 device::Ps2Options keyboard_options(Kernel const& kernel) {
@@ -177,18 +183,16 @@ Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel) {
 }
 
 void close_devices(Kernel& kernel) {
-    if (kernel.devices == nullptr) {
+    if (kernel.devices != nullptr && kernel.devices->disks != nullptr) {
+        close_disk_layers(kernel, *kernel.devices->disks);
+    }
+    close_device_model(kernel); // whose drivers withdraw their disks
+    Devices* const devices = std::exchange(kernel.devices, nullptr);
+    if (devices == nullptr) {
         return;
     }
-    if (kernel.devices->disks != nullptr) {
-        close_disks(kernel, *std::exchange(kernel.devices->disks, nullptr));
-    }
-    Devices* const devices = std::exchange(kernel.devices, nullptr);
-    if (devices->block != nullptr) {
-        devices->block->close();
-    }
-    if (devices->message != nullptr) {
-        devices->message->close();
+    if (devices->disks != nullptr) {
+        close_disks(kernel, *devices->disks);
     }
     if (devices->ps2 != nullptr) {
         devices->ps2->close();
@@ -198,9 +202,6 @@ void close_devices(Kernel& kernel) {
     }
     if (devices->text != nullptr) {
         devices->text->close();
-    }
-    if (devices->nvme != nullptr) {
-        close_nvme_controllers(kernel, *devices->nvme);
     }
     memory::free_room(*kernel.heap, devices);
 }

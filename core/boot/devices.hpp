@@ -5,21 +5,18 @@
 #include "core/boot/command.hpp"
 #include "core/device/drivers.hpp"
 
+#include <optional>
+
 namespace twofold::boot {
 
 struct DiskRoom; // disks.hpp
-inline constexpr usize nvme_controllers_max = 8;
-using NvmeControllers = FixedVector<nvme::Controller*, nvme_controllers_max>;
 
 /// What was opened; null: not asked for yet, or not there.
 struct Devices {
-    DiskRoom* disks = nullptr; ///< closed before the others
-    device::RingBlock* block = nullptr;
-    device::MessagePort* message = nullptr;
+    DiskRoom* disks = nullptr; ///< see disks.hpp
     device::Ps2* ps2 = nullptr;
     device::Display* display = nullptr;
     device::VgaText* text = nullptr;
-    NvmeControllers* nvme = nullptr; ///< see nvme.hpp
 };
 
 /// What was opened so far. Errors: out_of_memory, at the first time.
@@ -29,6 +26,20 @@ Result<Devices*> devices_of(Kernel& kernel);
 /// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
 Result<device::RingBlock*> block_device(Kernel& kernel);
 Result<device::MessagePort*> message_port(Kernel& kernel);
+
+/// Devices with rings, for who shares the kernel with those who may have one removed.
+struct HeldDevices {
+    std::optional<device::HeldRing<device::RingBlock>> block;
+    std::optional<device::HeldRing<device::MessagePort>> message;
+};
+struct WantedDevices {
+    bool block = false;
+    bool message = false;
+};
+/// All of the wanted ones at once: who holds one and asks for another might wait for who removes
+/// the first. Context thread. Errors as above.
+Result<HeldDevices> hold_devices(Kernel& kernel, WantedDevices wanted);
+
 /// The display, see displays.hpp. Errors: not_found, out_of_memory.
 Result<device::Display*> display(Kernel& kernel);
 /// The text screen that firmware or boot loader has left. Errors: not_found, those of VgaText.
@@ -37,8 +48,9 @@ Result<device::VgaText*> text_display(Kernel& kernel);
 /// The keyboard and the mouse of a PC, which are on no bus. The same. Errors: those of Ps2::open.
 Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel);
 /// What they are opened with: their lines are where firmware says.
-Result<device::DriverEnvironment> driver_environment(Kernel& kernel);
 device::Ps2Options keyboard_options(Kernel const& kernel);
+/// What the kernel's drivers are made of. Errors: those of pci_bus.
+Result<device::DriverEnvironment> driver_environment(Kernel& kernel);
 
 /// Types a text of ASCII with the keys of the layout, by the controller itself; a line feed is
 /// enter. Errors: invalid_argument (no key types that); those of Ps2::inject.

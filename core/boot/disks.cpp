@@ -1,10 +1,12 @@
 // See disks.hpp.
 #include "core/boot/disks.hpp"
 
+#include "core/boot/device_model.hpp"
 #include "core/boot/displays.hpp"
 #include "core/boot/kernel.hpp"
-#include "core/boot/pci.hpp"
 #include "hal/memory.hpp"
+
+#include <utility>
 
 namespace twofold::boot {
 
@@ -27,17 +29,29 @@ void report_table(void* kernel, block::Disk& disk, block::TableState const& stat
     }
 }
 
-/// The simulator's disk, where there is one.
-void add_ring(Kernel& kernel, DiskRoom& room) {
-    auto const ring = block_device(kernel);
-    if (!ring) {
+/// Gives what is on the PCI bus to the drivers of disks, which announce what they find.
+void add_pci_disks(Kernel& kernel) {
+    auto const bus = pci_bus(kernel);
+    auto const model = device_model(kernel);
+    if (!bus || !model) {
         return;
     }
-    auto const added = room.disks.add(*ring.value());
-    room.has_ring = added.has_value();
-    if (!added) {
-        kernel.log(LogLevel::warning, "{} is not used: {}", ring.value()->name(), added.error());
-    }
+    with_registry(*model.value(), [&](device::DriverRegistry& registry) {
+        for (device::Driver const* const driver :
+             {&nvme::driver, &device::virtio_block_driver, &device::ring_block_driver}) {
+            if (!registry.attach(bus.value()->functions.functions(), *driver)) {
+                kernel.log(LogLevel::warning, "not all disks are looked at: there is no memory");
+            }
+            registry.for_each([&](device::DeviceRecord const& record) {
+                if (record.driver == driver && record.error) {
+                    kernel.log(
+                        LogLevel::warning, "{:02x}:{:02x}.{} is not used by {}: {}",
+                        record.where.bus, record.where.device, record.where.function, driver->name,
+                        *record.error);
+                }
+            });
+        }
+    });
 }
 
 void keep(Kernel& kernel, DiskRoom& room, Result<device::BoundDevice*> const& driver) {
@@ -49,18 +63,13 @@ void keep(Kernel& kernel, DiskRoom& room, Result<device::BoundDevice*> const& dr
     }
 }
 
+/// Those that are on no bus.
 void add_virtio_disks(Kernel& kernel, DiskRoom& room) {
-    auto const environment = driver_environment(kernel);
-    auto const bus = pci_bus(kernel);
-    if (!environment || !bus) {
+    auto environment = driver_environment(kernel);
+    if (!environment) {
         return;
     }
-    device::Driver const& driver = device::virtio_block_driver;
-    for (pci::Function const& function : bus.value()->functions.functions()) {
-        if (driver.matches(function)) {
-            keep(kernel, room, driver.probe(environment.value(), function));
-        }
-    }
+    environment.value().disks = &room.disks;
     for (device::virtio::MmioPlace const& place : virtio_places(kernel)) {
         auto const transport = device::virtio::open_mmio_transport(
             environment.value(), place, device::virtio::device_kind::block);
@@ -101,7 +110,7 @@ DiskRoom::DiskRoom(Kernel& kernel, block::Completions& its_completions)
     disks.set_reporter(report_table, &kernel);
 }
 
-Result<DiskRoom*> disk_room(Kernel& kernel) {
+Result<DiskRoom*> open_disk_room(Kernel& kernel) {
     Devices* const devices = TRY(devices_of(kernel));
     if (devices->disks != nullptr) {
         return devices->disks;
@@ -115,30 +124,36 @@ Result<DiskRoom*> disk_room(Kernel& kernel) {
         completions->close();
         return room.error();
     }
-    DiskRoom* const made = std::construct_at(room.value(), kernel, *completions);
-    devices->disks = made;
-    add_ring(kernel, *made);
-    add_virtio_disks(kernel, *made);
-    add_modules(kernel, *made);
-    return made;
+    devices->disks = std::construct_at(room.value(), kernel, *completions);
+    return devices->disks;
 }
 
-void close_disks(Kernel& kernel, DiskRoom& room) {
+Result<DiskRoom*> disk_room(Kernel& kernel) {
+    DiskRoom* const room = TRY(open_disk_room(kernel));
+    if (!std::exchange(room->has_looked, true)) {
+        add_pci_disks(kernel);
+        add_virtio_disks(kernel, *room);
+        add_modules(kernel, *room);
+    }
+    return room;
+}
+
+void close_disk_layers(Kernel&, DiskRoom& room) {
     while (!room.stripes.empty()) { // the last one first: it may be over another
         block::Stripe* const stripe = room.stripes.back();
         room.stripes.pop_back();
         room.disks.remove(*stripe);
         stripe->close();
     }
+}
+
+void close_disks(Kernel& kernel, DiskRoom& room) {
     for (device::BoundDevice* const driver : room.drivers) {
         driver->remove(device::Removal::orderly);
     }
     for (block::MemoryDisk* const disk : room.memory_disks) {
         room.disks.remove(*disk);
         disk->close();
-    }
-    if (room.has_ring) {
-        room.disks.remove(*kernel.devices->block);
     }
     block::Completions& completions = room.completions;
     std::destroy_at(&room);

@@ -18,14 +18,18 @@ struct DiskRoom {
     FixedVector<device::BoundDevice*, drivers_max> drivers;
     FixedVector<block::Stripe*, stripes_max> stripes; ///< in the order of their making
     u32 memory_disks_made = 0;                        ///< each has a number of its own
-    bool has_ring = false;                            ///< Devices::block is one of the disks
+    bool has_looked = false;                          ///< for what is on the buses
 };
 
 /// The kernel's disks; looked for by the first call. Context thread; one context at a time asks for
 /// the first time. Errors: out_of_memory, not_supported (the machine has no interrupts).
 Result<DiskRoom*> disk_room(Kernel& kernel);
+/// The same, without a look: where drivers announce what they have found.
+Result<DiskRoom*> open_disk_room(Kernel& kernel);
 
-/// Ends them all, before devices are closed. Nobody uses one. Context thread.
+/// Ends what lies on other disks, before drivers leave their devices; then all that is left. Nobody
+/// uses a disk. Context thread.
+void close_disk_layers(Kernel& kernel, DiskRoom& room);
 void close_disks(Kernel& kernel, DiskRoom& room);
 
 /// A new disk of zeros, "ram0" and so on. Errors: those of MemoryDisk::create and Disks::add,

@@ -56,13 +56,21 @@ void Kernel::power_off(u8 status) {
     } else if constexpr (memory::heap_checks_enabled) {
         report_leaks(*this); // a session that lives still holds what it needs
     }
+    end_devices();
     Record record(RecordType::exit);
     send(record.integer(status));
     adopt_power_plan(*this);
     hal::Power::exit(status);
 }
 
+void Kernel::end_devices() {
+    if (rest_devices != nullptr) {
+        rest_devices(*this);
+    }
+}
+
 void Kernel::reset() {
+    end_devices();
     Record record(RecordType::reset);
     send(record);
     adopt_power_plan(*this);

@@ -44,6 +44,7 @@ struct PanicOutlet; // panic.hpp
 struct KernelPools; // pools.hpp
 struct PciBus;      // pci.hpp
 struct Devices;     // devices.hpp
+struct DeviceModel; // device_model.hpp
 
 /// All state of one kernel. Created once by kernel_start in memory of its own; never destroyed.
 class Kernel {
@@ -110,6 +111,13 @@ public:
     memory::BuddyFrames* frames = nullptr; ///< from the step `frames` on, in memory of its own
     PciBus* pci = nullptr;                 ///< from its first use on, see pci.hpp
     Devices* devices = nullptr;            ///< from the first use of one on, see devices.hpp
+    DeviceModel* device_model = nullptr;   ///< from the first use of one on, see device_model.hpp
+    /// While there is a registry: devices come to rest before the machine ends, on the thread that
+    /// ends it, and at the end of a panic they reach no memory any more.
+    void (*rest_devices)(Kernel& kernel) = nullptr;
+    /// Calls use(argument) while nothing comes to the bus or goes; null: nothing ever does.
+    void (*hold_devices)(Kernel& kernel, void (*use)(void*), void* argument) = nullptr;
+    Atomic<void (*)(Kernel const& kernel)> stop_devices{nullptr};
     task::Threads* threads = nullptr;      ///< from the step `threads` on, in images that have them
     async::Executors* executors = nullptr; ///< from the first task on, see async.hpp
     StartupPlan plan;
@@ -126,6 +134,7 @@ public:
 private:
     void log_text(trace::LogLevel level, std::string_view text);
     void start_up();
+    void end_devices();
     void run_step(usize index);
     void report_unreached();
     bool has_shell() const;

@@ -128,6 +128,7 @@ u8 echo(CommandContext& context, MessagePort& port, u64 wait_ms) {
 
 /// What `beat` does each time, and how that went.
 struct Beat {
+    HeldDevices held;
     device::RingBlock* block = nullptr;
     MessagePort* port = nullptr;
     PhysAddr page{};
@@ -163,15 +164,16 @@ Result<void> sleep_until(Kernel& kernel, Nanos deadline) {
 
 Result<Beat> prepare_beat(Kernel& kernel, std::span<std::string_view const> devices) {
     Beat beat;
+    WantedDevices wanted;
     for (std::string_view const name : devices) {
-        if (name == "block") {
-            beat.block = TRY(block_device(kernel));
-        } else if (name == "message") {
-            beat.port = TRY(message_port(kernel));
-        } else {
+        if (name != "block" && name != "message") {
             return Error::invalid_argument;
         }
+        (name == "block" ? wanted.block : wanted.message) = true;
     }
+    beat.held = TRY(hold_devices(kernel, wanted));
+    beat.block = wanted.block ? &beat.held.block->driver() : nullptr;
+    beat.port = wanted.message ? &beat.held.message->driver() : nullptr;
     beat.page = TRY(kernel.frames->allocate({.pages = 1, .content = memory::FrameContent::zeroed}));
     return beat;
 }
@@ -179,12 +181,12 @@ Result<Beat> prepare_beat(Kernel& kernel, std::span<std::string_view const> devi
 } // namespace
 
 u8 use_messages(CommandContext& context) {
-    auto const opened = message_port(context.kernel);
+    auto const opened = hold_devices(context.kernel, {.message = true});
     if (!opened) {
         context.out.line("there is no message device: {}", opened.error());
         return status::failure;
     }
-    MessagePort& port = *opened.value();
+    MessagePort& port = opened.value().message->driver();
     auto const& arguments = context.arguments;
     std::string_view const what = arguments.empty() ? "info" : arguments[0];
     if (what == "info") {

@@ -5,11 +5,12 @@
 
 namespace twofold::boot {
 
-/// All that can be opened, by the first call; one that cannot is said in the log. Context thread;
-/// one context at a time calls for the first time. Errors: out_of_memory, those of pci_bus.
-Result<NvmeControllers*> nvme_controllers(Kernel& kernel);
-/// Removes them. Nobody uses one.
-void close_nvme_controllers(Kernel& kernel, NvmeControllers& controllers);
+inline constexpr usize nvme_controllers_max = 16;
+using NvmeControllers = FixedVector<nvme::Controller*, nvme_controllers_max>;
+
+/// The controllers that have drivers, in the order in which they came; they are looked for with the
+/// first disk. Nobody removes one meanwhile. Context thread. Errors: those of disk_room.
+Result<NvmeControllers> nvme_controllers(Kernel& kernel);
 
 struct NvmeTestCounts {
     u64 requests = 0;

@@ -1,8 +1,9 @@
 // The command `nvme`: controllers, their namespaces, queues, health, and what they are set to.
+#include "core/boot/device_model.hpp"
 #include "core/boot/devices.hpp"
+#include "core/boot/disks.hpp"
 #include "core/boot/kernel.hpp"
 #include "core/boot/nvme.hpp"
-#include "core/boot/pci.hpp"
 
 #include <algorithm>
 
@@ -264,38 +265,18 @@ constexpr NvmeAction nvme_actions[] = {
 
 } // namespace
 
-Result<NvmeControllers*> nvme_controllers(Kernel& kernel) {
-    Devices* const devices = TRY(devices_of(kernel));
-    if (devices->nvme != nullptr) {
-        return devices->nvme;
-    }
-    PciBus* const bus = TRY(pci_bus(kernel));
-    auto const environment = TRY(driver_environment(kernel));
-    auto* const room = TRY(memory::allocate_room<NvmeControllers>(*kernel.heap, 1));
-    devices->nvme = std::construct_at(room);
-    for (pci::Function const& function : bus->functions.functions()) {
-        if (!nvme::driver.matches(function) || devices->nvme->full()) {
-            continue;
-        }
-        auto const opened = nvme::open_controller(
-            environment, function, {.number = static_cast<u32>(devices->nvme->size())});
-        if (opened) {
-            devices->nvme->push_back(opened.value()).value(); // it is not full
-        } else {
-            kernel.log(
-                LogLevel::warning, "the NVMe controller at {:02x}:{:02x}.{} is not used: {}",
-                function.where.bus, function.where.device, function.where.function, opened.error());
-        }
-    }
-    return devices->nvme;
-}
-
-void close_nvme_controllers(Kernel& kernel, NvmeControllers& controllers) {
-    for (Controller* const controller : controllers) {
-        controller->remove(device::Removal::orderly);
-    }
-    std::destroy_at(&controllers);
-    memory::free_room(*kernel.heap, &controllers);
+Result<NvmeControllers> nvme_controllers(Kernel& kernel) {
+    TRY(disk_room(kernel));
+    DeviceModel* const model = TRY(device_model(kernel));
+    NvmeControllers found;
+    with_registry(*model, [&](device::DriverRegistry& registry) {
+        registry.for_each([&](device::DeviceRecord const& record) {
+            if (record.driver == &nvme::driver && record.device != nullptr && !found.full()) {
+                found.push_back(static_cast<Controller*>(record.device)).value(); // its driver's
+            }
+        });
+    });
+    return found;
 }
 
 u8 use_nvme(CommandContext& context) {
@@ -305,7 +286,7 @@ u8 use_nvme(CommandContext& context) {
     }
     std::string_view const what = context.arguments.empty() ? "list" : context.arguments[0];
     if (what == "list") {
-        show_namespaces(context, *controllers.value());
+        show_namespaces(context, controllers.value());
         return status::success;
     }
     auto const action = std::ranges::find(nvme_actions, what, &NvmeAction::name);
@@ -313,11 +294,11 @@ u8 use_nvme(CommandContext& context) {
     if (action == std::end(nvme_actions) || !number) {
         return say_usage(context, "nvme");
     }
-    if (number.value() >= controllers.value()->size()) {
+    if (number.value() >= controllers.value().size()) {
         context.out.line("nvme: there is no controller {}", number.value());
         return status::failure;
     }
-    return action->run(context, *(*controllers.value())[number.value()]);
+    return action->run(context, *controllers.value()[number.value()]);
 }
 
 } // namespace twofold::boot

@@ -166,6 +166,13 @@ void show_report(Kernel& kernel) {
     }
 }
 
+/// Devices that have drivers reach no memory any more.
+void stop_devices(Kernel& kernel) {
+    if (auto* const stop = kernel.stop_devices.exchange(nullptr, acquire_release)) {
+        static_cast<void>(catch_fault([&] { stop(kernel); }));
+    }
+}
+
 /// Marks this processor as panicking, and the only one to do so; a second panic on it prints
 /// `cause` and ends at once.
 void enter_panic(Output& out, Kernel* kernel, std::string_view cause) {
@@ -203,6 +210,9 @@ finish(Output& out, Kernel* kernel, hal::StackFrame frame, std::string_view caus
         print_edges(out);
         print_reproduction(out, *kernel);
         show_report(*kernel);
+    }
+    if (kernel != nullptr) {
+        stop_devices(*kernel);
     }
     trace::Record record(trace::RecordType::panic);
     hal::Console::write_result(record.text(cause).finish());

@@ -145,6 +145,39 @@ void show_capabilities(CommandOutput& out, pci::Function const& function) {
     }
 }
 
+/// The functions of the bus as they are at a moment; where they stay, no copy is made.
+class Copy {
+public:
+    using Functions = pci::Inventory<memory::KernelHeap>;
+
+    Copy(Functions const& of, Kernel& kernel) : m_of(of), m_kernel(kernel), m_kept(*kernel.heap) {}
+
+    Result<void> take() {
+        if (m_kernel.hold_devices != nullptr) {
+            m_kernel.hold_devices(
+                m_kernel, [](void* self) { static_cast<Copy*>(self)->copy(); }, this);
+        }
+        return m_outcome;
+    }
+    std::span<pci::Function const> functions() const {
+        return m_kernel.hold_devices != nullptr ? m_kept.items() : m_of.functions();
+    }
+
+private:
+    void copy() {
+        auto const all = m_of.functions();
+        m_outcome = m_kept.reserve(all.size());
+        if (m_outcome) {
+            m_kept.append_copies(all);
+        }
+    }
+
+    Functions const& m_of;
+    Kernel& m_kernel;
+    memory::Vector<pci::Function, memory::KernelHeap> m_kept;
+    Result<void> m_outcome{};
+};
+
 } // namespace
 
 u32 MachineAccess::space_bytes(pci::Address where) {
@@ -228,7 +261,14 @@ u8 show_pci(CommandContext& context) {
         context.out.line("lspci: the bus cannot be enumerated: {}", bus.error());
         return status::failure;
     }
-    auto const functions = bus.value()->functions.functions();
+    // Where functions may come and go, those that were there now are shown: who reads may take
+    // long.
+    Copy copy{bus.value()->functions, context.kernel};
+    if (!copy.take()) {
+        context.out.line("lspci: the functions do not fit into the memory");
+        return status::failure;
+    }
+    auto const functions = copy.functions();
     if (functions.empty() && bus.value()->outcome) {
         context.out.line("no PCI bus is reached on this machine");
         return status::success;

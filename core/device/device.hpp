@@ -12,6 +12,8 @@
 // (pci/defects.hpp) and keeps nothing else from being found.
 #pragma once
 
+#include "core/device/pci/address_text.hpp"
+#include "core/device/pci/assignment.hpp"
 #include "core/device/pci/bars.hpp"
 #include "core/device/pci/capabilities.hpp"
 #include "core/device/pci/configuration.hpp"
@@ -22,3 +24,4 @@
 #include "core/device/pci/messages.hpp"
 #include "core/device/pci/msix_table.hpp"
 #include "core/device/pci/names.hpp"
+#include "core/device/pci/slot.hpp"

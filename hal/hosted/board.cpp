@@ -27,28 +27,6 @@ GuestCpu* place_of(PhysicalMemory const& memory, u32 slot) {
     return reinterpret_cast<GuestCpu*>(memory.cpu_area().data() + page_size.value + slot * bytes);
 }
 
-/// Why a machine cannot have these devices; empty: it can.
-std::string problem_of(std::span<std::shared_ptr<PciDevice> const> devices) {
-    if (devices.size() > pci_devices_max) {
-        return fmt::format(
-            "a hosted machine has at most {} devices, not {}", pci_devices_max, devices.size());
-    }
-    for (auto const& device : devices) {
-        PciIdentity const identity = device->identity();
-        if (!identity.has_sound_size()) {
-            return fmt::format(
-                "the registers of a device take a power of two from {} to {} bytes, not {}",
-                page_size.value, pci_device_bytes_max, identity.register_bytes);
-        }
-        if (!identity.has_sound_messages() || !identity.fits()) {
-            return fmt::format(
-                "device {:04x}:{:04x} describes itself in a way that no configuration space holds",
-                identity.vendor, identity.device);
-        }
-    }
-    return {};
-}
-
 } // namespace
 
 Board::Board(
@@ -84,6 +62,10 @@ Board::create(MachineConfig config, ConsoleEndpoint& console) {
                 dead, config.cpus));
         }
     }
+    if (config.hot_plug_ports > pci_ports_max) {
+        return std::unexpected(fmt::format(
+            "a hosted machine has at most {} ports, not {}", pci_ports_max, config.hot_plug_ports));
+    }
     if (auto const problem = problem_of(config.devices); !problem.empty()) {
         return std::unexpected(problem);
     }
@@ -98,7 +80,7 @@ Board::create(MachineConfig config, ConsoleEndpoint& console) {
     std::unique_ptr<Board> board(
         new Board(std::move(config), console, std::move(*memory), std::move(*mmu)));
     board->make_processors();
-    board->connect_devices();
+    board->take_devices();
     return board;
 }
 
@@ -121,13 +103,12 @@ std::expected<void, std::string> Board::power_on() {
     for (u32 slot = 0; slot < m_config.cpus; ++slot) {
         prepare_processor(slot);
     }
-    m_pci = PciBus();
-    for (auto const& device : devices()) {
-        m_pci.plug(device->identity());
-    }
+    plug_all();
     m_input_reader = nullptr;
     m_noticed = 0;
     auto const prepared = firmware::prepare(*m_memory, m_config, boot().cpu(), m_pci);
+    m_guest->dma_tables = m_memory->span().base + m_memory->size();
+    m_guest->high_memory_begin = m_pci.memory_end().value;
     if (prepared) {
         start_devices();
     }
@@ -199,6 +180,7 @@ bool Board::answer(GuestCpu& cpu) {
     case Request::pci_read:
     case Request::pci_write:
     case Request::device_write:
+    case Request::dma_domain:
     case Request::port_read:
     case Request::port_write:
     case Request::line_route:
@@ -302,6 +284,9 @@ void Board::answer_device(GuestCpu& cpu) {
         break;
     case Request::device_write:
         tell_devices(cpu, first);
+        break;
+    case Request::dma_domain:
+        cpu.result = m_pci.domain(unpack(first).function);
         break;
     case Request::port_read:
         cpu.result = read_port(unpack_port(first));

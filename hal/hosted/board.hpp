@@ -18,6 +18,7 @@
 #include <atomic>
 #include <expected>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -49,6 +50,9 @@ public:
     /// thread or another. Any thread.
     virtual void input_is_there() = 0;
 };
+
+/// Why a machine cannot have these devices; empty: it can.
+std::string problem_of(std::span<std::shared_ptr<PciDevice> const> devices);
 
 class Board {
 public:
@@ -100,7 +104,7 @@ public:
     void reconfigure(std::string command_line, std::vector<std::shared_ptr<PciDevice>> devices) {
         m_config.command_line = std::move(command_line);
         m_config.devices = std::move(devices);
-        connect_devices();
+        take_devices();
     }
     PhysicalMemory& physical_memory() const { return *m_memory; }
     std::span<std::byte> memory() const { return {m_memory->span().base, m_memory->size()}; }
@@ -115,10 +119,17 @@ public:
     GuestCpu const* input_reader() const { return m_input_reader; }
     /// Of a board at rest.
     PciBus& pci() { return m_pci; }
+    /// While that lives no device comes, goes or does anything.
+    std::unique_lock<std::mutex> hold_devices() const;
     /// The keyboard controller as it is, and another in its place.
     I8042 copy_i8042() const;
     void assign_i8042(I8042 const& controller);
-    std::span<std::shared_ptr<PciDevice> const> devices() const { return m_config.devices; }
+    /// By number; null: pulled out, or a port that has none. Of a board at rest.
+    std::span<std::shared_ptr<PciDevice> const> devices() const { return m_devices; }
+    /// A device comes to a port that has none; its number. Any thread. The error is one line.
+    std::expected<u32, std::string> plug(std::shared_ptr<PciDevice> device);
+    /// The device of that number is pulled out; null: there is none. Any thread.
+    std::shared_ptr<PciDevice> unplug(u32 number);
     LineController& lines() { return m_lines; }
 
 private:
@@ -142,8 +153,12 @@ private:
     void drive_input_lines();
     void settle_input();
     void tell_devices(GuestCpu const& cpu, u64 address);
-    void connect_devices();
+    void take_devices();
+    void connect(u32 number);
+    void plug_all();
     void start_devices();
+    void note(u64 bits);
+    std::span<std::byte> registers_of(u32 number) const;
     void write_device(PciRegister const& where);
     void deliver_message(PhysAddr address, u32 data);
     PciBus::Sender sender();
@@ -163,8 +178,11 @@ private:
     I8042 m_i8042;          ///< the same; of no use where the configuration has none
     std::atomic<bool> m_has_input = false;
     std::atomic<GuestCpu const*> m_input_reader = nullptr;
-    std::atomic<u32> m_noticed = 0; ///< devices, a bit each
-    static_assert(pci_devices_max < 32);
+    std::vector<std::shared_ptr<PciDevice>> m_devices; ///< the same; as many as there are slots
+    std::atomic<u64> m_noticed = 0;                    ///< devices, a bit each, and the ports
+    static constexpr u64 ports_noticed = u64{1} << 63;
+    static_assert(pci_devices_max + pci_ports_max < 63);
+    static_assert(pci_devices_max + pci_ports_max <= dma_domains);
 };
 
 } // namespace hosted

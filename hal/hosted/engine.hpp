@@ -63,6 +63,8 @@ public:
     virtual void wait(int input_descriptor) = 0;
     virtual void note_input() = 0;
     virtual bool can_wake() = 0;
+    /// Whether the machine lives in virtual time.
+    virtual bool is_simulated() const = 0;
     virtual void request_stop(siginfo_t const& info, ucontext_t& context) = 0;
     /// Why the machine cannot be copied or become another, in words; empty: it can.
     virtual std::string_view why_it_cannot_be_copied() const = 0;

@@ -30,6 +30,9 @@ std::string why_it_differs(Snapshot const& snapshot, Board& board, Engine const&
             "the snapshot is of a machine with {} devices, this one has {}",
             snapshot.devices.size(), board.devices().size());
     }
+    if (!snapshot.pci.has_same_devices(board.pci())) {
+        return "the snapshot is of a machine that has other devices";
+    }
     if (snapshot.has_keyboard_controller != board.config().has_keyboard_controller) {
         return "the snapshot is of a machine that differs in whether it has a keyboard";
     }
@@ -57,14 +60,18 @@ Machine::~Machine() {
     m_engine->end_others();
     settle_devices();
     for (auto const& device : m_board->devices()) {
-        device->connected({}); // nobody is told any more
+        if (device != nullptr) {
+            device->connected({}); // nobody is told any more
+        }
     }
 }
 
 /// Nothing outside the machine writes to its memory any more.
 void Machine::settle_devices() const {
     for (auto const& device : m_board->devices()) {
-        device->settle();
+        if (device != nullptr) {
+            device->settle();
+        }
     }
 }
 
@@ -90,6 +97,14 @@ void Machine::reset(std::string command_line, std::vector<std::shared_ptr<PciDev
     reset();
 }
 
+std::expected<u32, std::string> Machine::plug(std::shared_ptr<PciDevice> device) {
+    if (device->needs_simulation() && !m_engine->is_simulated()) {
+        return std::unexpected(
+            "a live machine has no simulated devices, which live in virtual time");
+    }
+    return m_board->plug(std::move(device));
+}
+
 Stop Machine::run() {
     CHECK(m_at_rest);
     m_at_rest = false; // also if the console throws: then the kernel waits for an answer for ever
@@ -105,6 +120,8 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
     }
     Board& board = *m_board;
     settle_devices();
+    I8042 const keyboard = board.copy_i8042();
+    auto const held = board.hold_devices(); // others may come and go
     Snapshot out{
         .window = board.config().window,
         .memory = board.physical_memory().copy(),
@@ -114,24 +131,27 @@ std::expected<Snapshot, std::string> Machine::snapshot() const {
         .pci = board.pci(),
         .lines = board.lines(),
         .has_keyboard_controller = board.config().has_keyboard_controller,
-        .i8042 = board.copy_i8042(),
+        .i8042 = keyboard,
         .devices = {}};
     for (auto const& processor : board.processors()) {
         out.cpus.push_back(processor->cpu());
     }
     for (auto const& device : board.devices()) {
-        out.devices.push_back(device->save());
+        out.devices.push_back(device != nullptr ? device->save() : std::vector<std::byte>());
     }
     return out;
 }
 
 std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
     Board& board = *m_board;
+    std::unique_lock held = board.hold_devices();
     if (auto const why = why_it_differs(snapshot, board, *m_engine); !why.empty()) {
         return std::unexpected(why);
     }
     for (usize i = 0; i < snapshot.devices.size(); ++i) {
-        board.devices()[i]->load(snapshot.devices[i]);
+        if (board.devices()[i] != nullptr) {
+            board.devices()[i]->load(snapshot.devices[i]);
+        }
     }
     board.forget_translations();
     board.physical_memory().assign(snapshot.memory);
@@ -139,6 +159,7 @@ std::expected<void, std::string> Machine::restore(Snapshot const& snapshot) {
     board.restore_processors(snapshot.cpus);
     board.pci() = snapshot.pci;
     board.lines() = snapshot.lines;
+    held.unlock();
     board.assign_i8042(snapshot.i8042);
     m_engine->assign_state(*snapshot.engine);
     m_at_rest = true;

@@ -121,6 +121,14 @@ public:
     /// called soon, on a simulated machine between two turns. `wait` returns for it. Any thread but
     /// those of signal handlers.
     void notice_device(u32 number) { m_board->notice_device(number); }
+    /// A device is plugged into a port (MachineConfig::hot_plug_ports) while the machine runs; the
+    /// kernel hears of it where it listens to the port. Its number. Any thread but those of signal
+    /// handlers, on a simulated machine between two turns. The error is one line.
+    std::expected<u32, std::string> plug(std::shared_ptr<PciDevice> device);
+    /// The device of that number is pulled out, whatever the kernel does with it: from when this
+    /// returns on it reaches nothing, is told nothing, and all of it reads all ones. Null: there is
+    /// none. The same threads.
+    std::shared_ptr<PciDevice> unplug(u32 number) { return m_board->unplug(number); }
     /// Whether anything but input can still happen: a processor other than the boot processor runs,
     /// or one has a deadline. While the boot processor rests.
     bool can_wake() { return m_engine->can_wake(); }

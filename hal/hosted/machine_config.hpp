@@ -44,6 +44,9 @@ struct MachineConfig {
     /// them, too, and give a device with a medium to the next machine. A live machine takes those
     /// that do not need a simulation (PciDevice::needs_simulation).
     std::vector<std::shared_ptr<PciDevice>> devices;
+    /// Ports that devices are plugged into while it runs (Machine::plug), each behind 1 MiB of
+    /// addresses; at most pci_ports_max.
+    u32 hot_plug_ports = 0;
     /// An i8042 with a keyboard and a mouse behind it (devices/i8042.hpp), as a PC has.
     bool has_keyboard_controller = true;
     Image image = Image::self();

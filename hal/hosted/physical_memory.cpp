@@ -81,12 +81,14 @@ PhysicalMemory::create(u64 size, unsigned window) {
     }
     memory->m_reserved = true;
     memory->m_file = memfd_create("twofold-memory", MFD_CLOEXEC);
-    if (memory->m_file < 0 || ftruncate(memory->m_file, static_cast<off_t>(size)) != 0) {
+    if (memory->m_file < 0 ||
+        ftruncate(memory->m_file, static_cast<off_t>(memory->file_bytes())) != 0) {
         return std::unexpected(fmt::format(
             "cannot make a memory file of {} MiB: {}", size >> 20, std::strerror(errno)));
     }
-    int const error =
-        map_file(memory->m_plan.own.base.value, size, PROT_READ | PROT_WRITE, memory->m_file, 0);
+    int const error = map_file(
+        memory->m_plan.own.base.value, memory->file_bytes(), PROT_READ | PROT_WRITE, memory->m_file,
+        0);
     if (error != 0) {
         return std::unexpected(
             fmt::format("cannot map {} MiB of memory: {}", size >> 20, std::strerror(error)));
@@ -138,18 +140,20 @@ void PhysicalMemory::note_reach(u64 offset, u64 size) const {
     }
 }
 
-void PhysicalMemory::give_back() {
+/// What lies behind `from` in the file.
+void PhysicalMemory::give_back(u64 from) {
     int const failed = fallocate(
-        m_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(m_size));
+        m_file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(from),
+        static_cast<off_t>(file_bytes() - from));
     CHECK(failed == 0);
 }
 
 void PhysicalMemory::assign(MemoryCopy const& copy) {
     CHECK(copy.size == m_size);
     std::ranges::fill(m_reached, u8{1});
-    give_back(); // or copies of this memory would grow by what it has ever used
+    give_back(0); // or copies of this memory would grow by what it has ever used
     for (MemoryCopy::Extent const& extent : copy.extents) {
-        CHECK(span().holds(extent.offset, extent.bytes.size()));
+        CHECK(PhysicalSpan(span().base, file_bytes()).holds(extent.offset, extent.bytes.size()));
         std::memcpy(span().base + extent.offset, extent.bytes.data(), extent.bytes.size());
     }
 }
@@ -165,6 +169,7 @@ void PhysicalMemory::clear(std::byte fill) {
         }
     }
     if (fill != std::byte{}) {
+        give_back(m_size); // nothing is mapped for a device
         return;
     }
     off_t at = 0;

@@ -1,7 +1,10 @@
 // The physical memory of one machine: one memory file of the host, the window that all views of it
-// lie in, and the machine's own view. See windows.hpp for the window.
+// lie in, and the machine's own view. See windows.hpp for the window. Behind the memory the file
+// has the tables of what devices may reach (dma_tables.hpp), which are zero in a memory that is
+// clear, and are copied with it.
 #pragma once
 
+#include "hal/hosted/dma_tables.hpp"
 #include "hal/hosted/page_walk.hpp"
 #include "hal/hosted/windows.hpp"
 
@@ -43,6 +46,8 @@ public:
 
     /// The machine's own view, always accessible.
     PhysicalSpan span() const;
+    /// What devices may reach.
+    DmaTables dma() const { return {span().base + m_size, m_size}; }
 
     /// Where the virtual CPUs lie: ordinary memory, not part of the file.
     std::span<std::byte> cpu_area() const;
@@ -51,8 +56,8 @@ public:
     MemoryCopy copy() const;
     /// Makes the memory equal to `copy`, whose size is the same. O(memory in use).
     void assign(MemoryCopy const& copy);
-    /// Makes each byte `fill`, as it was after the last call but for what was reached since.
-    /// O(memory reached).
+    /// Makes each byte of memory `fill`, as it was after the last call but for what was reached
+    /// since. O(memory reached).
     void clear(std::byte fill = {});
     /// Somebody may write there from now on. Signal-safe.
     void note_reach(u64 offset, u64 size) const;
@@ -63,7 +68,9 @@ private:
     PhysicalMemory(u64 size, WindowPlan const& plan)
         : m_size(size), m_reached(size / reach_bytes + 1, u8{1}), m_plan(plan) {}
 
-    void give_back();
+    /// Memory and tables.
+    u64 file_bytes() const { return m_size + dma_table_bytes(m_size); }
+    void give_back(u64 from);
 
     u64 m_size;
     /// Since it was last cleared, by blocks of 2 MiB.

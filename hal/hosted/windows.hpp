@@ -5,9 +5,9 @@
 // mapped in it, so that a fixed mapping never replaces what was there.
 //
 //     linear   physical memory, as the kernel sees it
-//     own      physical memory, as the machine sees it, and in its last MiB the virtual CPUs:
-//     kernel
-//              stacks refer to them, so their place must not depend on the host
+//     own      physical memory, as the machine sees it, behind it what devices may reach of it
+//              (dma_tables.hpp), and in the last MiB the virtual CPUs: kernel stacks refer to
+//              them, so their place must not depend on the host
 //     stacks   kernel stacks with their guards
 //     views    frames of other spaces, device registers
 //     heap     the kernel's heap
@@ -15,6 +15,7 @@
 // The numbers are the build's (place/).
 #pragma once
 
+#include "hal/hosted/dma_tables.hpp"
 #include "hal/layout.hpp"
 
 #include <window_place.hpp>
@@ -24,8 +25,10 @@ namespace hosted {
 using namespace twofold;
 
 inline constexpr u64 cpu_area_bytes = u64{1} << 20;
-inline constexpr u64 memory_bytes_max = own_bytes - (u64{1} << 30);
-static_assert(memory_bytes_max + cpu_area_bytes <= own_bytes);
+inline constexpr u64 memory_bytes_max = own_bytes / 8 * 7;
+static_assert(
+    memory_bytes_max + dma_table_bytes(memory_bytes_max) + cpu_area_bytes <= own_bytes,
+    "the tables of devices lie behind the memory");
 inline constexpr u64 heap_base_default = first_window + heap_offset;
 
 struct WindowPlan {

@@ -28,15 +28,19 @@ constexpr u64 first_cpu_track = 16;
 constexpr u64 first_device_track = 1024;
 
 /// What a processor came back with, in the order of Request.
-constexpr std::string_view request_names[] = {
-    "none",           "idle",           "console_write", "console_read",   "result_write",
-    "entropy",        "mmu_activate",   "mmu_flush",     "mmu_stale",      "pci_read",
-    "pci_write",      "device_write",   "port_read",     "port_write",     "notify",
-    "yield",          "line_route",     "line_mask",     "line_end",       "processor_start",
-    "processor_halt", "counter_has",    "counter_start", "counter_read",   "counter_stop",
-    "clock_adopt",    "clock_describe", "clock_common",  "clock_distrust", "clock_set",
-    "clock_wall",     "probe_fails",    "probe_note",    "power_exit",     "power_reset",
-    "crash"};
+constexpr std::string_view request_names[] = {"none",           "idle",         "console_write",
+                                              "console_read",   "result_write", "entropy",
+                                              "mmu_activate",   "mmu_flush",    "mmu_stale",
+                                              "pci_read",       "pci_write",    "device_write",
+                                              "dma_domain",     "port_read",    "port_write",
+                                              "notify",         "yield",        "line_route",
+                                              "line_mask",      "line_end",     "processor_start",
+                                              "processor_halt", "counter_has",  "counter_start",
+                                              "counter_read",   "counter_stop", "clock_adopt",
+                                              "clock_describe", "clock_common", "clock_distrust",
+                                              "clock_set",      "clock_wall",   "probe_fails",
+                                              "probe_note",     "power_exit",   "power_reset",
+                                              "crash"};
 static_assert(std::size(request_names) == static_cast<usize>(Request::crash) + 1);
 
 } // namespace

@@ -65,13 +65,14 @@ Result<void> RingBlock::submit(block::Request& request) {
     held.target = request.sector;
     held.count = request.count;
     held.buffer = is_flush ? PhysAddr{} : request.segments.front().address;
+    held.bytes = Bytes{u64{request.count} * m_geometry.sector_bytes};
+    held.direction = is_read ? hal::DmaDirection::from_device : hal::DmaDirection::to_device;
     held.time_out = request.time_out != Nanos{} ? request.time_out : time_out;
     held.done = [](RingRequest& self, Result<u64> outcome) {
         block::Request& owner = *static_cast<Ring&>(self).owner;
         owner.done(owner, outcome ? Result<void>() : outcome.error());
     };
-    m_queue.submit(held);
-    return {};
+    return m_queue.submit(held);
 }
 
 } // namespace twofold::device

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/device/block/device.hpp"
+#include "core/device/model/bound_ring.hpp"
 #include "core/device/ring/ring_queue.hpp"
 
 namespace twofold::device {
@@ -33,5 +34,9 @@ private:
     RingQueue& m_queue;
     block::Geometry m_geometry;
 };
+
+using BoundRingBlock = BoundRing<RingBlock>;
+inline constexpr Driver ring_block_driver{
+    "ring-block", BoundRingBlock::matches, BoundRingBlock::probe};
 
 } // namespace twofold::device

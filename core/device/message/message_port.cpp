@@ -48,7 +48,7 @@ Result<void> MessagePort::take_buffers() {
     for (Buffer& buffer : m_buffers) {
         buffer.owner = this;
         buffer.buffer = TRY(m_environment.frames.allocate(memory::FrameRequest{}));
-        give(buffer);
+        TRY(give(buffer));
     }
     return {};
 }
@@ -72,14 +72,16 @@ void MessagePort::close() {
 }
 
 /// The buffer waits for the next frame.
-void MessagePort::give(Buffer& buffer) {
+Result<void> MessagePort::give(Buffer& buffer) {
     buffer.operation = receive_operation;
     buffer.count = static_cast<u32>(frame_max.value);
+    buffer.bytes = frame_max;
+    buffer.direction = hal::DmaDirection::from_device;
     buffer.done = [](RingRequest& request, Result<u64> outcome) {
         auto& self = static_cast<Buffer&>(request);
         self.owner->take(self, std::move(outcome));
     };
-    m_queue.submit(buffer);
+    return m_queue.submit(buffer);
 }
 
 /// A frame has come into the buffer.
@@ -114,7 +116,7 @@ Result<MessagePort::Received> MessagePort::receive(std::span<std::byte> frame, N
     }
     Result<u64> outcome = std::move(buffer->outcome);
     if (!outcome) {
-        give(*buffer);
+        give(*buffer).value(); // as it was given before: nobody else has it mapped
         return outcome.error();
     }
     Received const received{
@@ -122,7 +124,7 @@ Result<MessagePort::Received> MessagePort::receive(std::span<std::byte> frame, N
     bool const is_sound = received.size <= frame_max;
     usize const bytes = std::min<usize>(frame.size(), is_sound ? received.size.value : 0);
     std::memcpy(frame.data(), hal::Memory::linear(buffer->buffer), bytes);
-    give(*buffer);
+    give(*buffer).value(); // the same
     if (!is_sound) {
         return Error::io_failed;
     }
@@ -140,11 +142,13 @@ Result<void> MessagePort::send(u32 to, std::span<std::byte const> frame) {
     request.target = to;
     request.count = static_cast<u32>(frame.size());
     request.buffer = page;
+    request.bytes = Bytes{frame.size()};
+    request.direction = hal::DmaDirection::to_device;
     request.time_out = time_out;
     request.done = [](RingRequest& self, Result<u64> outcome) {
         static_cast<SendRequest&>(self).awaited.come(std::move(outcome));
     };
-    m_queue.submit(request);
+    m_queue.submit(request).value(); // a frame of RAM that nobody else has
     auto const outcome = request.awaited.wait();
     TRY(m_environment.frames.free_pages(page, 1));
     return outcome ? Result<void>() : outcome.error();

@@ -2,6 +2,7 @@
 // that was sent may be lost, come twice, or come after a later one: nothing here mends that.
 #pragma once
 
+#include "core/device/model/bound_ring.hpp"
 #include "core/device/ring/awaited.hpp"
 #include "core/device/ring/ring_queue.hpp"
 
@@ -57,7 +58,7 @@ private:
     ~MessagePort() = default;
 
     Result<void> take_buffers();
-    void give(Buffer& buffer);
+    Result<void> give(Buffer& buffer);
     void take(Buffer& buffer, Result<u64> outcome);
     Result<void> await_frame(Nanos deadline);
 
@@ -71,5 +72,9 @@ private:
     sync::SpinLock m_lock{sync::LockRank::device};
     IntrusiveList<RingRequest, RingRequestsTag> m_received GUARDED_BY(m_lock); ///< in their order
 };
+
+using BoundMessagePort = BoundRing<MessagePort>;
+inline constexpr Driver message_port_driver{
+    "ring-message", BoundMessagePort::matches, BoundMessagePort::probe};
 
 } // namespace twofold::device

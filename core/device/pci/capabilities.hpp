@@ -35,6 +35,17 @@ using Capabilities = FixedVector<Capability, capabilities_max>;
 /// defect. O(capabilities).
 Capabilities read_capabilities(FunctionSpace const& space, Header const& header, Defects& defects);
 
+/// A port of PCI Express with a slot that devices come to while the machine runs (PCI Express Base
+/// Specification 5.0, section 7.5.3).
+struct SlotInfo {
+    u16 offset = 0; ///< of the capability
+    u32 capabilities = 0;
+};
+
+/// What the capability of PCI Express says of a bridge's slot; nothing where it has none that is
+/// hot. O(1).
+std::optional<SlotInfo> read_slot(FunctionSpace const& space, Capability const& express);
+
 /// The first capability of that number in the classic list.
 std::optional<Capability> find_capability(std::span<Capability const> list, u16 id);
 

@@ -25,6 +25,10 @@ std::optional<Function> read_function(FunctionSpace const& space) {
             found.msix = read.value();
         }
     }
+    auto const express = find_capability(list, capability_id::pci_express);
+    if (header->kind == HeaderKind::bridge && express) {
+        found.slot = read_slot(space, *express);
+    }
     found.defects = defects;
     return found;
 }

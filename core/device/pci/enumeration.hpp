@@ -27,6 +27,7 @@ struct Function {
     Capabilities capabilities{};
     std::optional<MsiInfo> msi{};
     std::optional<MsixInfo> msix{};
+    std::optional<SlotInfo> slot{}; ///< of a bridge
     Defects defects{};
 };
 

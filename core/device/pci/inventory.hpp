@@ -4,6 +4,8 @@
 #include "core/device/pci/enumeration.hpp"
 #include "core/memory/memory.hpp"
 
+#include <algorithm>
+
 namespace twofold::pci {
 
 /// The most functions that are kept.
@@ -20,6 +22,28 @@ public:
 
     /// The function at `where`, or null. O(functions).
     Function const* find(Address where) const { return find_function(where); }
+
+    /// Keeps a function that has come, which was not known. Errors: as below. References to others
+    /// do not stay.
+    Result<void> insert(Function const& function) {
+        CHECK(find(function.where) == nullptr);
+        return add(function);
+    }
+    /// What is known of the function now; its buses stay.
+    void complete(Function const& function) {
+        Function* const known = find_function(function.where);
+        CHECK(known != nullptr);
+        BusNumbers const buses = known->buses;
+        *known = function;
+        known->buses = buses;
+    }
+    /// Forgets the function at `where`, if it was known. O(functions).
+    void remove(Address where) {
+        auto const rest = std::ranges::remove(m_functions.items(), where, &Function::where);
+        if (!rest.empty()) {
+            static_cast<void>(m_functions.pop()); // what is left of it
+        }
+    }
 
     /// Where an enumeration puts what it finds, while this stays where it is. Its errors: no_space
     /// above functions_max, out_of_memory.

@@ -30,7 +30,7 @@ struct RingSubmission {
     u64 target = 0;
     u32 count = 0;
     u32 reserved_too = 0;
-    u64 buffer = 0; ///< physical address
+    u64 buffer = 0; ///< as the device sees memory
 };
 static_assert(sizeof(RingSubmission) == 32 && alignof(RingSubmission) == 8);
 

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace twofold::device {
 
@@ -20,12 +21,11 @@ static_assert(RingQueue::entries <= slot_mask + 1);
 static_assert(RingQueue::entries * sizeof(RingSubmission) <= page_size.value);
 static_assert(RingQueue::entries * sizeof(RingCompletion) <= page_size.value);
 
-/// The device decodes its memory and may reach the machine's.
-void let_master(pci::FunctionSpace const& space) {
-    constexpr u16 decode_and_master = 6;
-    space.write_16(
-        pci::offset::command,
-        static_cast<u16>(space.read_16(pci::offset::command) | decode_and_master));
+constexpr u16 decode = 2, master = 4; // of a function's command register
+
+void set_command(pci::FunctionSpace const& space, u16 cleared, u16 set) {
+    u32 const before = space.read_16(pci::offset::command);
+    space.write_16(pci::offset::command, static_cast<u16>((before & ~u32{cleared}) | set));
 }
 
 Result<u64> outcome_of(RingCompletion const& completion) {
@@ -46,8 +46,13 @@ Result<u64> outcome_of(RingCompletion const& completion) {
 
 } // namespace
 
-RingQueue::RingQueue(DriverEnvironment const& environment, VirtAddr registers, PhysAddr rings)
-    : m_environment(environment), m_registers(registers), m_rings(rings) {}
+RingQueue::RingQueue(
+    DriverEnvironment const& environment, pci::Address function, VirtAddr registers, PhysAddr rings)
+    : m_environment(environment),
+      m_space(environment.configuration, function),
+      m_registers(registers),
+      m_rings(rings),
+      m_dma(function) {}
 
 Result<RingQueue*> RingQueue::open(
     DriverEnvironment const& environment,
@@ -59,7 +64,7 @@ Result<RingQueue*> RingQueue::open(
     if (bar == function.bars.end() || !function.msi || bar->size < page_size) {
         return Error::not_supported;
     }
-    let_master(pci::FunctionSpace(environment.configuration, function.where));
+    set_command(pci::FunctionSpace(environment.configuration, function.where), 0, decode);
     VirtAddr const registers = TRY(
         environment.space.map_device(PhysAddr{bar->address}, bar->size, hal::CacheMode::uncached));
     if (hal::Io::read_32(registers + ring_register::signature) != signature ||
@@ -67,7 +72,7 @@ Result<RingQueue*> RingQueue::open(
         TRY(environment.space.unmap_device(registers));
         return Error::not_supported;
     }
-    auto const queue = make(environment, registers);
+    auto const queue = make(environment, function.where, registers);
     if (!queue) {
         TRY(environment.space.unmap_device(registers));
         return queue.error();
@@ -80,7 +85,8 @@ Result<RingQueue*> RingQueue::open(
 }
 
 /// A queue that has nothing yet but its memory.
-Result<RingQueue*> RingQueue::make(DriverEnvironment const& environment, VirtAddr registers) {
+Result<RingQueue*>
+RingQueue::make(DriverEnvironment const& environment, pci::Address function, VirtAddr registers) {
     PhysAddr const rings = TRY(environment.frames.allocate(
         {.pages = ring_pages, .content = memory::FrameContent::zeroed}));
     auto const room = memory::allocate_room<RingQueue>(environment.heap, 1);
@@ -88,14 +94,37 @@ Result<RingQueue*> RingQueue::make(DriverEnvironment const& environment, VirtAdd
         TRY(environment.frames.free_pages(rings, ring_pages));
         return room.error();
     }
-    return new (room.value()) RingQueue(environment, registers, rings);
+    return new (room.value()) RingQueue(environment, function, registers, rings);
 }
 
 Result<void> RingQueue::begin(pci::Function const& function, std::string_view name) {
     TRY(make_slots());
+    TRY(map_rings());
     TRY(bind(function, name));
+    set_command(m_space, 0, master);
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     return start() ? Result<void>() : Error::io_failed;
+}
+
+Result<void> RingQueue::map_rings() {
+    m_submissions = TRY(m_dma.map(m_rings, page_size, hal::DmaDirection::to_device));
+    m_completions = TRY(m_dma.map(m_rings + page_size, page_size, hal::DmaDirection::from_device));
+    return {};
+}
+
+/// The device has let go of the request's buffer, or was stopped.
+void RingQueue::unmap(RingRequest& request) {
+    if (request.bytes != Bytes{}) {
+        m_dma.unmap(request.m_mapping);
+    }
+}
+
+/// The device reaches no memory any more, whatever it does.
+void RingQueue::stop_mastering() {
+    if (m_msi) {
+        m_msi->set_messages(pci::Switch::off);
+    }
+    set_command(m_space, master, 0);
 }
 
 void RingQueue::close() {
@@ -106,13 +135,22 @@ void RingQueue::close() {
         m_is_dead = true; // no timer or interrupt that is on its way restarts it
         for (Slot& slot : m_slots) {
             slot.state = State::free;
+            if (slot.request != nullptr) {
+                unmap(*std::exchange(slot.request, nullptr));
+            }
         }
     }
+    stop_mastering();
     for (Slot& slot : m_slots) {
         processor::TimerQueue::cancel_and_wait(slot.timer);
     }
     if (m_vector) {
         m_environment.interrupts.unbind(*m_vector).value(); // it is bound
+    }
+    for (auto const& mapping : {m_submissions, m_completions}) {
+        if (mapping) {
+            m_dma.unmap(*mapping);
+        }
     }
     DriverEnvironment const environment = m_environment;
     std::destroy(m_slots.begin(), m_slots.end());
@@ -139,7 +177,7 @@ Result<void> RingQueue::bind(pci::Function const& function, std::string_view nam
         CpuId{0},
         {.handler = take_interrupt, .argument = this, .name = name, .second_half = work}));
     m_vector = bound.vector;
-    pci::Msi msi(pci::FunctionSpace(m_environment.configuration, function.where), *function.msi);
+    pci::Msi& msi = m_msi.emplace(m_space, *function.msi);
     msi.set_messages(pci::Switch::off);
     TRY(msi.set_message({bound.message.address.value, bound.message.data}, 1));
     msi.set_messages(pci::Switch::on);
@@ -153,8 +191,8 @@ bool RingQueue::start() {
     m_submitted = 0;
     m_taken = 0;
     hal::Memory::device_write_barrier();
-    hal::Io::write_64(m_registers + ring_register::submissions, m_rings.value);
-    hal::Io::write_64(m_registers + ring_register::completions, (m_rings + page_size).value);
+    hal::Io::write_64(m_registers + ring_register::submissions, m_submissions->address.value);
+    hal::Io::write_64(m_registers + ring_register::completions, m_completions->address.value);
     hal::Io::write_32(m_registers + ring_register::entries, entries);
     hal::Io::write_32(m_registers + ring_register::control, ring_run);
     m_is_dead = read_32(ring_register::state) != ring_state_running;
@@ -170,16 +208,20 @@ RingQueue::Slot* RingQueue::free_slot() {
     return nullptr;
 }
 
-void RingQueue::submit(RingRequest& request) {
+Result<void> RingQueue::submit(RingRequest& request) {
     CHECK(request.done != nullptr);
+    if (request.bytes != Bytes{}) {
+        request.m_mapping = TRY(m_dma.map(request.buffer, request.bytes, request.direction));
+    }
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    Slot* const slot = m_waiting.empty() ? free_slot() : nullptr;
+    Slot* const slot = m_waiting.empty() && !m_is_suspended ? free_slot() : nullptr;
     if (slot == nullptr) {
         m_waiting.push_back(request);
-        return;
+        return {};
     }
     slot->request = &request;
     place(*slot);
+    return {};
 }
 
 /// The slot's time begins, and the device gets its request; where that is dead, the time is over.
@@ -202,7 +244,7 @@ void RingQueue::hand_over(Slot const& slot) {
         .token = slot.token,
         .target = request.target,
         .count = request.count,
-        .buffer = request.buffer.value};
+        .buffer = request.m_mapping.address.value};
     PhysAddr const at = m_rings + Bytes{(m_submitted & (entries - 1)) * sizeof(entry)};
     std::memcpy(hal::Memory::linear(at), &entry, sizeof(entry));
     hal::Memory::device_write_barrier();
@@ -303,24 +345,34 @@ void RingQueue::restart_if_overdue() {
         }
         restart();
     }
-    for (Slot& slot : m_slots) {
-        Error error = Error::timed_out;
-        {
-            sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-            if (slot.state != State::abandoned) {
-                continue;
-            }
-            slot.state = State::finishing;
-            error = m_is_dead ? Error::io_failed : Error::timed_out;
-        }
-        finish(slot, error);
+    while (give_back_one(Error::timed_out)) {
     }
+}
+
+/// Gives back one of those that the device has forgotten. False: there is none.
+bool RingQueue::give_back_one(Error error) {
+    Slot* found = nullptr;
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        auto const slot = std::ranges::find(m_slots, State::abandoned, &Slot::state);
+        if (slot == m_slots.end()) {
+            return false;
+        }
+        found = &*slot;
+        found->state = State::finishing;
+        error = m_is_dead ? Error::io_failed : error;
+        if (mutant(Mutant::device_stop_missing)) {
+            found->request->bytes = Bytes{}; // which the device reaches for ever
+        }
+    }
+    finish(*found, error);
+    return true;
 }
 
 /// Stops the device, so that it touches nothing any more, and submits again what is not overdue.
 void RingQueue::restart() {
-    bool is_stopped = false;
-    if (!mutant(Mutant::device_stop_missing)) {
+    bool is_stopped = m_is_ended;
+    if (!m_is_ended && !mutant(Mutant::device_stop_missing)) {
         static_cast<void>(start()); // where that fails all is given back
         is_stopped = true;
     }
@@ -339,17 +391,27 @@ void RingQueue::restart() {
 void RingQueue::finish(Slot& slot, Result<u64> outcome) {
     processor::TimerQueue::cancel_and_wait(slot.timer);
     RingRequest& request = *slot.request;
+    unmap(request);
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
         slot.token += slot_mask + 1;
         slot.request = nullptr;
         slot.state = State::free;
-        if (!m_waiting.empty()) {
-            slot.request = &m_waiting.pop_front();
-            place(slot);
-        }
+        place_waiting();
     }
     request.done(request, std::move(outcome));
+}
+
+/// Those that wait get the slots that are free.
+void RingQueue::place_waiting() {
+    while (!m_waiting.empty() && !m_is_suspended) {
+        Slot* const slot = free_slot();
+        if (slot == nullptr) {
+            return;
+        }
+        slot->request = &m_waiting.pop_front();
+        place(*slot);
+    }
 }
 
 RingCounts RingQueue::counts() {

@@ -30,7 +30,7 @@ Result<void> Device::negotiate(u64 wanted, u64 required) {
     if ((offered & all_required) != all_required) {
         return Error::not_supported;
     }
-    // A device that asks for the platform's addresses gets physical ones: nothing translates.
+    // Addresses are always the platform's (hal/dma.hpp): a device that knows others gets them, too.
     m_features = offered & (wanted | all_required | feature::access_platform);
     m_transport.write_features(0, static_cast<u32>(m_features));
     m_transport.write_features(1, static_cast<u32>(m_features >> 32));

@@ -35,7 +35,7 @@ inline constexpr u32 none = 0, block = 2, gpu = 16;
 } // namespace device_kind
 
 struct Descriptor {
-    u64 address = 0; ///< physical
+    u64 address = 0; ///< as the device sees memory
     u32 bytes = 0;
     u16 flags = 0;
     u16 next = 0;

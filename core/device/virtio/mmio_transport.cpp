@@ -33,6 +33,7 @@ public:
         DriverEnvironment const& environment, VirtAddr registers, MmioPlace const& place, u32 kind)
         : m_environment(environment), m_registers(registers), m_place(place), m_kind(kind) {}
 
+    DmaSpace& dma() override { return m_dma; }
     u32 device_kind() const override { return m_kind; }
     std::string_view name() const override { return "MMIO"; }
 
@@ -97,6 +98,7 @@ private:
     VirtAddr m_registers;
     MmioPlace m_place;
     u32 m_kind;
+    DmaSpace m_dma; ///< it is on no bus
     TransportEvents m_events;
     std::optional<hal::Vector> m_vector;
     Atomic<u32> m_news{0}; ///< interrupt status that has been acknowledged and not been told of

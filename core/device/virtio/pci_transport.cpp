@@ -66,10 +66,12 @@ public:
         : m_environment(environment),
           m_space(environment.configuration, function.where),
           m_msix(*function.msix),
-          m_kind(pci_device_kind(function.header)) {}
+          m_kind(pci_device_kind(function.header)),
+          m_dma(function.where) {}
 
     Result<void> map(pci::Function const& function, PciLayout const& layout);
 
+    DmaSpace& dma() override { return m_dma; }
     u32 device_kind() const override { return m_kind; }
     std::string_view name() const override { return "PCI"; }
 
@@ -145,6 +147,7 @@ private:
     pci::FunctionSpace m_space;
     pci::MsixInfo m_msix;
     u32 m_kind;
+    DmaSpace m_dma;
     VirtAddr m_common{};
     VirtAddr m_notify{};
     VirtAddr m_configuration{};

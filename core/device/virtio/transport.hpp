@@ -7,17 +7,17 @@
 // Source: VIRTIO 1.2, chapter 4.
 #pragma once
 
-#include "core/base/base.hpp"
+#include "core/device/dma.hpp"
 
 #include <string_view>
 
 namespace twofold::device::virtio {
 
-/// Where the three parts of a queue lie.
+/// Where the device sees the three parts of a queue.
 struct QueueMemory {
-    PhysAddr descriptors;
-    PhysAddr available;
-    PhysAddr used;
+    hal::DmaAddress descriptors;
+    hal::DmaAddress available;
+    hal::DmaAddress used;
     u16 entries = 0;
 };
 
@@ -35,6 +35,8 @@ public:
     Transport(Transport const&) = delete;
     Transport& operator=(Transport const&) = delete;
 
+    /// What the device reaches is mapped there. Any context up to irq, several at a time.
+    virtual DmaSpace& dma() = 0;
     virtual u32 device_kind() const = 0;
     virtual std::string_view name() const = 0; ///< "PCI", "MMIO"; lives for ever
 

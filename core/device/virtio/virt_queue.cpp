@@ -35,12 +35,14 @@ VirtQueue::VirtQueue(
     u16 index,
     QueueLayout layout,
     PhysAddr memory,
+    DmaMapping const& mapping,
     Nanos time_out)
     : m_environment(environment),
       m_transport(transport),
       m_index(index),
       m_layout(layout),
       m_memory(memory),
+      m_mapping(mapping),
       m_time_out(time_out),
       m_free_count(layout.entries),
       m_timer(watch, this) {
@@ -51,9 +53,9 @@ VirtQueue::VirtQueue(
 
 QueueMemory VirtQueue::memory() const {
     return {
-        .descriptors = m_memory + m_layout.descriptors(),
-        .available = m_memory + m_layout.available(),
-        .used = m_memory + m_layout.used(),
+        .descriptors = m_mapping.address + m_layout.descriptors(),
+        .available = m_mapping.address + m_layout.available(),
+        .used = m_mapping.address + m_layout.used(),
         .entries = m_layout.entries};
 }
 
@@ -74,13 +76,18 @@ Result<VirtQueue*> VirtQueue::open(
     QueueLayout const layout(std::min(most, std::bit_floor(entries)));
     PhysAddr const memory =
         TRY(environment.frames.allocate({.pages = 1, .content = memory::FrameContent::zeroed}));
-    auto const room = memory::allocate_room<VirtQueue>(environment.heap, 1);
+    auto const mapping = transport.dma().map(memory, page_size, hal::DmaDirection::both);
+    auto const room = mapping ? memory::allocate_room<VirtQueue>(environment.heap, 1)
+                              : Result<VirtQueue*>(mapping.error());
     if (!room) {
+        if (mapping) {
+            transport.dma().unmap(mapping.value());
+        }
         TRY(environment.frames.free_pages(memory, 1));
         return room.error();
     }
-    auto* const queue =
-        new (room.value()) VirtQueue(environment, transport, index, layout, memory, time_out);
+    auto* const queue = new (room.value())
+        VirtQueue(environment, transport, index, layout, memory, mapping.value(), time_out);
     if (auto const enabled = transport.enable_queue(index, queue->memory()); !enabled) {
         // It is not enabled, or the device does not run yet: either way it uses no memory.
         queue->close(Memory::given_back);
@@ -92,10 +99,11 @@ Result<VirtQueue*> VirtQueue::open(
 void VirtQueue::close(Memory memory) {
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        CHECK(m_waiting.empty() && m_in_flight == 0);
+        CHECK(m_waiting.empty() && m_refused.empty() && m_in_flight == 0);
     }
     processor::TimerQueue::cancel_and_wait(m_timer);
     DriverEnvironment const environment = m_environment;
+    m_transport.dma().unmap(m_mapping); // a device that does not stop reaches it no more
     if (memory == Memory::given_back) {
         environment.frames.free_pages(m_memory, 1).value(); // taken by `open`
     }
@@ -128,8 +136,13 @@ Result<void> VirtQueue::submit(QueueRequest& request) {
         return Error::io_failed;
     }
     TRY(start_watch());
-    m_waiting.push_back(request);
-    notice.is_due = place_waiting();
+    if (!m_waiting.empty() || segments > m_free_count) {
+        m_waiting.push_back(request);
+        return {};
+    }
+    TRY(place(request));
+    hal::Memory::device_write_barrier();
+    notice.is_due = true;
     return {};
 }
 
@@ -174,13 +187,67 @@ bool VirtQueue::place_waiting() {
         if (first.to_device.size() + first.to_driver.size() > m_free_count) {
             break;
         }
-        place(m_waiting.pop_front());
-        has_more = true;
+        QueueRequest& next = m_waiting.pop_front();
+        if (auto const placed = place(next); placed) {
+            has_more = true;
+        } else {
+            next.m_refusal = placed.error();
+            m_refused.push_back(next);
+        }
     }
     if (has_more) {
         hal::Memory::device_write_barrier();
     }
     return has_more;
+}
+
+/// Calls visit(segment, direction) for each segment of the chain, in its order, until that fails.
+template<class Visit>
+Result<void> for_each_segment(QueueRequest const& request, Visit&& visit) {
+    for (Segment const& segment : request.to_device) {
+        TRY(visit(segment, hal::DmaDirection::to_device));
+    }
+    for (Segment const& segment : request.to_driver) {
+        TRY(visit(segment, hal::DmaDirection::from_device));
+    }
+    return {};
+}
+
+/// The device reaches all segments, which get the first descriptors of the free list; on an error,
+/// none.
+Result<void> VirtQueue::map(QueueRequest const& request) {
+    u16 at = m_free_first;
+    usize count = 0;
+    auto const mapped = for_each_segment(
+        request, [&](Segment const& segment, hal::DmaDirection direction) -> Result<void> {
+            m_lock.assert_held();
+            auto const mapping =
+                TRY(m_transport.dma().map(segment.address, Bytes{segment.bytes}, direction));
+            m_mapped[at] = mapping.address;
+            at = m_next[at];
+            ++count;
+            return {};
+        });
+    if (!mapped) {
+        unmap(request, m_free_first, count);
+    }
+    return mapped;
+}
+
+/// The device does not reach the first `count` segments of the chain at `head` any more.
+void VirtQueue::unmap(QueueRequest const& request, u16 head, usize count) {
+    u16 at = head;
+    static_cast<void>(for_each_segment(
+        request, [&](Segment const& segment, hal::DmaDirection direction) -> Result<void> {
+            m_lock.assert_held();
+            if (count == 0) {
+                return Error::not_found; // the others were not mapped
+            }
+            --count;
+            m_transport.dma().unmap({m_mapped[at], Bytes{segment.bytes}, direction});
+            at = m_next[at];
+            return {};
+        }));
 }
 
 /// Takes a descriptor from the free list for a segment of a chain that goes on in the list's next.
@@ -191,14 +258,16 @@ void VirtQueue::add(Segment const& segment, u16 flags) {
     bool const has_next = (flags & descriptor_has_next) != 0;
     store(
         m_layout.descriptor(at), Descriptor{
-                                     .address = segment.address.value,
+                                     .address = m_mapped[at].value,
                                      .bytes = segment.bytes,
                                      .flags = flags,
                                      .next = has_next ? m_free_first : u16{0}});
 }
 
-/// Makes a chain of it and puts that into the available ring. There are descriptors enough.
-void VirtQueue::place(QueueRequest& request) {
+/// Makes a chain of it and puts that into the available ring. There are descriptors enough. Errors:
+/// those of DmaSpace::map.
+Result<void> VirtQueue::place(QueueRequest& request) {
+    TRY(map(request));
     u16 const head = m_free_first;
     usize left = request.to_device.size() + request.to_driver.size();
     for (Segment const& segment : request.to_device) {
@@ -217,12 +286,14 @@ void VirtQueue::place(QueueRequest& request) {
     store(m_layout.available_head(m_available), head);
     hal::Memory::device_write_barrier();
     store(m_layout.available_index(), ++m_available);
+    return {};
 }
 
 /// Puts the descriptors of a chain back on the free list.
 void VirtQueue::release(u16 head) {
     Chain& chain = m_chains[head];
     usize const count = chain.request->to_device.size() + chain.request->to_driver.size();
+    unmap(*chain.request, head, count);
     u16 last = head;
     for (usize i = 1; i < count; ++i) {
         last = m_next[last];
@@ -290,7 +361,11 @@ Result<u32> VirtQueue::perform_in_panic(
             m_in_panic.to_driver = to_driver;
             // NOLINTNEXTLINE(performance-unnecessary-value-param): the type of `done`
             m_in_panic.done = [](QueueRequest&, Result<u32>) {}; // of an abandoned queue
-            place(m_in_panic);
+            auto const placed = place(m_in_panic);
+            if (!placed) {
+                outcome = placed.error();
+                return;
+            }
             hal::Memory::device_write_barrier();
             m_transport.notify(m_index);
             outcome = poll_for(m_in_panic, time_out);
@@ -321,12 +396,21 @@ Result<u32> VirtQueue::poll_for(QueueRequest const& request, Nanos time_out) {
 
 Result<void> VirtQueue::drain() {
     while (true) {
+        while (QueueRequest* const refused = take_refused()) {
+            refused->done(*refused, refused->m_refusal);
+        }
         auto const taken = TRY(take_used());
         if (!taken) {
             return {};
         }
         taken->request->done(*taken->request, taken->written);
     }
+}
+
+/// One that waited and cannot be mapped; null: there is none.
+QueueRequest* VirtQueue::take_refused() {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    return m_refused.empty() ? nullptr : &m_refused.pop_front();
 }
 
 bool VirtQueue::is_overdue() {
@@ -338,6 +422,9 @@ bool VirtQueue::is_overdue() {
 QueueRequest* VirtQueue::take_any() {
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     m_is_abandoned = true;
+    if (!m_refused.empty()) {
+        return &m_refused.pop_front();
+    }
     if (m_in_flight == 0) {
         return m_waiting.empty() ? nullptr : &m_waiting.pop_front();
     }

@@ -3,7 +3,8 @@
 //
 // A request belongs to the queue from `submit` until its `done` is called, never from inside
 // `submit`. Where descriptors are missing it waits in the order of arrival. Chains that come back
-// are taken in context work.
+// are taken in context work. While the device has a chain it reaches its segments, each in the
+// direction that it is for, and no longer.
 //
 // What the device writes is hostile: only the used ring is read, each of its numbers is checked
 // against state that the device does not reach, and what makes no sense is an error. A device that
@@ -45,6 +46,11 @@ public:
     std::span<Segment const> to_device;
     std::span<Segment const> to_driver;
     Done done = nullptr;
+
+private:
+    friend class VirtQueue;
+
+    Error m_refusal = Error::io_failed; ///< why the device does not get it
 };
 
 /// What has happened on a queue.
@@ -63,7 +69,7 @@ public:
     /// Queue `index` of a device that has its features and does not run yet, with at most `entries`
     /// entries. What the device has for longer than `time_out` is overdue. In memory of the heap,
     /// until it is closed. Errors: not_found (the device has no such queue), corrupted,
-    /// out_of_memory, those of Transport::enable_queue.
+    /// out_of_memory, those of DmaSpace::map and of Transport::enable_queue.
     static Result<VirtQueue*> open(
         DriverEnvironment const& environment,
         Transport& transport,
@@ -79,7 +85,8 @@ public:
 
     /// Starts a request. Any context up to irq; no lock of rank `device` or above is held. Errors,
     /// at once: invalid_argument (no segments, an empty one, or more than the queue has entries),
-    /// io_failed (the queue is abandoned), not_supported (there is no clock). O(segments).
+    /// io_failed (the queue is abandoned), not_supported (there is no clock), those of
+    /// DmaSpace::map, which a request that waits comes to in the end. O(pages).
     Result<void> submit(QueueRequest& request);
 
     /// Gives back what the device is done with. Error::corrupted: its answers make no sense. In
@@ -119,13 +126,17 @@ private:
         u16 index,
         QueueLayout layout,
         PhysAddr memory,
+        DmaMapping const& mapping,
         Nanos time_out);
     ~VirtQueue() = default;
 
     QueueMemory memory() const;
     Result<void> start_watch() REQUIRES(m_lock);
+    Result<void> map(QueueRequest const& request) REQUIRES(m_lock);
+    void unmap(QueueRequest const& request, u16 head, usize count) REQUIRES(m_lock);
     void add(Segment const& segment, u16 flags) REQUIRES(m_lock);
-    void place(QueueRequest& request) REQUIRES(m_lock);
+    Result<void> place(QueueRequest& request) REQUIRES(m_lock);
+    QueueRequest* take_refused();
     /// Tells the device, where that is due, once the lock is given back: the write to its register
     /// leads out of the machine.
     struct Notice {
@@ -159,13 +170,17 @@ private:
     Transport& m_transport;
     u16 m_index;
     QueueLayout m_layout;
-    PhysAddr m_memory; ///< a page
+    PhysAddr m_memory;    ///< a page
+    DmaMapping m_mapping; ///< of that
     Nanos m_time_out;
 
     sync::SpinLock m_lock{sync::LockRank::device};
     IntrusiveList<QueueRequest, QueueRequestsTag> m_waiting GUARDED_BY(m_lock);
-    Chain m_chains[entries_max] GUARDED_BY(m_lock); ///< by the first descriptor's index
-    u16 m_next[entries_max] GUARDED_BY(m_lock);     ///< of the chain, or of the free list
+    /// That waited and cannot be mapped; to be given back in context work.
+    IntrusiveList<QueueRequest, QueueRequestsTag> m_refused GUARDED_BY(m_lock);
+    Chain m_chains[entries_max] GUARDED_BY(m_lock);           ///< by the first descriptor's index
+    u16 m_next[entries_max] GUARDED_BY(m_lock);               ///< of the chain, or of the free list
+    hal::DmaAddress m_mapped[entries_max] GUARDED_BY(m_lock); ///< of what is in flight
     u16 m_free_first GUARDED_BY(m_lock) = 0;
     u16 m_free_count GUARDED_BY(m_lock) = 0;
     u16 m_in_flight GUARDED_BY(m_lock) = 0;

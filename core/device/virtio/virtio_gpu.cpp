@@ -185,10 +185,18 @@ Result<void> VirtioGpu::adopt_mode() {
     }
     u32 const resource = m_resource + 1; // the one before is forgotten
     u32 const next = resource != 0 ? resource : 1;
+    Backing backing;
     auto outcome = [&]() -> Result<PixelMemory> {
         PixelMemory pixels = TRY(PixelMemory::create(m_environment.heap, mode_of(wanted)));
-        if (auto const shown = show(pixels, next); !shown) {
+        auto const mapped = map(pixels);
+        if (!mapped) {
+            pixels.free(m_environment.heap);
+            return mapped.error();
+        }
+        backing = mapped.value();
+        if (auto const shown = show(pixels, next, backing); !shown) {
             forget(next);
+            unmap(backing);
             if (!m_device.is_broken() || m_device.is_stopped()) {
                 pixels.free(m_environment.heap);
             }
@@ -202,16 +210,18 @@ Result<void> VirtioGpu::adopt_mode() {
     }
     if (m_resource != 0) {
         forget(m_resource);
+        unmap(m_backing);
         m_pixels.free(m_environment.heap);
     }
     m_pixels = outcome.value();
+    m_backing = backing;
     m_resource = next;
     m_current.store(wanted, release);
     return {};
 }
 
 /// Makes a resource of the pixels, and that the screen. On an error the screen is as it was.
-Result<void> VirtioGpu::show(PixelMemory const& pixels, u32 resource) {
+Result<void> VirtioGpu::show(PixelMemory const& pixels, u32 resource, Backing const& backing) {
     DisplayMode const mode = pixels.mode();
     TRY(perform(CreateResource{
         .header = {.kind = Kind::create_resource},
@@ -219,7 +229,7 @@ Result<void> VirtioGpu::show(PixelMemory const& pixels, u32 resource) {
         .format = b8g8r8x8,
         .width = mode.width,
         .height = mode.height}));
-    TRY(attach(pixels, resource));
+    TRY(attach(resource, backing));
     TRY(perform(TransferToHost{
         .header = {.kind = Kind::transfer_to_host},
         .box = {0, 0, mode.width, mode.height},
@@ -258,26 +268,63 @@ Result<u32> for_each_run(memory::AddressSpace& space, PixelMemory const& pixels,
     return runs;
 }
 
-Result<void> VirtioGpu::attach(PixelMemory const& pixels, u32 resource) {
+/// The device reads the pixels, until that is undone.
+Result<VirtioGpu::Backing> VirtioGpu::map(PixelMemory const& pixels) {
     memory::AddressSpace& space = m_environment.space.space();
     u32 const runs = TRY(for_each_run(space, pixels, [](u32, PhysAddr, Bytes) {}));
-    u64 const bytes = u64{runs} * sizeof(BackingEntry);
+    Backing backing;
+    DmaMapping* const room = TRY(memory::allocate_room<DmaMapping>(m_environment.heap, runs));
+    std::optional<Error> error;
+    // Nobody else changes where the heap's pages lie, so there are as many again.
+    auto const visited = for_each_run(space, pixels, [&](u32 run, PhysAddr first, Bytes size) {
+        CHECK(run < runs);
+        if (error) {
+            return; // the others are not mapped either
+        }
+        auto const mapped = m_transport.dma().map(first, size, hal::DmaDirection::to_device);
+        if (!mapped) {
+            error = mapped.error();
+            return;
+        }
+        backing.runs = {room, usize{run} + 1};
+        std::construct_at(room + run, mapped.value());
+    });
+    CHECK(visited.has_value());
+    if (error) {
+        unmap(backing);
+        return *error;
+    }
+    return backing;
+}
+
+/// The device, which has forgotten them, reads them no more.
+void VirtioGpu::unmap(Backing& backing) {
+    for (DmaMapping const& run : backing.runs) {
+        m_transport.dma().unmap(run);
+    }
+    if (!backing.runs.empty()) {
+        memory::free_room(m_environment.heap, backing.runs.data());
+    }
+    backing = {};
+}
+
+Result<void> VirtioGpu::attach(u32 resource, Backing const& backing) {
+    u64 const bytes = backing.runs.size() * sizeof(BackingEntry);
     u64 const pages = align_up(Bytes{bytes}, page_size) / page_size;
     PhysAddr const entries = TRY(m_environment.frames.allocate({.pages = pages}));
-    // Nobody else changes where the heap's pages lie, so there are as many again.
-    auto const filled = for_each_run(space, pixels, [&](u32 run, PhysAddr first, Bytes size) {
-        CHECK(run < runs);
+    Bytes at{};
+    for (DmaMapping const& run : backing.runs) {
         store(
-            entries + Bytes{u64{run} * sizeof(BackingEntry)},
-            BackingEntry{.address = first.value, .bytes = static_cast<u32>(size.value)});
-    });
-    Result<void> outcome = filled ? Result<void>() : filled.error();
-    if (outcome) {
-        outcome = perform(
-            AttachBacking{
-                .header = {.kind = Kind::attach_backing}, .resource = resource, .entries = runs},
-            Segment{entries, static_cast<u32>(bytes)});
+            entries + at,
+            BackingEntry{.address = run.address.value, .bytes = static_cast<u32>(run.size.value)});
+        at += Bytes{sizeof(BackingEntry)};
     }
+    auto const outcome = perform(
+        AttachBacking{
+            .header = {.kind = Kind::attach_backing},
+            .resource = resource,
+            .entries = static_cast<u32>(backing.runs.size())},
+        Segment{entries, static_cast<u32>(bytes)});
     if (!m_device.is_broken() || m_device.is_stopped()) {
         m_environment.frames.free_pages(entries, pages).value(); // taken above
     }
@@ -374,6 +421,7 @@ void VirtioGpu::set_change_listener(ChangeListener listener, void* context) {
 
 void VirtioGpu::close() {
     m_device.close();
+    unmap(m_backing);
     m_transport.close();
     DriverEnvironment const environment = m_environment;
     // A device that does not stop keeps what it may write to.

@@ -61,8 +61,15 @@ private:
     template<class Command>
     Result<void> perform(Command command, std::optional<virtio::Segment> more = {});
     Result<DisplayMode> ask_for_mode();
-    Result<void> show(PixelMemory const& pixels, u32 resource);
-    Result<void> attach(PixelMemory const& pixels, u32 resource);
+    /// What the device reaches of the pixels: the runs of frames that they lie in.
+    struct Backing {
+        std::span<DmaMapping> runs;
+    };
+
+    Result<void> show(PixelMemory const& pixels, u32 resource, Backing const& backing);
+    Result<void> attach(u32 resource, Backing const& backing);
+    Result<Backing> map(PixelMemory const& pixels);
+    void unmap(Backing& backing);
     template<class Command>
     Result<void> perform_in_panic(Command command);
     template<class Command>
@@ -93,6 +100,7 @@ private:
     virtio::Device m_device;
     virtio::VirtQueue* m_queue = nullptr;
     PixelMemory m_pixels;
+    Backing m_backing;  ///< of those
     u32 m_resource = 0; ///< that is shown; 0: none
     u64 m_fence = 0;    ///< of the last command
     DisplayCounts m_counts;

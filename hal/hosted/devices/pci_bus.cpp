@@ -1,6 +1,8 @@
 // See pci_bus.hpp.
 #include "hal/hosted/devices/pci_bus.hpp"
 
+#include <algorithm>
+
 namespace hosted {
 
 namespace {
@@ -88,22 +90,6 @@ void define_capabilities(PciFunction& function, std::span<std::vector<u8> const>
     }
 }
 
-PciFunction plugged_function(PciIdentity const& id) {
-    PciFunction function;
-    define_identity(function, id.device, id.class_and_revision, 0, id.vendor);
-    function.define(status, 2, has_capabilities);
-    function.define(bar_0, 4, 0, ~(id.register_bytes - 1));
-    function.define(0x2c, 4, u32{id.subsystem} << 16 | id.vendor);
-    function.define(capabilities, 1, messages_at);
-    if (id.messages.vectors == 0) {
-        define_one_message(function);
-    } else {
-        define_vectors(function, id.messages);
-    }
-    define_capabilities(function, id.capabilities);
-    return function;
-}
-
 void define_second(PciFunction& function) {
     define_identity(function, 0x11, 0xff00'0001, several_functions);
     function.define(status, 2, has_capabilities);
@@ -119,6 +105,22 @@ void define_second(PciFunction& function) {
 }
 
 } // namespace
+
+PciFunction PciBus::plugged_function(PciIdentity const& id) {
+    PciFunction function;
+    define_identity(function, id.device, id.class_and_revision, 0, id.vendor);
+    function.define(status, 2, has_capabilities);
+    function.define(bar_0, 4, 0, ~(id.register_bytes - 1));
+    function.define(0x2c, 4, u32{id.subsystem} << 16 | id.vendor);
+    function.define(capabilities, 1, messages_at);
+    if (id.messages.vectors == 0) {
+        define_one_message(function);
+    } else {
+        define_vectors(function, id.messages);
+    }
+    define_capabilities(function, id.capabilities);
+    return function;
+}
 
 void PciFunction::define(u32 offset, u32 width, u64 value, u64 writable) {
     CHECK(offset + width <= m_value.size() && width <= sizeof(u64));
@@ -171,7 +173,10 @@ void PciBus::configure(PciDeviceMemory const& memory) {
 void PciBus::plug(PciIdentity const& identity) {
     CHECK(devices() < pci_devices_max && identity.is_sound());
     m_functions.push_back(plugged_function(identity));
-    m_plugged.push_back({.bytes = identity.register_bytes, .messages = identity.messages});
+    m_plugged.push_back(
+        {.bytes = identity.register_bytes,
+         .messages = identity.messages,
+         .identity = identity_word(identity)});
 }
 
 void PciBus::place(u32 number, PhysAddr where) {
@@ -181,6 +186,24 @@ void PciBus::place(u32 number, PhysAddr where) {
     PciFunction& function = m_functions[first_plugged + number];
     function.write(bar_0, 4, static_cast<u32>(where.value));
     function.write(command, 2, decode_memory);
+}
+
+PhysAddr PciBus::memory_end() const {
+    PhysAddr end = std::max(
+        m_memory.registers + Bytes{pci_registers_bytes},
+        m_memory.vectors + Bytes{pci_vectors_bytes});
+    for (u32 number = 0; number < devices(); ++number) {
+        Plugged const& each = m_plugged[number];
+        end =
+            std::max(end, each.registers + Bytes{number < fixed() ? each.bytes : pci_port_window});
+    }
+    return end;
+}
+
+u32 PciBus::domain(hal::PciAddress function) const {
+    auto const found = find(function);
+    bool const is_plugged = found && *found >= first_plugged && !port_at(*found);
+    return is_plugged ? static_cast<u32>(*found - first_plugged) : hal::DmaDomain::none;
 }
 
 std::optional<PciRegister> PciBus::register_at(PhysAddr address) const {
@@ -194,7 +217,8 @@ std::optional<PciRegister> PciBus::register_at(PhysAddr address) const {
 }
 
 bool PciBus::is_master(u32 number) const {
-    return (m_functions[first_plugged + number].read(command, 2) & mastering) != 0;
+    return m_plugged[number].is_present &&
+           (m_functions[first_plugged + number].read(command, 2) & mastering) != 0;
 }
 
 std::optional<hal::Message> PciBus::message(u32 number) const {
@@ -214,20 +238,42 @@ std::optional<usize> PciBus::find(hal::PciAddress where) const {
         return std::nullopt;
     }
     if (where.bus == 0) {
-        bool const known = where.function == 0 && where.device <= 1;
-        return known ? std::optional<usize>(where.device == 0 ? host_bridge : bridge)
-                     : std::nullopt;
+        if (where.function != 0 || where.device >= first_port_device + ports()) {
+            return std::nullopt;
+        }
+        return where.device >= first_port_device ? port_index(where.device - first_port_device)
+               : where.device == 0               ? host_bridge
+                                                 : bridge;
     }
     u32 const secondary = m_functions[bridge].read(bus_numbers + 1, 1);
     if (where.bus != secondary) {
-        return std::nullopt;
+        return find_behind_port(where);
     }
     if (where.device == 0) {
         bool const known = where.function <= 1;
         return known ? std::optional<usize>(where.function == 0 ? device : second) : std::nullopt;
     }
-    bool const is_plugged = where.function == 0 && where.device <= devices();
+    bool const is_plugged =
+        where.function == 0 && where.device <= fixed() && m_plugged[where.device - 1].is_present;
     return is_plugged ? std::optional<usize>(first_plugged + where.device - 1) : std::nullopt;
+}
+
+/// The device in a slot, by the bus number of its port as it is set.
+std::optional<usize> PciBus::find_behind_port(hal::PciAddress where) const {
+    for (u32 port = 0; port < ports(); ++port) {
+        u32 const number = m_fixed + port;
+        if (m_functions[port_index(port)].read(bus_numbers + 1, 1) == where.bus) {
+            bool const is_device =
+                where.device == 0 && where.function == 0 && m_plugged[number].is_present;
+            return is_device ? std::optional<usize>(first_plugged + number) : std::nullopt;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<u32> PciBus::port_at(usize index) const {
+    bool const is_port = index >= port_index(0) && ports() != 0;
+    return is_port ? std::optional(static_cast<u32>(index - port_index(0))) : std::nullopt;
 }
 
 u32 PciBus::read(PciAccess const& access) const {
@@ -243,7 +289,10 @@ void PciBus::write(
     }
     m_functions[*found].write(access.offset, access.width, value);
     // What was held back may go now.
-    if (*found == device) {
+    if (auto const port = port_at(*found)) {
+        port_written(*port, access, value);
+        settle_ports(send);
+    } else if (*found == device) {
         settle_msix(memory, send);
     } else if (*found == second) {
         settle_msi(send);

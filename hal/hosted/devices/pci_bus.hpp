@@ -12,6 +12,9 @@
 //     of
 //             one vector, or MSI-X whose table and pending bits lie among the device's registers
 //
+//     0:02.0  root ports with a slot each (pci_ports.cpp), as many as the configuration has; behind
+//             each a bus with nothing or one device, which comes and goes while the machine runs
+//
 // What the test device is for: to raise interrupts when the kernel wants one. A number written to
 // the register pci_raise_vector raises that vector of the MSI-X table; one written to
 // pci_raise_message, that message of the second function's MSI; pci_drive_line holds its interrupt
@@ -39,6 +42,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace hosted {
@@ -74,6 +78,9 @@ inline constexpr u32 pci_test_line = 16;
 /// What the first register of the test device reads: "2FLD".
 inline constexpr u32 pci_test_signature = 0x444c'4632;
 
+/// Where a port's window lies is a multiple of that, and so long it is.
+inline constexpr u64 pci_port_window = u64{1} << 20;
+
 /// A register of a device that is plugged in.
 struct PciRegister {
     u32 device = 0; ///< in the order in which they were plugged in
@@ -84,14 +91,45 @@ class PciBus {
 public:
     PciBus();
 
+    /// Writes `data` to `address`, as a device does to raise an interrupt.
+    using Sender = std::function<void(PhysAddr address, u32 data)>;
+
     /// One more device, at most pci_devices_max; they are numbered from 0. Its registers lie
     /// nowhere yet.
     void plug(PciIdentity const& identity);
+    /// All of them: those, then the slots of ports, whether something is in them or not.
     u32 devices() const { return static_cast<u32>(m_plugged.size()); }
+    /// Those that came by `plug`.
+    u32 fixed() const { return m_ports.empty() ? devices() : m_fixed; }
+
+    /// So many ports, behind all devices that are plugged in so; once, at most pci_ports_max. Each
+    /// has a slot, whose registers lie in a window of its own.
+    void add_ports(u32 count);
+    u32 ports() const { return static_cast<u32>(m_ports.size()); }
+    /// What firmware does for a port: its bus number, and where its window is.
+    void place_port(u32 port, PhysAddr window);
+    /// The number of a slot that has no device; nothing where each has one.
+    std::optional<u32> free_port() const;
+    /// A device comes to a slot, as after a reset: the kernel has to give it an address.
+    void insert(u32 number, PciIdentity const& identity);
+    /// The device is gone: all of its configuration space reads all ones.
+    void pull(u32 number);
+    bool is_present(u32 number) const { return m_plugged[number].is_present; }
+    /// How often a device was pulled out there.
+    u32 generation(u32 number) const { return m_plugged[number].generation; }
+    /// Ports that have something to tell interrupt, where the kernel wants that.
+    void settle_ports(Sender const& send);
+    /// Whether both have devices of the same kinds at the same places.
+    bool has_same_devices(PciBus const& other) const;
     /// Size and place of a device's registers, which the firmware chooses.
     u64 register_bytes(u32 number) const { return m_plugged[number].bytes; }
     PhysAddr registers(u32 number) const { return m_plugged[number].registers; }
     void place(u32 number, PhysAddr where);
+    /// Where the devices' memory ends. O(devices).
+    PhysAddr memory_end() const;
+    /// The number of the DmaDomain of a function: that of its device, or DmaDomain::none.
+    /// O(devices).
+    u32 domain(hal::PciAddress function) const;
     /// O(devices).
     std::optional<PciRegister> register_at(PhysAddr address) const;
     /// Whether the device may reach memory, and what it writes where to raise its interrupt;
@@ -107,8 +145,6 @@ public:
     /// One access of the kernel's. A read of what is not there is all ones, a write is lost.
     u32 read(PciAccess const& access) const;
 
-    /// Writes `data` to `address`, as a device does to raise an interrupt.
-    using Sender = std::function<void(PhysAddr address, u32 data)>;
     void write(PciAccess const& access, u32 value, std::span<std::byte> memory, Sender const& send);
 
     /// The kernel has written to `address` of `memory`, through a register's view. The answer is
@@ -127,6 +163,8 @@ public:
     void archive(StateArchive& state) {
         state(m_functions);
         state(m_plugged);
+        state(m_ports);
+        state(m_fixed);
         state(m_memory);
     }
 
@@ -140,14 +178,34 @@ private:
         u64 bytes = 0;
         PhysAddr registers{};
         PciVectors messages{};
+        u64 identity = 0;
+        u32 generation = 0;
+        bool is_present = true;
+        bool unused[3]{}; ///< a copy has no bytes of chance
     };
+    struct Port {
+        bool is_news = false; ///< that the kernel wants, when it was looked at last
+    };
+    static constexpr u8 first_port_bus = 2, first_port_device = 2;
+
+    static PciFunction plugged_function(PciIdentity const& identity);
+    static u64 identity_word(PciIdentity const& id) {
+        return u64{id.vendor} << 48 | u64{id.device} << 32 | id.register_bytes;
+    }
+    usize port_index(u32 port) const { return first_plugged + devices() + port; }
+    std::optional<u32> port_at(usize index) const;
+    std::optional<usize> find_behind_port(hal::PciAddress where) const;
+    void tell_of_presence(u32 port);
+    void port_written(u32 port, PciAccess const& access, u32 value);
 
     void settle_plugged(u32 number, std::span<std::byte> memory, Sender const& send);
 
     std::optional<usize> find(hal::PciAddress where) const;
 
-    std::vector<PciFunction> m_functions; ///< the ones above, then those that are plugged in
+    std::vector<PciFunction> m_functions; ///< the ones above, those that are plugged in, the ports
     std::vector<Plugged> m_plugged;
+    std::vector<Port> m_ports;
+    u32 m_fixed = 0; ///< once there are ports
     PciDeviceMemory m_memory{};
 };
 

@@ -28,7 +28,8 @@ using hal::DmaAddress;
 
 inline constexpr u32 pci_devices_max = 31;
 inline constexpr u64 pci_device_bytes_max = u64{16} << 10; // of registers: all fit below 2 MiB
-inline constexpr u16 pci_hosted_vendor = 0x2f0d;           // nobody's number
+inline constexpr u32 pci_ports_max = 8; // that devices are plugged into while a machine runs
+inline constexpr u16 pci_hosted_vendor = 0x2f0d; // nobody's number
 
 /// MSI-X of a device: `vectors` vectors, whose table and pending bits lie among its registers, each
 /// on pages of its own.
@@ -124,6 +125,9 @@ public:
     /// It is plugged in: `notice` may be called from any thread but those of signal handlers, and
     /// has `noticed` called soon, until it is plugged in elsewhere or goes.
     virtual void connected(std::function<void()> notice) { static_cast<void>(notice); }
+    /// It was pulled out of a machine that runs: the bus is not called any more, and what it was
+    /// given by `reach` is not touched when this returns. No other call comes meanwhile.
+    virtual void pulled() {}
     /// Appends the events (eventfd) by which the host tells it of what has come, where it has such:
     /// whoever waits may take one, and has `noticed` called then. Before it is first written to.
     virtual void add_events(std::vector<int>& events) const { static_cast<void>(events); }

@@ -24,7 +24,6 @@ namespace hosted::firmware {
 
 namespace {
 
-constexpr u64 low_memory_end = u64{640} << 10;
 constexpr u64 high_memory = u64{1} << 20;
 constexpr unsigned level_2m = 1;
 
@@ -173,10 +172,14 @@ void place_devices(FrameSource& frames, PciBus& pci, MemoryMap& map) {
         u64 const control = vectors.value + u64{vector} * entry_bytes + control_offset;
         std::memcpy(frames.memory().base + control, &masked, sizeof(masked));
     }
-    for (u32 device = 0; device < pci.devices(); ++device) {
+    for (u32 device = 0; device < pci.fixed(); ++device) {
         u64 const bytes = pci.register_bytes(device);
         frames.take(align_up(frames.next(), bytes) - frames.next());
         pci.place(device, {frames.take(bytes)});
+    }
+    for (u32 port = 0; port < pci.ports(); ++port) {
+        frames.take(align_up(frames.next(), pci_port_window) - frames.next());
+        pci.place_port(port, {frames.take(pci_port_window)});
     }
     map.push_back({base, {frames.next() - base.value}, hal::MemoryKind::reserved});
 }

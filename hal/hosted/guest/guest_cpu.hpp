@@ -11,6 +11,7 @@
 #pragma once
 
 #include "hal/hosted/cpu_block.hpp"
+#include "hal/hosted/dma_tables.hpp"
 #include "hal/hosted/guest/fault_slot.hpp"
 #include "hal/hosted/guest/interrupt_words.hpp"
 #include "hal/hosted/guest/stack_bounds.hpp"
@@ -37,6 +38,7 @@ enum class Request : u8 {
     pci_read,        ///< arguments: a packed PciAccess; result: what it reads
     pci_write,       ///< arguments: a packed PciAccess, the value
     device_write,    ///< arguments: where the kernel has written to a register
+    dma_domain,      ///< arguments: a packed PciAccess; result: the number of DmaDomain
     port_read,       ///< arguments: a packed PortAccess; result: what it reads
     port_write,      ///< arguments: a packed PortAccess, the value
     notify,          ///< arguments: the slot of a processor, what is pending for it; 0: an NMI
@@ -89,6 +91,8 @@ inline constexpr u32 cpus_max = 64;
 /// For faults that cannot trust the stack they interrupted; a whole panic must fit.
 inline constexpr u64 emergency_stack_bytes = u64{128} << 10;
 
+inline constexpr u64 low_memory_end = u64{640} << 10;
+
 struct GuestCpu;
 
 /// What all processors of a machine share. Constant while they run, unless said otherwise.
@@ -100,7 +104,9 @@ struct GuestMachine {
         0;                  ///< by which the host's clock is ahead, where no counter is used
     i64 latest_ns = 0;      ///< in the simulator: what the clock last said on any processor
     bool has_clock = false; ///< in the simulator: the kernel has adopted it
-    u64 points_armed = 0;   ///< in the simulator: those fault points of which the engine decides
+    std::byte* dma_tables = nullptr; ///< dma_tables.hpp
+    u64 high_memory_begin = 0;       ///< RAM is below low_memory_end and from here on
+    u64 points_armed = 0; ///< in the simulator: those fault points of which the engine decides
     u64 points_reached[fault_points] = {}; ///< how often, where somebody listens
 };
 

@@ -30,6 +30,7 @@ public:
     void wait(int input_descriptor) override;
     void note_input() override;
     bool can_wake() override;
+    bool is_simulated() const override { return false; }
     void request_stop(siginfo_t const& info, ucontext_t& context) override;
     u64 time_ns() const override;
     std::string_view why_it_cannot_be_copied() const override;

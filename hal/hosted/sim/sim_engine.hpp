@@ -82,6 +82,7 @@ public:
         m_wake.wake();
     }
     bool can_wake() override;
+    bool is_simulated() const override { return true; }
     void request_stop(siginfo_t const& info, ucontext_t& context) override;
     u64 time_ns() const override { return static_cast<u64>(m.now_ns); }
     std::string_view why_it_cannot_be_copied() const override { return {}; }

@@ -3,6 +3,7 @@
 // interrupts the kernel.
 #include "hal/controller.hpp"
 #include "hal/cpu.hpp"
+#include "hal/dma.hpp"
 #include "hal/hosted/devices/virtio_gpu.hpp"
 #include "hal/interrupt.hpp"
 #include "hal/io.hpp"
@@ -45,11 +46,18 @@ struct Driver : Probe {
 
     VirtAddr registers{};
     u64 frames[4] = {}; ///< descriptors, the two rings, commands and answers
+    u64 commands = 0;   ///< the last one, as the device sees it
     u32 counts[256] = {};
     u32 wrong = 0;
     u32 size_seen = 0;
     std::atomic<bool> is_ready = false;
 
+    /// Where the device sees a frame that is mapped for it.
+    static u64 mapped(u64 frame) {
+        return hal::Dma::map(hal::Dma::domain(display), {frame}, page_size, hal::DmaDirection::both)
+            .value()
+            .value;
+    }
     template<class T>
     static T* linear(u64 frame) {
         return reinterpret_cast<T*>(hal::Memory::linear({frame}));
@@ -89,9 +97,10 @@ struct Driver : Probe {
         write_16(offsetof(Common, config_vector), 0);
         write_16(offsetof(Common, queue_size), 4);
         write_16(offsetof(Common, queue_vector), 1);
-        hal::Io::write_64(registers + Bytes{offsetof(Common, descriptors)}, frames[0]);
-        hal::Io::write_64(registers + Bytes{offsetof(Common, available)}, frames[1]);
-        hal::Io::write_64(registers + Bytes{offsetof(Common, used)}, frames[2]);
+        hal::Io::write_64(registers + Bytes{offsetof(Common, descriptors)}, mapped(frames[0]));
+        hal::Io::write_64(registers + Bytes{offsetof(Common, available)}, mapped(frames[1]));
+        hal::Io::write_64(registers + Bytes{offsetof(Common, used)}, mapped(frames[2]));
+        commands = mapped(frames[3]);
         write_16(offsetof(Common, queue_enable), 1);
         write_8(offsetof(Common, status), 15);
     }
@@ -103,8 +112,8 @@ struct Driver : Probe {
         gpu::Header const header{.type = static_cast<u32>(type)};
         __builtin_memcpy(linear<u8>(frames[3]), &header, sizeof(header));
         __builtin_memcpy(linear<u8>(frames[3]) + sizeof(header), &what, sizeof(what));
-        descriptors[0] = {frames[3], sizeof(header) + sizeof(what), virtio::has_next, 1};
-        descriptors[1] = {frames[3] + answers, 512, virtio::is_writable, 0};
+        descriptors[0] = {commands, sizeof(header) + sizeof(what), virtio::has_next, 1};
+        descriptors[1] = {commands + answers, 512, virtio::is_writable, 0};
         u16 volatile* const available = linear<u16>(frames[1]);
         available[2 + available[1] % 4] = 0;
         available[1] = static_cast<u16>(available[1] + 1);
@@ -115,8 +124,9 @@ struct Driver : Probe {
         struct {
             gpu::AttachBacking head;
             gpu::BackingEntry entry;
-        } const attach{{1, 1}, {take_frame(), 4096, 0}};
+        } attach{{1, 1}, {take_frame(), 4096, 0}};
         linear<u32>(attach.entry.address)[0] = 0x00c0'ffee;
+        attach.entry.address = mapped(attach.entry.address);
         expect(command(gpu::Command::resource_create_2d, gpu::CreateResource{1, 2, 32, 32}) == ok);
         expect(command(gpu::Command::resource_attach_backing, attach) == ok);
         expect(command(gpu::Command::set_scanout, gpu::SetScanout{all, 0, 1}) == ok);

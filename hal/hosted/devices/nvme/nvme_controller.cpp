@@ -79,6 +79,16 @@ void NvmeController::add_events(std::vector<int>& events) const {
     }
 }
 
+/// What is in flight may still be written to the kernel's memory: it ends first.
+void NvmeController::pulled() {
+    settle();
+    for (auto const& each : m_config.media) {
+        each->forget();
+    }
+    std::ranges::fill(m_medium_parts, 0);
+    forget();
+}
+
 void NvmeController::settle() {
     for (auto const& each : m_config.media) {
         each->settle();

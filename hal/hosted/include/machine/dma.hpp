@@ -1,4 +1,5 @@
-// The hosted machine: devices see physical memory as it is.
+// The hosted machine: a device sees memory by the tables of hal/hosted/dma_tables.hpp, and its bus
+// refuses what is not mapped. What the machine has no device at reaches nothing.
 #pragma once
 
 #include "hal/dma_types.hpp"
@@ -7,11 +8,10 @@
 namespace hal {
 
 struct Dma {
-    static DmaDomain domain(PciAddress) { return {}; }
-    static Result<DmaAddress> map(DmaDomain, PhysAddr memory, Bytes, DmaDirection) {
-        return DmaAddress{memory.value};
-    }
-    static void unmap(DmaDomain, DmaAddress, Bytes, DmaDirection) {}
+    static DmaDomain domain(PciAddress function);
+    static Result<DmaAddress>
+    map(DmaDomain domain, PhysAddr memory, Bytes size, DmaDirection direction);
+    static void unmap(DmaDomain domain, DmaAddress address, Bytes size, DmaDirection direction);
 };
 
 } // namespace hal

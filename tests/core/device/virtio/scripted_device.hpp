@@ -41,6 +41,7 @@ public:
     Atomic<u32> work_requests{0};
     std::optional<QueueMemory> queue;
 
+    device::DmaSpace& dma() override { return m_dma; }
     u32 device_kind() const override { return m_kind; }
     std::string_view name() const override { return "scripted"; }
     u32 read_features(u32 word) override { return static_cast<u32>(offered >> 32 * word); }
@@ -127,6 +128,15 @@ public:
         std::memcpy(&value, hal::Memory::linear(place), sizeof(value));
         return value;
     }
+    /// The machine has no such device, so it sees memory as it is.
+    template<class T>
+    static T read(hal::DmaAddress place) {
+        return read<T>(PhysAddr{place.value});
+    }
+    template<class T>
+    static void write(hal::DmaAddress place, T const& value) {
+        write(PhysAddr{place.value}, value);
+    }
     template<class T>
     static void write(PhysAddr place, T const& value) {
         std::memcpy(hal::Memory::linear(place), &value, sizeof(value));
@@ -137,6 +147,7 @@ protected:
 
 private:
     u32 m_kind;
+    device::DmaSpace m_dma;
     u16 m_taken = 0;
     u16 m_given = 0;
 };

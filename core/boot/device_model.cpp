@@ -1,0 +1,125 @@
+// See device_model.hpp.
+#include "core/boot/device_model.hpp"
+
+#include "core/boot/bus_changes.hpp"
+#include "core/boot/devices.hpp"
+#include "core/boot/disks.hpp"
+#include "core/boot/kernel.hpp"
+
+#include <utility>
+
+namespace twofold::boot {
+
+namespace {
+
+constexpr device::Driver const* all_drivers[] = {
+    &device::ring_block_driver,    &device::message_port_driver,
+    &device::hot_plug_port_driver, &nvme::driver,
+    &device::virtio_block_driver,
+};
+
+/// The environment of drivers whose ports tell `slots`, and which announce disks at `disks`.
+device::DriverEnvironment connected(
+    device::DriverEnvironment environment, device::SlotListener& slots, block::DiskStore& disks) {
+    environment.slots = &slots;
+    environment.disks = &disks;
+    return environment;
+}
+
+/// Before the machine is switched off or starts anew.
+void rest_devices(Kernel& kernel) {
+    with_registry(
+        *kernel.device_model, [](device::DriverRegistry& registry) { registry.rest_all(); });
+}
+
+void hold_devices(Kernel& kernel, void (*use)(void*), void* argument) {
+    with_registry(*kernel.device_model, [&](device::DriverRegistry&) { use(argument); });
+}
+
+/// At the end of a panic. Nothing may be waited for, so it is not asked who is in the registry.
+void stop_devices(Kernel const& kernel) {
+    kernel.device_model->registry.stop_all();
+}
+
+} // namespace
+
+std::span<device::Driver const* const> device_drivers() {
+    return all_drivers;
+}
+
+DeviceModel::DeviceModel(Kernel& kernel, device::DriverEnvironment const& environment)
+    : slots(kernel),
+      disks(kernel),
+      registry(connected(environment, slots, disks), device_drivers()) {
+    if (kernel.threads != nullptr) {
+        lock.emplace(kernel.threads->locks(), "devices");
+    }
+}
+
+Result<void> DiskAnnouncer::add(block::Device& device) {
+    return TRY(open_disk_room(m_kernel))->disks.add(device);
+}
+
+void DiskAnnouncer::remove(block::Device& device) {
+    m_kernel.devices->disks->disks.remove(device); // it was added
+}
+
+void DiskAnnouncer::changed(block::Device& device) {
+    m_kernel.devices->disks->disks.changed(device);
+}
+
+Result<device::DriverEnvironment> driver_environment(Kernel& kernel) {
+    PciBus* const bus = TRY(pci_bus(kernel));
+    return device::DriverEnvironment{
+        .configuration = pci::Configuration::of(bus->access),
+        .space = *kernel.space,
+        .frames = *kernel.frames,
+        .heap = *kernel.heap,
+        .interrupts = kernel.interrupts};
+}
+
+Result<DeviceModel*> device_model(Kernel& kernel) {
+    if (kernel.device_model == nullptr) {
+        device::DriverEnvironment const environment = TRY(driver_environment(kernel));
+        auto* const room = TRY(memory::allocate_room<DeviceModel>(*kernel.heap, 1));
+        kernel.device_model = std::construct_at(room, kernel, environment);
+        Rescan(*kernel.pci, kernel.device_model->registry).complete();
+        kernel.rest_devices = rest_devices;
+        kernel.hold_devices = hold_devices;
+        kernel.stop_devices.store(stop_devices, release);
+    }
+    return kernel.device_model;
+}
+
+void close_device_model(Kernel& kernel) {
+    if (kernel.device_model == nullptr) {
+        return;
+    }
+    with_registry(
+        *kernel.device_model, [](device::DriverRegistry& registry) { registry.remove_all(); });
+    kernel.device_model->slots.end();
+    kernel.stop_devices.store(nullptr, release);
+    kernel.rest_devices = nullptr;
+    kernel.hold_devices = nullptr;
+    DeviceModel* const model = std::exchange(kernel.device_model, nullptr);
+    std::destroy_at(model);
+    memory::free_room(*kernel.heap, model);
+}
+
+Result<device::BoundDevice*> find_device(Kernel& kernel, device::Driver const& driver) {
+    PciBus* const bus = TRY(pci_bus(kernel));
+    DeviceModel* const model = TRY(device_model(kernel));
+    return with_registry(
+        *model, [&](device::DriverRegistry& registry) -> Result<device::BoundDevice*> {
+            if (device::BoundDevice* const found = registry.first_of(driver)) {
+                return found;
+            }
+            TRY(registry.attach(bus->functions.functions(), driver));
+            if (device::BoundDevice* const found = registry.first_of(driver)) {
+                return found;
+            }
+            return registry.failure_of(driver).value_or(Error::not_found);
+        });
+}
+
+} // namespace twofold::boot

@@ -18,7 +18,6 @@ namespace hosted {
 
 namespace {
 
-constexpr i64 second_ns = 1'000'000'000;
 /// How long a processor may take to leave its kernel before it is asked again.
 constexpr std::chrono::milliseconds ask_again{1};
 /// How long a processor that is started may take to answer.

@@ -20,7 +20,7 @@ namespace hosted {
 
 namespace {
 
-constexpr i64 wait_second_ns = 1'000'000'000;
+constexpr i64 second_ns = 1'000'000'000;
 constexpr u32 own_wake = ~u32{0}; ///< among devices
 constexpr usize events_max = 16;
 
@@ -39,7 +39,9 @@ void LiveEngine::watch_devices() {
     std::vector<Watched> wanted;
     std::vector<int> events;
     for (u32 number = 0; number < m_board.devices().size(); ++number) {
-        m_board.devices()[number]->add_events(events);
+        if (auto const device = m_board.devices()[number]) {
+            device->add_events(events);
+        }
         while (wanted.size() < events.size()) {
             wanted.push_back({events[wanted.size()], number});
         }
@@ -68,7 +70,7 @@ void LiveEngine::wait(int input_descriptor) {
     // wait is as long as it would have been.
     i64 const wanted_ns = boot().cpu().deadline.wanted_ns;
     i64 const left_ns = std::max(wanted_ns - static_cast<i64>(time_ns()), i64{0});
-    timespec const left{left_ns / wait_second_ns, left_ns % wait_second_ns};
+    timespec const left{left_ns / second_ns, left_ns % second_ns};
     if (boot().cpu().interrupts.any() || boot().signals().stop_requested) {
         return;
     }

@@ -5,7 +5,7 @@
 
 namespace twofold::nvme {
 
-class Controller;
+class Controller; // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
 
 class NamespaceDevice final : public block::Device {
 public:

@@ -24,6 +24,11 @@ enum class DeviceFault : u8 {
     block_duplicate_completion,
     block_flush_ignored,
     block_reordered,
+    link_lost,
+    link_late,
+    link_duplicated,
+    link_reordered,
+    link_partition,
     nvme_torn_write,
     nvme_lost_write,
     nvme_misdirected_write,
@@ -50,11 +55,6 @@ enum class DeviceFault : u8 {
     nvme_doorbell_stall,
     nvme_fatal,
     nvme_reset,
-    link_lost,
-    link_late,
-    link_duplicated,
-    link_reordered,
-    link_partition,
     count
 };
 inline constexpr usize device_faults = static_cast<usize>(DeviceFault::count);

@@ -26,6 +26,11 @@ constexpr FaultKind kinds[] = {
     {"block.duplicate_completion", "the kernel is told twice that it is done", none, 0, 0.01},
     {"block.flush_ignored", "a flush is acknowledged and does nothing"},
     {"block.reordered", "a request is done after those within the time", nanoseconds, ms, 0.05},
+    {"link.lost", "a frame never arrives", none, 0, 0.01},
+    {"link.late", "a frame takes longer, and what follows waits", nanoseconds, 10 * ms, 0.01},
+    {"link.duplicated", "a frame arrives twice", none, 0, 0.01},
+    {"link.reordered", "a frame arrives after those within the time", nanoseconds, ms, 0.01},
+    {"link.partition", "nothing passes between two machines", nanoseconds, 50 * ms, 0.0001},
     {"nvme.torn_write", "a write reaches the medium in part: its begin, end or middle"},
     {"nvme.lost_write", "a write is acknowledged and never reaches the medium"},
     {"nvme.misdirected_write", "a write reaches other blocks than it was for"},
@@ -54,11 +59,6 @@ constexpr FaultKind kinds[] = {
     {"nvme.doorbell_stall", "commands are fetched so much later", nanoseconds, 10 * ms, 0.005},
     {"nvme.fatal", "the controller has a fatal status", none, 0, 0.0001},
     {"nvme.reset", "the controller is not ready any more", none, 0, 0.0001},
-    {"link.lost", "a frame never arrives", none, 0, 0.01},
-    {"link.late", "a frame takes longer, and what follows waits", nanoseconds, 10 * ms, 0.01},
-    {"link.duplicated", "a frame arrives twice", none, 0, 0.01},
-    {"link.reordered", "a frame arrives after those within the time", nanoseconds, ms, 0.01},
-    {"link.partition", "nothing passes between two machines", nanoseconds, 50 * ms, 0.0001},
 };
 static_assert(std::size(kinds) == device_faults);
 
@@ -66,6 +66,10 @@ static_assert(std::size(kinds) == device_faults);
 
 std::span<FaultKind const> device_fault_kinds() {
     return kinds;
+}
+
+std::span<FaultKind const> listed_fault_kinds() {
+    return device_fault_kinds().first(static_cast<usize>(DeviceFault::nvme_torn_write));
 }
 
 } // namespace hosted

@@ -32,8 +32,18 @@ void rest_devices(Kernel& kernel) {
         *kernel.device_model, [](device::DriverRegistry& registry) { registry.rest_all(); });
 }
 
-void hold_devices(Kernel& kernel, void (*use)(void*), void* argument) {
-    with_registry(*kernel.device_model, [&](device::DriverRegistry&) { use(argument); });
+Result<void>
+copy_functions(Kernel& kernel, void (*use)(void*, std::span<pci::Function const>), void* argument) {
+    memory::Vector<pci::Function, memory::KernelHeap> copy(*kernel.heap);
+    auto const take = [&](device::DriverRegistry&) -> Result<void> {
+        auto const all = kernel.pci->functions.functions();
+        TRY(copy.reserve(all.size()));
+        copy.append_copies(all);
+        return {};
+    };
+    TRY(with_registry(*kernel.device_model, take));
+    use(argument, copy.items());
+    return {};
 }
 
 /// At the end of a panic. Nothing may be waited for, so it is not asked who is in the registry.
@@ -85,7 +95,7 @@ Result<DeviceModel*> device_model(Kernel& kernel) {
         kernel.device_model = std::construct_at(room, kernel, environment);
         Rescan(*kernel.pci, kernel.device_model->registry).complete();
         kernel.rest_devices = rest_devices;
-        kernel.hold_devices = hold_devices;
+        kernel.copy_functions = copy_functions;
         kernel.stop_devices.store(stop_devices, release);
     }
     return kernel.device_model;
@@ -100,7 +110,7 @@ void close_device_model(Kernel& kernel) {
     kernel.device_model->slots.end();
     kernel.stop_devices.store(nullptr, release);
     kernel.rest_devices = nullptr;
-    kernel.hold_devices = nullptr;
+    kernel.copy_functions = nullptr;
     DeviceModel* const model = std::exchange(kernel.device_model, nullptr);
     std::destroy_at(model);
     memory::free_room(*kernel.heap, model);

@@ -16,6 +16,7 @@
 #include "hal/processors_types.hpp"
 
 #include <optional>
+#include <span>
 #include <type_traits>
 
 namespace twofold::task {
@@ -23,6 +24,9 @@ class Threads;
 }
 namespace twofold::async {
 class Executors;
+}
+namespace twofold::pci {
+struct Function;
 }
 namespace twofold::shell {
 class MachineScreen;
@@ -115,8 +119,12 @@ public:
     /// While there is a registry: devices come to rest before the machine ends, on the thread that
     /// ends it, and at the end of a panic they reach no memory any more.
     void (*rest_devices)(Kernel& kernel) = nullptr;
-    /// Calls use(argument) while nothing comes to the bus or goes; null: nothing ever does.
-    void (*hold_devices)(Kernel& kernel, void (*use)(void*), void* argument) = nullptr;
+    /// Calls use(argument, functions) with a copy of what is on the bus; null: nothing comes or
+    /// goes there. Errors: out_of_memory.
+    Result<void> (*copy_functions)(
+        Kernel& kernel,
+        void (*use)(void* argument, std::span<pci::Function const> functions),
+        void* argument) = nullptr;
     Atomic<void (*)(Kernel const& kernel)> stop_devices{nullptr};
     task::Threads* threads = nullptr;      ///< from the step `threads` on, in images that have them
     async::Executors* executors = nullptr; ///< from the first task on, see async.hpp

@@ -145,38 +145,22 @@ void show_capabilities(CommandOutput& out, pci::Function const& function) {
     }
 }
 
-/// The functions of the bus as they are at a moment; where they stay, no copy is made.
-class Copy {
-public:
-    using Functions = pci::Inventory<memory::KernelHeap>;
-
-    Copy(Functions const& of, Kernel& kernel) : m_of(of), m_kernel(kernel), m_kept(*kernel.heap) {}
-
-    Result<void> take() {
-        if (m_kernel.hold_devices != nullptr) {
-            m_kernel.hold_devices(
-                m_kernel, [](void* self) { static_cast<Copy*>(self)->copy(); }, this);
-        }
-        return m_outcome;
+/// All tables of `lspci`.
+void show_functions(void* output, std::span<pci::Function const> functions) {
+    CommandOutput& out = *static_cast<CommandOutput*>(output);
+    out.table(function_columns);
+    for (pci::Function const& function : functions) {
+        show_function(out, function);
     }
-    std::span<pci::Function const> functions() const {
-        return m_kernel.hold_devices != nullptr ? m_kept.items() : m_of.functions();
+    out.table(bar_columns);
+    for (pci::Function const& function : functions) {
+        show_bars(out, function);
     }
-
-private:
-    void copy() {
-        auto const all = m_of.functions();
-        m_outcome = m_kept.reserve(all.size());
-        if (m_outcome) {
-            m_kept.append_copies(all);
-        }
+    out.table(capability_columns);
+    for (pci::Function const& function : functions) {
+        show_capabilities(out, function);
     }
-
-    Functions const& m_of;
-    Kernel& m_kernel;
-    memory::Vector<pci::Function, memory::KernelHeap> m_kept;
-    Result<void> m_outcome{};
-};
+}
 
 } // namespace
 
@@ -261,30 +245,18 @@ u8 show_pci(CommandContext& context) {
         context.out.line("lspci: the bus cannot be enumerated: {}", bus.error());
         return status::failure;
     }
-    // Where functions may come and go, those that were there now are shown: who reads may take
-    // long.
-    Copy copy{bus.value()->functions, context.kernel};
-    if (!copy.take()) {
-        context.out.line("lspci: the functions do not fit into the memory");
-        return status::failure;
-    }
-    auto const functions = copy.functions();
+    auto const functions = bus.value()->functions.functions();
+    CommandOutput& out = context.out;
     if (functions.empty() && bus.value()->outcome) {
-        context.out.line("no PCI bus is reached on this machine");
+        out.line("no PCI bus is reached on this machine");
         return status::success;
     }
-    CommandOutput& out = context.out;
-    out.table(function_columns);
-    for (pci::Function const& function : functions) {
-        show_function(out, function);
-    }
-    out.table(bar_columns);
-    for (pci::Function const& function : functions) {
-        show_bars(out, function);
-    }
-    out.table(capability_columns);
-    for (pci::Function const& function : functions) {
-        show_capabilities(out, function);
+    // Where functions may come and go, a copy is shown: who reads may take long.
+    if (auto const copied = context.kernel.copy_functions; copied == nullptr) {
+        show_functions(&out, functions);
+    } else if (!copied(context.kernel, show_functions, &out)) {
+        out.line("lspci: the functions do not fit into the memory");
+        return status::failure;
     }
     if (!bus.value()->outcome) {
         out.line("lspci: the enumeration ended early: {}", bus.value()->outcome.error());

@@ -36,6 +36,7 @@ class Special:
 
 
 DISK = ("--seed", "7", "--disk", "4096")
+FILE = ("--disk", "DISK")
 TWO = ("--nodes", "2", "--seed", "7")
 SPECIAL = {
     "panic 'on purpose'": Special(PANICKED, "on purpose"),
@@ -49,6 +50,12 @@ SPECIAL = {
     "block write 3 hello": Special(program="sim", options=DISK),
     "block test 64": Special(program="sim", options=DISK),
     "beat 1000 1000 block": Special(program="sim", options=DISK),
+    "devices remove 01:01.0": Special(program="sim", options=DISK),
+    "devices remove 01:01.0; devices probe 01:01.0": Special(program="sim", options=DISK),
+    "block-bench rw=randread bs=4k iodepth=32 runtime=2": Special(says="IOPS", options=FILE),
+    "block-bench rw=read output-format=json": Special(says="clat_ns", options=FILE),
+    "nvme smart 0": Special(says="power_cycles", options=FILE),
+    "nvme test 0 4096": Special(says="0 failed, 0 sectors are wrong", options=FILE),
     "message send 1 hello": Special(program="world", options=(*TWO, "--command", "message receive 500")),
     "message receive 500": Special(program="world", options=(*TWO, "--command", "sleep 0.01; message send 0 hello")),
     "message ping 1 10 20": Special(program="world", options=(*TWO, "--command", "message echo")),
@@ -90,7 +97,8 @@ class Examples(unittest.TestCase):
         if program == "-":
             self.skipTest(f"there is no program for {special.program}")
         machine = MACHINE if special.program == "host" else []
-        options = [str(self.script) if word == "SCRIPT" else word for word in special.options]
+        files = {"SCRIPT": str(self.script), "DISK": f"{self.folder.name}/disk,size=16M"}
+        options = [files.get(word, word) for word in special.options]
         # In a world the first machine's command is the first.
         done = subprocess.run(
             [program, *machine, "--command", line, *options], stdin=subprocess.DEVNULL, capture_output=True,

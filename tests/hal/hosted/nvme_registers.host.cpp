@@ -228,4 +228,20 @@ TEST_F(NvmeFixture, WrongDoorbellsAreEventsAndErrors) {
     EXPECT_EQ(answer->result, 0x01'01'00u);
 }
 
+/// Another processor has stored to its doorbell, and tells of it after this one.
+TEST_F(NvmeFixture, DoorbellsOfOthersAreLeftAlone) {
+    constexpr u32 stored = 7;
+    std::byte* const place = bench.registers().data() + nvme::submission_doorbell(2, 4).value;
+    auto const seen = [&] {
+        u32 value = 0;
+        std::memcpy(&value, place, sizeof(value));
+        return value;
+    };
+    std::memcpy(place, &stored, sizeof(stored));
+    bench.write<u32>(nvme::completion_doorbell(1, 4).value, 0);
+    EXPECT_EQ(seen(), stored);
+    bench.write<u32>(nvme::reg::mask_set.value, 0);
+    EXPECT_EQ(seen(), stored);
+}
+
 } // namespace

@@ -116,9 +116,9 @@ void NvmeController::power_on(std::span<std::byte> registers) {
     publish(registers);
 }
 
-/// The registers as the controller holds them; doorbells read zeros.
+/// The registers as the controller holds them, without the doorbells.
 void NvmeController::publish(std::span<std::byte> registers) const {
-    std::ranges::fill(registers.first(table_at), std::byte{});
+    std::ranges::fill(registers.first(doorbells_at), std::byte{});
     put_register(registers, reg::capabilities, capabilities(m_config));
     put_register(registers, reg::version, version_1_4);
     put_register(registers, reg::mask_set, m_interrupt_mask);
@@ -137,12 +137,13 @@ void NvmeController::publish_status(DeviceBus& bus) const {
 void NvmeController::written(DeviceBus& bus, u64 offset) {
     u64 const in_doorbells = offset - doorbells_at;
     if (offset >= doorbells_at && offset < table_at) {
-        std::span<std::byte> const registers = bus.registers();
-        u64 const width = std::min<u64>(sizeof(u32), table_at - offset);
+        // The neighbours are other processors', which may have written there just now and wait to
+        // tell of it: nothing but the doorbell itself is touched.
+        auto const doorbell =
+            bus.registers().subspan(offset, std::min<u64>(sizeof(u32), table_at - offset));
         u32 value = 0;
-        std::memcpy(&value, registers.data() + offset, width);
-        std::ranges::fill(
-            registers.subspan(offset, std::min<u64>(sizeof(u64), table_at - offset)), std::byte{});
+        std::memcpy(&value, doorbell.data(), doorbell.size());
+        std::ranges::fill(doorbell, std::byte{});
         if (in_doorbells % sizeof(u32) == 0) {
             ring(bus, static_cast<u32>(in_doorbells / sizeof(u32)), value);
         }

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+void* memcpy(void* target, void const* source, size_t size);
+void* memmove(void* target, void const* source, size_t size);
+void* memset(void* target, int byte, size_t size);
+
 #define ZSTD_DEPS_COMMON
 #define ZSTD_memcpy(target, source, size) __builtin_memcpy((target), (source), (size))
 #define ZSTD_memmove(target, source, size) __builtin_memmove((target), (source), (size))

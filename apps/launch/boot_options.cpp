@@ -51,6 +51,20 @@ void append_channel(std::vector<std::string>& to, std::string const& name, int d
     append(to, {"-chardev", fmt::format("socket,id={},fd={}", name, descriptor)});
 }
 
+void add_disk_option(Arguments& arguments, BootOptions& options) {
+    arguments.add(
+        {.name = "--disk",
+         .value_name = "DISK",
+         .help = fmt::format("a disk; repeatable: {}", disk_choices),
+         .take =
+             [&options](std::string const& text) {
+                 auto const wrong = take_disk(text, options.disks);
+                 bool const is_file = !wrong.empty() || !options.disks.back().file.empty();
+                 return is_file ? wrong : "the emulator has no disks in memory; name a file";
+             },
+         .occurrence = Arguments::Occurrence::repeated});
+}
+
 } // namespace
 
 void add_boot_options(Arguments& arguments, BootOptions& options) {
@@ -90,17 +104,7 @@ void add_boot_options(Arguments& arguments, BootOptions& options) {
          .take = [&options](std::string const& text) {
              return take_emulator_display(text, options.display);
          }});
-    arguments.add(
-        {.name = "--disk",
-         .value_name = "DISK",
-         .help = fmt::format("a disk; repeatable: {}", disk_choices),
-         .take =
-             [&options](std::string const& text) {
-                 auto const wrong = take_disk(text, options.disks);
-                 bool const is_file = !wrong.empty() || !options.disks.back().file.empty();
-                 return is_file ? wrong : "the emulator has no disks in memory; name a file";
-             },
-         .occurrence = Occurrence::repeated});
+    add_disk_option(arguments, options);
     arguments.add(
         {.name = "--gdb",
          .value_name = "[PORT]",

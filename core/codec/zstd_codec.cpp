@@ -1,8 +1,8 @@
 // See zstd_codec.hpp.
 #include "core/codec/zstd_codec.hpp"
 
-// How large a compressor is, and parameters that stay as they are: of the library that is built with
-// the kernel, whatever its next version has.
+// How large a compressor is, and parameters that stay as they are: of the library that is built
+// with the kernel, whatever its next version has.
 #define ZSTD_STATIC_LINKING_ONLY
 #define ZSTD_DISABLE_DEPRECATE_WARNINGS
 #include <zstd.h>

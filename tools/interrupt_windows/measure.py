@@ -103,8 +103,9 @@ def measure(
         arguments += [f"entries={first:#x}:{first + GATE_BYTES * count:#x}" for first, count in gates]
         arguments += [f"mark={symbols.address(mark):#x}" for mark in marks]
         arguments += [f"beat={symbols.address(beat):#x}" for beat in beats]
+        clock = ["--icount"] if counts_time else []
         done = subprocess.run(
-            [build / "apps/launch/twofold-boot", *(["--icount"] if counts_time else []), "--image", packed, "--command", command]
+            [build / "apps/launch/twofold-boot", *clock, "--image", packed, "--command", command]
             + ["--timeout", str(timeout_s), "--append", f"image_base={IMAGE_BASE:#x}"]
             + ["--qemu-arg=-plugin", f"--qemu-arg={','.join([str(plugin), *arguments])}", *further],
             stdin=subprocess.DEVNULL,

@@ -1,8 +1,6 @@
 // See compressed_format.hpp.
 #include "core/device/block/compressed_format.hpp"
 
-#include "core/base/crc32.hpp"
-
 #include <cstring>
 
 namespace twofold::block::compressed {

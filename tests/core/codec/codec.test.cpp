@@ -1,7 +1,6 @@
 // Codecs inside a kernel (core/codec): what was compressed comes back, all machines make the same
 // bytes of it, and damaged input is refused or at least harms nothing.
 #include "core/codec/codec.hpp"
-#include "core/base/crc32.hpp"
 #include "core/boot/boot.hpp"
 #include "tests/core/codec/inputs.hpp"
 #include "tests/support/test.hpp"

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/base/base.hpp"
-#include "core/base/random.hpp"
 
 #include <cstddef>
 #include <span>

@@ -2,7 +2,6 @@
 // not, sector by sector. It works when it is polled, and dies at the operation that the test names.
 #pragma once
 
-#include "core/base/random.hpp"
 #include "core/boot/boot.hpp"
 #include "core/device/block/device.hpp"
 #include "hal/memory.hpp"
@@ -17,7 +16,7 @@ public:
     static constexpr u32 sector_bytes = 512;
 
     explicit CutDisk(u64 sectors)
-        : m_geometry{.sectors = sectors, .sector_bytes = sector_bytes, .physical_sector_bytes = sector_bytes, .sectors_max = 64, .segments_max = 4, .has_volatile_cache = true},
+        : m_geometry(geometry_of(sectors)),
           m_now(take(sectors)),
           m_durable(take(sectors)),
           m_dirty(*boot::current_kernel().heap) {
@@ -75,6 +74,15 @@ public:
     std::span<std::byte> sector(u64 number) const { return at(m_now, number); }
 
 private:
+    static block::Geometry geometry_of(u64 sectors) {
+        return {
+            .sectors = sectors,
+            .sector_bytes = sector_bytes,
+            .physical_sector_bytes = sector_bytes,
+            .sectors_max = 64,
+            .segments_max = 4,
+            .has_volatile_cache = true};
+    }
     static std::span<std::byte> take(u64 sectors) {
         u64 const bytes = align_up(sectors * sector_bytes, u64{4096});
         PhysAddr const place =

@@ -11,7 +11,7 @@ namespace {
 constexpr Address port_before{0, 0, 2, 0}, slot_behind{0, 2, 0, 0};
 
 /// The configuration spaces of a bridge and of what is behind it.
-struct Spaces {
+struct AssignedSpaces {
     u8 bytes[2][256]{};
 
     u32 space_bytes(Address) { return 256; }
@@ -30,12 +30,12 @@ struct Spaces {
     u32 bar(u8 number) { return read(slot_behind, 0x10 + u32{number} * 4, 4); }
 };
 
-struct Bench {
-    Spaces spaces;
+struct AssignmentBench {
+    AssignedSpaces spaces;
     Function function;
     Function neighbour;
 
-    Bench() {
+    AssignmentBench() {
         spaces.write(port_before, 0x20, 4, 0x0030'0030); // 3 to 4 MiB
         spaces.write(port_before, 0x24, 4, 0x0000'fff0); // none
         function.where = slot_behind;
@@ -60,7 +60,7 @@ struct Bench {
 } // namespace
 
 TEST(PciAssignment, TheLargestIsFirstAndAllAreAligned) {
-    Bench it;
+    AssignmentBench it;
     it.add(it.function, 0, BarKind::memory_32, 0x1000);
     it.add(it.function, 1, BarKind::memory_32, 0x4000);
     it.add(it.function, 2, BarKind::memory_64, 0x2000);
@@ -73,7 +73,7 @@ TEST(PciAssignment, TheLargestIsFirstAndAllAreAligned) {
 }
 
 TEST(PciAssignment, NeighboursAndWhatHasAnAddressStay) {
-    Bench it;
+    AssignmentBench it;
     it.add(it.neighbour, 0, BarKind::memory_32, 0x2000, false, 0x30'0000);
     it.add(it.function, 0, BarKind::memory_32, 0x1000, false, 0x30'2000);
     it.add(it.function, 1, BarKind::io, 0x20);
@@ -87,7 +87,7 @@ TEST(PciAssignment, NeighboursAndWhatHasAnAddressStay) {
 }
 
 TEST(PciAssignment, WhatDoesNotFitIsAnError) {
-    Bench it;
+    AssignmentBench it;
     it.add(it.function, 0, BarKind::memory_32, u64{1} << 20);
     ASSERT_TRUE(it.assign().has_value());
     EXPECT_EQ(it.spaces.bar(0), 0x30'0000u);
@@ -98,7 +98,7 @@ TEST(PciAssignment, WhatDoesNotFitIsAnError) {
 }
 
 TEST(PciAssignment, WhatMayBeReadAheadMayLieFar) {
-    Bench it;
+    AssignmentBench it;
     it.spaces.write(port_before, 0x20, 4, 0x0000'fff0);
     it.spaces.write(port_before, 0x24, 4, 0x0001'0001);
     it.spaces.write(port_before, 0x28, 4, 8);

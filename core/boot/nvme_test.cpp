@@ -13,8 +13,8 @@ namespace twofold::boot {
 
 namespace {
 
+using block::Gathering;
 using block::Operation;
-using nvme::Gathering;
 using nvme::NamespaceDevice;
 
 constexpr u32 width = 160; ///< requests in flight together: more than a queue has slots
@@ -129,7 +129,7 @@ private:
                 fill_sectors(page_size.value * i, m_first + done + u64{i} * each, each, seed);
             }
             fly(Operation::write, m_first + done, requests, each);
-            note(nvme::flush(m_device));
+            note(block::flush(m_device));
             std::ranges::fill(bytes(0, page_size.value * requests), std::byte{});
             fly(Operation::read, m_first + done, requests, each);
             for (u32 i = 0; i < requests; ++i) {
@@ -148,10 +148,11 @@ private:
         u32 const step = std::max(most / 19, 1u);
         for (u32 count = most; count > 0; count -= std::min(count, step)) {
             u64 const offset = (most - count) * 4 % page_size.value; // a multiple of 4
+            block::Segment const memory{m_buffers + Bytes{offset}, count * sector_bytes()};
             fill_sectors(offset, m_first, count, seed);
-            note(nvme::write_blocks(m_device, m_first, count, m_buffers + Bytes{offset}));
+            note(block::write_block(m_device, m_first, memory));
             std::ranges::fill(bytes(offset, u64{count} * sector_bytes()), std::byte{});
-            note(nvme::read_blocks(m_device, m_first, count, m_buffers + Bytes{offset}));
+            note(block::read_block(m_device, m_first, memory));
             check_sectors(offset, m_first, count, seed);
             m_counts.requests += 2;
         }
@@ -182,10 +183,10 @@ private:
             request.sector = m_first;
             request.count = static_cast<u32>(count * each);
             request.segments = std::span(m_segments).first(count);
-            note(nvme::perform(m_device, request));
+            note(block::perform(m_device, request));
             std::ranges::fill(bytes(0, page_size.value * count), std::byte{});
             request.operation = Operation::read;
-            note(nvme::perform(m_device, request));
+            note(block::perform(m_device, request));
             for (u32 i = 0; i < count; ++i) {
                 check_sectors(
                     page_size.value * (count - 1 - i), m_first + i * each, static_cast<u32>(each),
@@ -205,24 +206,24 @@ private:
         request.sector = m_first;
         request.count = 1;
         request.segments = std::span(&segment, 1);
-        note(nvme::perform(m_device, request));
+        note(block::perform(m_device, request));
         request.is_through = false;
         request.operation = Operation::read;
         std::ranges::fill(bytes(0, sector_bytes()), std::byte{});
-        note(nvme::perform(m_device, request));
+        note(block::perform(m_device, request));
         check_sectors(0, m_first, 1, seed);
         if (m_device.geometry().can_write_zeroes) {
             request.operation = Operation::write_zeroes;
             request.segments = {};
-            note(nvme::perform(m_device, request));
-            note(nvme::read_blocks(m_device, m_first, 1, m_buffers));
+            note(block::perform(m_device, request));
+            note(block::read_block(m_device, m_first, segment));
             check_sectors(0, m_first, 1, zeros);
         }
         if (m_device.geometry().can_deallocate) {
             request.operation = Operation::deallocate;
             request.segments = {};
             request.count = static_cast<u32>(std::min<u64>(m_count, UINT32_MAX));
-            note(nvme::perform(m_device, request));
+            note(block::perform(m_device, request));
         }
         m_counts.requests += 4;
     }

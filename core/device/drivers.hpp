@@ -4,6 +4,7 @@
 
 #include "core/device/block/completions.hpp"
 #include "core/device/block/disks.hpp"
+#include "core/device/block/gathering.hpp"
 #include "core/device/block/memory_disk.hpp"
 #include "core/device/block/ring_block.hpp"
 #include "core/device/block/stripe.hpp"
@@ -20,7 +21,6 @@
 #include "core/device/message/requests.hpp"
 #include "core/device/model/hot_plug_port.hpp"
 #include "core/device/model/registry.hpp"
-#include "core/device/nvme/blocking.hpp"
 #include "core/device/nvme/driver.hpp"
 #include "core/device/virtio/mmio_transport.hpp"
 #include "core/device/virtio/pci_transport.hpp"

@@ -158,6 +158,10 @@ public:
     /// device is polled, and harmless elsewhere.
     virtual u32 poll() { return 0; }
 
+    /// How long who waits for a request had better poll before it sleeps; for ever (Nanos max)
+    /// where nothing would wake it. Any context; O(1).
+    virtual Nanos poll_time() const { return {}; }
+
     /// Ends the device: its memory is given back. Context thread; nothing is in flight.
     virtual void close() = 0;
 

@@ -65,6 +65,7 @@ public:
     void hold() override { m_below->hold(); }
     void release() override { m_below->release(); }
     u32 poll() override { return m_below->poll(); }
+    Nanos poll_time() const override { return m_below->poll_time(); }
     void close() override;
 
     /// What it is made over: a driver's device, or, of a part, that part.

@@ -20,6 +20,7 @@ public:
     void hold() override { m_device.hold(); }
     void release() override { m_device.release(); }
     u32 poll() override { return m_device.poll(); }
+    Nanos poll_time() const override { return m_device.poll_time(); }
     /// Nothing is to be given back: who has made it destroys it.
     void close() override {}
 

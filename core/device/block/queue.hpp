@@ -43,6 +43,7 @@ public:
     void hold() override;
     void release() override;
     u32 poll() override { return m_device.poll(); }
+    Nanos poll_time() const override { return m_device.poll_time(); }
     void close() override;
 
     /// The device's geometry is another. Context thread.

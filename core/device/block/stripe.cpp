@@ -207,6 +207,15 @@ u32 Stripe::poll() {
     return count;
 }
 
+/// As long as any of them wants: those that are done meanwhile are taken, too.
+Nanos Stripe::poll_time() const {
+    Nanos longest{};
+    for (DiskUse const& member : m_members) {
+        longest = std::max(longest, member->poll_time());
+    }
+    return longest;
+}
+
 Result<void> write_members(
     memory::BuddyFrames& frames, stripe_format::Member& format, Stripe::Members const& members) {
     bool const is_sane =

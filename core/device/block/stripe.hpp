@@ -33,6 +33,7 @@ public:
     void hold() override;
     void release() override;
     u32 poll() override;
+    Nanos poll_time() const override;
     void close() override;
 
     stripe_format::Id const& id() const { return m_id; }

@@ -1,32 +1,13 @@
 // See transfer.hpp.
 #include "core/device/block/transfer.hpp"
 
-#include "core/device/ring/awaited.hpp"
+#include "core/device/block/gathering.hpp"
 
-#include <algorithm>
 #include <bit>
 
 namespace twofold::block {
 
 namespace {
-
-/// How long a thread sleeps between two looks at a device that may be polled: at first, and at
-/// most. A device that interrupts wakes it at once.
-constexpr Nanos first_sleep{20'000}, last_sleep{10'000'000};
-
-using Outcome = device::Awaited<Result<void>>;
-
-Result<void> wait_for(Device& device, Outcome& outcome) {
-    if (mutant(Mutant::device_wait_limited) && !outcome.comes_within(Nanos{10'000'000})) {
-        return Error::timed_out;
-    }
-    device.poll();
-    for (Nanos sleep = first_sleep; !outcome.comes_within(sleep);) {
-        device.poll();
-        sleep = std::min(Nanos{sleep.value * 2}, last_sleep);
-    }
-    return outcome.wait();
-}
 
 /// The request of a transfer, on `segment`.
 void fill(Request& request, Segment& segment, Transfer const& transfer, Geometry const& geometry) {
@@ -56,13 +37,9 @@ Result<void> transfer_memory(Device& device, Operation operation, u64 sector, Se
 } // namespace
 
 Result<void> perform(Device& device, Request& request) {
-    Outcome outcome;
-    request.context = &outcome;
-    request.done = [](Request& self, Result<void> result) {
-        static_cast<Outcome*>(self.context)->come(result);
-    };
-    TRY(device.submit(request));
-    return wait_for(device, outcome);
+    Gathering one(device);
+    TRY(one.submit(request));
+    return one.wait();
 }
 
 Result<void> perform(Device& device, Transfer const& transfer) {

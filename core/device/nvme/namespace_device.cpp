@@ -55,6 +55,10 @@ u32 NamespaceDevice::poll() {
     return m_controller.poll();
 }
 
+Nanos NamespaceDevice::poll_time() const {
+    return m_controller.poll_time();
+}
+
 void NamespaceDevice::change(NamespaceFacts const& facts, block::Geometry const& geometry) {
     bool const is_first = m_geometry.load(relaxed) == &m_geometries[0];
     block::Geometry& other = m_geometries[is_first ? 1 : 0];

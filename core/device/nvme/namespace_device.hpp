@@ -26,6 +26,7 @@ public:
     void hold() override;
     void release() override;
     u32 poll() override;
+    Nanos poll_time() const override;
     void close() override;
 
     u32 number() const { return m_number; }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace twofold::test_block {
 
@@ -54,6 +55,7 @@ public:
         }
         return done;
     }
+    Nanos poll_time() const override { return {std::numeric_limits<i64>::max()}; }
     void close() override {}
 
     /// The power is cut and comes back. `choose(sector)` says of each sector that was not durable

@@ -373,7 +373,7 @@ TEST(NvmeQueue, WhoWaitsGetsTheFirstError) {
         if (mode == CompletionMode::hybrid) {
             it.scripted->taken = [](void*, u16, Command const&) {};
         }
-        Gathering gathering(*it.space);
+        block::Gathering gathering(*it.space);
         Noted one, other;
         EXPECT_TRUE(gathering.submit(one).has_value());
         EXPECT_TRUE(gathering.submit(other).has_value());

@@ -4,9 +4,16 @@ import argparse
 import json
 import pathlib
 import subprocess
+import sys
+from collections.abc import Callable
 from typing import Any
 
+import linux_guest
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+from tools.interrupt_windows import measure as windows  # noqa: E402
+
 TIMEOUT_S = 300
 QEMU_MICROVM = ["qemu-system-x86_64", "-M", "microvm", "-accel", "tcg", "-cpu", "max", "-icount", "shift=0,sleep=off"]
 Entry = dict[str, Any]
@@ -60,3 +67,25 @@ def write(entries: list[Entry], out: pathlib.Path | None) -> None:
         out.write_text(text)
     else:
         print(text)
+
+
+class Measurements:
+    """Collects figures, and goes on where one cannot be had."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.entries: list[Entry] = []
+        self.failed = False
+
+    def take(self, measure: Callable[[], dict[str, float]], repeat: int) -> None:
+        """Adds what a measurement finds; says why it finds nothing. A peer that is not to be had is no failure."""
+        try:
+            found = measure()
+        except linux_guest.Unavailable as error:
+            print(f"{self.name}: without the peer Linux: {error}", file=sys.stderr)
+            return
+        except (Failed, windows.Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            print(f"{self.name}: {error}", file=sys.stderr)
+            self.failed = True
+            return
+        self.entries.extend(entry(name, repeat, figure) for name, figure in found.items())

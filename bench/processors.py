@@ -12,9 +12,7 @@ peer of an interrupt there and back is the shortest tick of a Linux guest (linux
 import json
 import pathlib
 import re
-import subprocess
 import sys
-from typing import Any
 
 import harness
 import linux_guest
@@ -102,29 +100,14 @@ def main() -> int:
         lambda: lateness("metal", build / "apps/launch/twofold-boot"),
     ]
     once = [lambda: counted(build), lambda: longest_window(build), linux_tick]
-    entries: list[harness.Entry] = []
-    failed = False
-
-    def take(measure: Any, repeat: int) -> None:
-        nonlocal failed
-        try:
-            found = measure()
-        except linux_guest.Unavailable as error:
-            print(f"processors: without the peer Linux: {error}", file=sys.stderr)
-            return
-        except (harness.Failed, windows.Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
-            print(f"processors: {error}", file=sys.stderr)
-            failed = True
-            return
-        entries.extend(harness.entry(name, repeat, figure) for name, figure in found.items())
-
+    taken = harness.Measurements("processors")
     for measure in once:  # counted: every repeat would say the same
-        take(measure, 0)
+        taken.take(measure, 0)
     for repeat in range(options.benchmark_repetitions):
         for measure in repeated:
-            take(measure, repeat)
-    harness.write(entries, options.benchmark_out)
-    return 1 if failed else 0
+            taken.take(measure, repeat)
+    harness.write(taken.entries, options.benchmark_out)
+    return 1 if taken.failed else 0
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 from typing import Any
 
@@ -144,31 +143,16 @@ def without_peers(build: pathlib.Path) -> None:
 def main() -> int:
     options, _ = harness.parser("sched/kernel").parse_known_args()
     build = options.build.resolve()
-    entries: list[harness.Entry] = []
-    failed = False
-
-    def take(measure: Any, repeat: int) -> None:
-        nonlocal failed
-        try:
-            found = measure()
-        except linux_guest.Unavailable as error:
-            print(f"sched/kernel: without the peer Linux: {error}", file=sys.stderr)
-            return
-        except (harness.Failed, OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
-            print(f"sched/kernel: {error}", file=sys.stderr)
-            failed = True
-            return
-        entries.extend(harness.entry(name, repeat, figure) for name, figure in found.items())
-
-    take(lambda: metal(build), 0)  # counted: every repeat would say the same
-    take(linux, 0)
+    taken = harness.Measurements("sched/kernel")
+    taken.take(lambda: metal(build), 0)  # counted: every repeat would say the same
+    taken.take(linux, 0)
     without_peers(build)
     repeated = [hosted, hand_overs, storm, shares, *(functools.partial(joins, processors=count) for count in (1, 2))]
     for repeat in range(options.benchmark_repetitions):
         for measure in repeated:
-            take(functools.partial(measure, build), repeat)
-    harness.write(entries, options.benchmark_out)
-    return 1 if failed else 0
+            taken.take(functools.partial(measure, build), repeat)
+    harness.write(taken.entries, options.benchmark_out)
+    return 1 if taken.failed else 0
 
 
 if __name__ == "__main__":

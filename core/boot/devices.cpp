@@ -186,7 +186,7 @@ Result<device::Ps2*> keyboard_and_mouse(Kernel& kernel) {
 
 void close_devices(Kernel& kernel) {
     if (kernel.devices != nullptr && kernel.devices->disks != nullptr) {
-        close_disk_layers(kernel, *kernel.devices->disks);
+        close_disk_layers(*kernel.devices->disks);
     }
     close_device_model(kernel); // whose drivers withdraw their disks
     Devices* const devices = std::exchange(kernel.devices, nullptr);

@@ -138,7 +138,7 @@ Result<DiskRoom*> disk_room(Kernel& kernel) {
     return room;
 }
 
-void close_disk_layers(Kernel&, DiskRoom& room) {
+void close_disk_layers(DiskRoom& room) {
     while (!room.stripes.empty()) { // the last one first: it may be over another
         block::Stripe* const stripe = room.stripes.back();
         room.stripes.pop_back();

@@ -29,7 +29,7 @@ Result<DiskRoom*> open_disk_room(Kernel& kernel);
 
 /// Ends what lies on other disks, before drivers leave their devices; then all that is left. Nobody
 /// uses a disk. Context thread.
-void close_disk_layers(Kernel& kernel, DiskRoom& room);
+void close_disk_layers(DiskRoom& room);
 void close_disks(Kernel& kernel, DiskRoom& room);
 
 /// A new disk of zeros, "ram0" and so on. Errors: those of MemoryDisk::create and Disks::add,

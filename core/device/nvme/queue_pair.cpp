@@ -109,8 +109,13 @@ Result<void> QueuePair::map_data(Request& request, Slot& slot, Command& command)
         return {};
     }
     Piece const piece{mapped.address, first.bytes};
-    auto const data =
-        point_to(command, std::span(&piece, 1), m_plan.sgl, list_room(slot.id & slot_mask));
+    return describe(request, slot, command, std::span(&piece, 1));
+}
+
+/// Has the command say where the pieces lie, which are mapped.
+Result<void>
+QueuePair::describe(Request& request, Slot& slot, Command& command, std::span<Piece const> pieces) {
+    auto const data = point_to(command, pieces, m_plan.sgl, list_room(slot.id & slot_mask));
     if (!data) {
         unmap(slot, request);
         return data.error();
@@ -140,15 +145,7 @@ Result<void> QueuePair::map_pieces(Request& request, Slot& slot, Command& comman
     }
     slot.address = pieces[0].address;
     slot.bytes = pieces[0].bytes;
-    auto const data =
-        point_to(command, pieces.first(slot.pieces), m_plan.sgl, list_room(slot.id & slot_mask));
-    if (!data) {
-        unmap(slot, request);
-        return data.error();
-    }
-    m_counts.descriptors += data.value().descriptors;
-    m_counts.lists += data.value().has_list ? 1 : 0;
-    return {};
+    return describe(request, slot, command, pieces.first(slot.pieces));
 }
 
 void QueuePair::write_ranges(Request const& request, u16 index, Command& command) {

@@ -209,6 +209,9 @@ private:
     Result<void> place(block::Request& request) REQUIRES(m_lock);
     Result<void> map_data(block::Request& request, Slot& slot, Command& command) REQUIRES(m_lock);
     Result<void> map_pieces(block::Request& request, Slot& slot, Command& command) REQUIRES(m_lock);
+    Result<void>
+    describe(block::Request& request, Slot& slot, Command& command, std::span<Piece const> pieces)
+        REQUIRES(m_lock);
     void unmap(Slot& slot, block::Request const& request) REQUIRES(m_lock);
     void write_ranges(block::Request const& request, u16 index, Command& command) REQUIRES(m_lock);
     ListRoom list_room(u16 index) const;

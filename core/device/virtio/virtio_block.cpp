@@ -1,6 +1,8 @@
 // See virtio_block.hpp. How the driver is bound to functions is in virtio_block_driver.cpp.
 #include "core/device/virtio/virtio_block.hpp"
 
+#include "core/device/virtio/shared_object.hpp"
+
 #include "hal/memory.hpp"
 
 #include <algorithm>
@@ -12,21 +14,11 @@ namespace twofold::device {
 
 using namespace virtio::blk;
 using block::Operation;
+using virtio::load;
 using virtio::Segment;
+using virtio::store;
 
 namespace {
-
-template<class T>
-T load(PhysAddr place) {
-    T value;
-    std::memcpy(&value, hal::Memory::linear(place), sizeof(value));
-    return value;
-}
-
-template<class T>
-void store(PhysAddr place, T const& value) {
-    std::memcpy(hal::Memory::linear(place), &value, sizeof(value));
-}
 
 constexpr u64 wanted_features = feature::size_max | feature::segments_max | feature::read_only |
                                 feature::block_size | feature::flush | feature::topology |

@@ -1,6 +1,8 @@
 // See virtio_gpu.hpp.
 #include "core/device/virtio/virtio_gpu.hpp"
 
+#include "core/device/virtio/shared_object.hpp"
+
 #include "hal/memory.hpp"
 
 #include <cstring>
@@ -11,7 +13,9 @@ namespace twofold::device {
 namespace {
 
 using namespace virtio::gpu;
+using virtio::load;
 using virtio::Segment;
+using virtio::store;
 
 /// What lies where in the page.
 constexpr Bytes command_place{0}, answer_place{512}, question_place{1024}, reply_place{1536};
@@ -21,18 +25,6 @@ static_assert(sizeof(DisplayInfo) <= place_bytes.value);
 constexpr Bytes last_command_place{2048}, last_answer_place{2560}; // of a panic
 static_assert(reply_place + place_bytes <= last_command_place);
 static_assert(last_answer_place + place_bytes <= page_size);
-
-template<class T>
-T load(PhysAddr place) {
-    T value;
-    std::memcpy(&value, hal::Memory::linear(place), sizeof(value));
-    return value;
-}
-
-template<class T>
-void store(PhysAddr place, T const& value) {
-    std::memcpy(hal::Memory::linear(place), &value, sizeof(value));
-}
 
 Error error_of(Kind answer) {
     return answer == Kind::out_of_memory ? Error::out_of_memory : Error::io_failed;

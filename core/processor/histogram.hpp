@@ -42,6 +42,7 @@ static_assert(step_of((u64{1} << value_bits) - 1) == step_count - 1);
 class Histogram {
 public:
     static constexpr u64 value_max = (u64{1} << detail::value_bits) - 1;
+    static constexpr u32 pieces = 4;
 
     void add(u64 value) {
         u32& count = m_counts[detail::step_of(std::min(value, value_max))];
@@ -50,10 +51,20 @@ public:
         m_max = std::max(m_max, value);
     }
     void add(Histogram const& other) {
-        for (usize i = 0; i < std::size(m_counts); ++i) {
-            m_counts[i] += other.m_counts[i];
+        for (u32 piece = 0; piece < pieces; ++piece) {
+            add_piece(other, piece);
         }
-        m_total += other.m_total;
+    }
+    /// One of the pieces that another is added in by who may not hold its lock for all of it. What
+    /// it counts between them is in the sum where its own piece comes later.
+    void add_piece(Histogram const& other, u32 piece) {
+        CHECK(piece < pieces);
+        u64 added = 0;
+        for (usize i = piece; i < std::size(m_counts); i += pieces) {
+            m_counts[i] += other.m_counts[i];
+            added += other.m_counts[i];
+        }
+        m_total += added;
         m_max = std::max(m_max, other.m_max);
     }
 

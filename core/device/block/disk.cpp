@@ -127,18 +127,26 @@ void Disk::figures(DiskFigures& sum) const {
     u64 begun = 0;
     u64 done = 0;
     m_shards.for_each([&](Shard& shard) {
-        sync::SpinLockGuard const guard(shard.lock, sync::save_interrupts);
-        for (usize i = 0; i < disk_actions; ++i) {
-            ActionFigures const& part = shard.of[i];
-            ActionFigures& all = sum.of[i];
-            all.done += part.done;
-            all.errors += part.errors;
-            all.sectors += part.sectors;
-            all.latency_ns += part.latency_ns;
-            all.latency.add(part.latency);
-            done += part.done;
+        {
+            sync::SpinLockGuard const guard(shard.lock, sync::save_interrupts);
+            for (usize i = 0; i < disk_actions; ++i) {
+                ActionFigures const& part = shard.of[i];
+                ActionFigures& all = sum.of[i];
+                all.done += part.done;
+                all.errors += part.errors;
+                all.sectors += part.sectors;
+                all.latency_ns += part.latency_ns;
+                done += part.done;
+            }
+            begun += shard.begun.load(relaxed);
         }
-        begun += shard.begun.load(relaxed);
+        for (usize i = 0; i < disk_actions; ++i) {
+            // Nothing interrupts while the lock is held, which is not to last.
+            for (u32 piece = 0; piece < processor::Histogram::pieces; ++piece) {
+                sync::SpinLockGuard const guard(shard.lock, sync::save_interrupts);
+                sum.of[i].latency.add_piece(shard.of[i].latency, piece);
+            }
+        }
     });
     // Those that end while one adds up may be seen to have ended and not to have begun.
     sum.in_flight = begun > done ? begun - done : 0;

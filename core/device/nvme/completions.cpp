@@ -3,8 +3,6 @@
 #include "hal/clock.hpp"
 #include "hal/memory.hpp"
 
-#include <cstring>
-
 namespace twofold::nvme {
 
 using block::Operation;
@@ -64,9 +62,9 @@ std::optional<QueuePair::Taken> QueuePair::finish(Slot& slot, Status status) {
     return Taken{&request, verdict.error};
 }
 
-u32 QueuePair::take_failed(std::span<Taken, batch_max> into) {
+u32 QueuePair::take_failed(std::span<Taken, take_max> into) {
     u32 count = 0;
-    while (count < batch_max && !m_failed.empty()) {
+    while (count < take_max && !m_failed.empty()) {
         Request& request = m_failed.pop_front();
         into[count++] = {&request, request.room<IoRoom>().error};
         ++m_counts.failed;
@@ -74,13 +72,13 @@ u32 QueuePair::take_failed(std::span<Taken, batch_max> into) {
     return count;
 }
 
-/// Completions until there are none, or as many as `into` takes.
-u32 QueuePair::take(std::span<Taken, batch_max> into) {
+/// Completions until there are none, or as many as are taken under one hold of the lock.
+QueuePair::Haul QueuePair::take(std::span<Taken, take_max> into) {
     u32 count = take_failed(into);
     u32 placed = m_now;
     u32 seen = 0;
-    // A controller that writes completions of nothing for ever is left after a round.
-    while (count < batch_max && seen < m_plan.entries) {
+    u32 pieces = 0;
+    while (count < take_max && seen < take_max && pieces < pieces_max) {
         // The second half of an entry has all that is of use here; it is read once, as one word.
         u64 const word = m_completions[usize{m_head} * 2 + 1].load(acquire);
         auto const completion = std::bit_cast<Completion>(Entry{{0, word}});
@@ -99,6 +97,7 @@ u32 QueuePair::take(std::span<Taken, batch_max> into) {
             continue;
         }
         placed = slot->placed;
+        pieces += slot->pieces;
         ++m_counts.completed;
         if (auto const taken = finish(*slot, Status::of(completion))) {
             into[count++] = *taken;
@@ -111,7 +110,7 @@ u32 QueuePair::take(std::span<Taken, batch_max> into) {
         i64 const before = m_latency.load(relaxed);
         m_latency.store(before == 0 ? latency : before + (latency - before) / 8, relaxed);
     }
-    return count;
+    return {count, seen};
 }
 
 /// One write says all that was taken; where nobody is interrupted, it can wait for more.
@@ -145,19 +144,28 @@ u32 QueuePair::drain() {
     if (!begin_drain()) {
         return 0;
     }
-    Taken taken[batch_max]{};
+    Taken taken[take_max]{};
     u32 total = 0;
+    u32 barren = 0; // completions in a row that nobody waited for
     while (true) {
         u32 count = 0;
+        bool has_room = false;
         {
             sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-            count = take(taken);
-            place_waiting();
+            Haul const haul = take(taken);
+            count = haul.count;
+            barren = count == 0 ? barren + haul.seen : 0;
+            has_room = can_place_waiting();
             m_being_given_back = static_cast<u16>(count);
-            if (count == 0 && m_failed.empty()) {
+            // A controller that writes completions of nothing for ever is left after a round.
+            bool const is_empty = haul.seen == 0 || barren >= m_plan.entries;
+            if (count == 0 && is_empty && m_failed.empty() && !has_room) {
                 end_drain();
                 return total;
             }
+        }
+        if (has_room) {
+            place_all_waiting();
         }
         for (Taken const& each : std::span(taken).first(count)) {
             each.request->done(*each.request, each.outcome);
@@ -198,69 +206,87 @@ void QueuePair::forget_completions() {
     m_phase = true;
 }
 
-void QueuePair::take_back() {
+/// Takes one of those that were in flight, the one that was given last; false: there is none.
+bool QueuePair::take_back_last() {
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     CHECK(m_gate >= Gate::stopped);
-    Request* oldest_waiting = m_waiting.empty() ? nullptr : &m_waiting.front();
+    Slot* last = nullptr;
+    u32 last_sequence = 0;
     for (Slot& slot : m_slots) {
         if (slot.state == SlotState::free) {
             continue;
         }
-        Request& request = *slot.request;
-        IoRoom& room = request.room<IoRoom>();
-        free_slot(slot);
-        ++m_counts.replays;
-        if (room.replays++ == replays_max) {
-            fail(request, Error::timed_out);
-            continue;
-        }
-        // Among those that were in flight, in the order in which they were given.
-        Request* successor = oldest_waiting;
-        for (Request& each : m_waiting) {
-            bool const is_later =
-                static_cast<i32>(each.room<IoRoom>().sequence - room.sequence) > 0;
-            if (&each == oldest_waiting || is_later) {
-                successor = &each;
-                break;
-            }
-        }
-        if (successor != nullptr) {
-            m_waiting.insert_before(*successor, request);
-        } else {
-            m_waiting.push_back(request);
+        u32 const sequence = slot.request->room<IoRoom>().sequence;
+        if (last == nullptr || static_cast<i32>(sequence - last_sequence) > 0) {
+            last = &slot;
+            last_sequence = sequence;
         }
     }
+    if (last == nullptr) {
+        return false;
+    }
+    Request& request = *last->request;
+    free_slot(*last);
+    ++m_counts.replays;
+    if (request.room<IoRoom>().replays++ == replays_max) {
+        fail(request, Error::timed_out);
+    } else {
+        m_waiting.push_front(request);
+    }
+    return true;
+}
+
+void QueuePair::take_back() {
+    while (take_back_last()) {
+    }
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     CHECK(m_in_flight == 0);
-    std::memset(m_submissions.data(), 0, m_submissions.size_bytes());
     forget_completions();
     m_tail = 0;
     m_unrung = m_unacknowledged = 0;
 }
 
 void QueuePair::resume() {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    if (m_gate != Gate::dead) {
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        if (m_gate == Gate::dead) {
+            return;
+        }
         m_gate = Gate::open;
         m_knows_time = false;
-        place_waiting();
-        ring_if_due();
     }
+    place_all_waiting();
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    ring_if_due();
+}
+
+/// Some of what there is, with an error; false: there is nothing.
+bool QueuePair::fail_some(Error error) {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    m_gate = Gate::dead;
+    u32 count = 0;
+    for (Slot& slot : m_slots) {
+        if (slot.state != SlotState::free) {
+            Request& request = *slot.request;
+            free_slot(slot);
+            fail(request, error);
+            if (++count == place_max) {
+                return true;
+            }
+        }
+    }
+    while (!m_waiting.empty() && count < place_max) {
+        fail(m_waiting.pop_front(), error);
+        ++count;
+    }
+    return count != 0;
 }
 
 void QueuePair::kill(Error error) {
+    while (fail_some(error)) {
+    }
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        m_gate = Gate::dead;
-        for (Slot& slot : m_slots) {
-            if (slot.state != SlotState::free) {
-                Request& request = *slot.request;
-                free_slot(slot);
-                fail(request, error);
-            }
-        }
-        while (!m_waiting.empty()) {
-            fail(m_waiting.pop_front(), error);
-        }
         forget_completions();
     }
     while (drain() >= drain_max) {

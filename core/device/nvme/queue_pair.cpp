@@ -209,13 +209,25 @@ void QueuePair::ring() {
     m_registers.write_32(m_tail_doorbell, m_tail);
 }
 
-/// As many of those that wait as there are slots. One whose memory cannot be mapped fails.
-void QueuePair::place_waiting() {
-    while (m_gate == Gate::open && m_free_first != no_slot && !m_waiting.empty()) {
-        Request& request = m_waiting.pop_front();
-        if (auto const placed = place(request); !placed) {
-            fail(request, placed.error());
+bool QueuePair::can_place_waiting() const {
+    return m_gate == Gate::open && m_free_first != no_slot && !m_waiting.empty();
+}
+
+/// As many of those that wait as there are slots, a few under each hold of the lock: nothing
+/// interrupts while it is held. One whose memory cannot be mapped fails.
+void QueuePair::place_all_waiting() {
+    bool has_more = true;
+    while (has_more) {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        u32 pieces = 0;
+        for (u32 i = 0; i < place_max && pieces < pieces_max && can_place_waiting(); ++i) {
+            Request& request = m_waiting.pop_front();
+            pieces += static_cast<u32>(request.segments.size());
+            if (auto const placed = place(request); !placed) {
+                fail(request, placed.error());
+            }
         }
+        has_more = can_place_waiting();
     }
 }
 

@@ -89,7 +89,10 @@ class QueuePair {
 public:
     static constexpr u16 entries_max = 128, entries_min = 4;
     static constexpr u32 segments_max = 32;
-    static constexpr u32 batch_max = 32;  ///< commands that a doorbell is kept back for
+    static constexpr u32 batch_max = 32; ///< commands that a doorbell is kept back for
+    /// Nothing interrupts while the lock is held: requests that are taken or placed meanwhile, and
+    /// pieces of memory after which no more are.
+    static constexpr u32 take_max = 8, place_max = 8, pieces_max = 16;
     static constexpr u32 drain_max = 512; ///< after so many a `drain` ends
     static constexpr u8 retries_max = 4, replays_max = 2;
 
@@ -190,6 +193,10 @@ private:
         block::Request* request;
         Result<void> outcome;
     };
+    struct Haul {
+        u32 count; ///< requests
+        u32 seen;  ///< completions, of anything
+    };
 
     QueuePair(
         device::DriverEnvironment const& environment,
@@ -222,12 +229,15 @@ private:
     void note_time() REQUIRES(m_lock);
     void watch_until(u32 due) REQUIRES(m_lock);
     u32 due_of(Slot const& slot) const REQUIRES(m_lock);
-    void place_waiting() REQUIRES(m_lock);
+    bool can_place_waiting() const REQUIRES(m_lock);
+    void place_all_waiting();
+    bool take_back_last();
+    bool fail_some(Error error);
     void ring() REQUIRES(m_lock);
     void ring_if_due() REQUIRES(m_lock);
     void acknowledge() REQUIRES(m_lock);
-    u32 take(std::span<Taken, batch_max> into) REQUIRES(m_lock);
-    u32 take_failed(std::span<Taken, batch_max> into) REQUIRES(m_lock);
+    Haul take(std::span<Taken, take_max> into) REQUIRES(m_lock);
+    u32 take_failed(std::span<Taken, take_max> into) REQUIRES(m_lock);
     Slot* slot_of(Completion const& completion) REQUIRES(m_lock);
     std::optional<Taken> finish(Slot& slot, Status status) REQUIRES(m_lock);
     void forget_completions() REQUIRES(m_lock);

@@ -1,6 +1,9 @@
 // See status.hpp.
 #include "core/device/nvme/status.hpp"
 
+#include <algorithm>
+#include <array>
+
 namespace twofold::nvme {
 
 namespace {
@@ -66,15 +69,20 @@ constexpr Row rows[] = {
     {status::deallocated_block, {Error::corrupted, false}},
 };
 
+/// For looking up: statuses are judged where nothing interrupts.
+constexpr auto sorted = [] {
+    auto copy = std::to_array(rows);
+    std::ranges::sort(copy, {}, &Row::kind);
+    return copy;
+}();
+static_assert(std::ranges::adjacent_find(sorted, {}, &Row::kind) == sorted.end());
+
 } // namespace
 
 Verdict verdict_of(Status status) {
-    Verdict verdict{Error::io_failed, true};
-    for (Row const& row : rows) {
-        if (row.kind == status.kind()) {
-            verdict = row.verdict;
-        }
-    }
+    auto const* const row = std::ranges::lower_bound(sorted, status.kind(), {}, &Row::kind);
+    bool const is_known = row != sorted.end() && row->kind == status.kind();
+    Verdict verdict = is_known ? row->verdict : Verdict{Error::io_failed, true};
     verdict.may_retry = verdict.may_retry && !status.must_not_retry();
     return verdict;
 }

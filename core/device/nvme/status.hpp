@@ -15,7 +15,7 @@ struct Verdict {
     constexpr bool operator==(Verdict const&) const = default;
 };
 
-/// Of a status that is no success; one that is not known is io_failed. O(statuses).
+/// Of a status that is no success; one that is not known is io_failed. O(log statuses).
 Verdict verdict_of(Status status);
 
 } // namespace twofold::nvme

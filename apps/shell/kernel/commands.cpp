@@ -175,7 +175,10 @@ u8 wait_for_job(CommandContext& context) {
     }
     auto const outcome = context.session->jobs().wait(*number);
     if (!outcome) {
-        context.out.line("wait: there is no job {}; `jobs` lists them", *number);
+        context.out.line(
+            "wait: {} {}; `jobs` lists them",
+            outcome.error() == Error::busy ? "somebody waits already for job" : "there is no job",
+            *number);
         return status::failure;
     }
     return outcome.value().value_or(status::success); // sent to the background once more

@@ -39,7 +39,7 @@ Result<Job*> Jobs::begin(std::string_view text, std::optional<u32> pipeline) {
     if (pipeline) {
         send_to_background(*job);
     } else {
-        m_foreground = job;
+        take_foreground(*job);
     }
     return job;
 }
@@ -80,24 +80,32 @@ Result<std::optional<u8>> Jobs::wait(u32 number) {
         if (job == nullptr) {
             return Error::not_found;
         }
+        if (!job->m_is_background || job->m_thread == &task::Threads::current()) {
+            return Error::busy;
+        }
         job->m_is_background = false;
+        take_foreground(*job);
     }
     return await(*job);
 }
 
-/// Its status, and the job is gone; nothing: it goes on in the background.
+/// Before it does anything: a job that it begins takes the foreground from it, and gives it back.
+void Jobs::take_foreground(Job& job) {
+    job.m_outer = m_foreground;
+    m_foreground = &job;
+}
+
+/// Its status, and the job is gone; nothing: it goes on in the background. It is in the foreground.
 std::optional<u8> Jobs::await(Job& job) {
     {
         MutexGuard const guard(m_lock);
-        Job* const outer = m_foreground == &job ? nullptr : m_foreground;
-        m_foreground = &job;
         if (task::Threads::current().is_to_end()) { // asked just before: that is for both
             m_threads.ask_to_end(*job.m_thread);
         }
         while (!job.has_ended() && !job.m_is_background) {
             m_changed.wait(m_lock);
         }
-        m_foreground = outer;
+        m_foreground = job.m_outer;
         if (!job.has_ended()) {
             return std::nullopt;
         }

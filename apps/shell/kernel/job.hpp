@@ -38,6 +38,7 @@ private:
     Atomic<u32> m_has_ended{0};
     u8 m_status = 0;
     bool m_is_background = false; ///< guarded by the lock of the jobs
+    Job* m_outer = nullptr;       ///< whose foreground it has taken; guarded by that, too
 };
 
 class Jobs {
@@ -50,7 +51,8 @@ public:
     Result<std::optional<u8>> run(std::string_view text);
     /// The same without waiting: the job's number.
     Result<u32> start(std::string_view text, u32 pipeline);
-    /// Waits for a job, as `run` does. Errors: not_found.
+    /// Waits for a job, as `run` does. Errors: not_found, busy (somebody waits for it already, or
+    /// would wait for itself).
     Result<std::optional<u8>> wait(u32 number);
     /// Asks a job to end. Errors: not_found.
     Result<void> ask_to_end(u32 number);
@@ -87,6 +89,7 @@ private:
 
     Result<Job*> begin(std::string_view text, std::optional<u32> pipeline);
     Result<void> spawn(Job& job);
+    void take_foreground(Job& job) REQUIRES(m_lock);
     std::optional<u8> await(Job& job);
     Job* find(u32 number) REQUIRES(m_lock);
     void send_to_background(Job& job) REQUIRES(m_lock);

@@ -81,6 +81,21 @@ class Interruptions(SessionTest):
 
         self.at_each(act, but=("sim", "q35"))
 
+    def test_ctrl_c_reaches_a_job_that_another_one_has_begun_at_once(self) -> None:
+        """The inner one may be in the foreground before the shell has come to wait for the outer one, which is seldom
+        but in a machine that has just begun."""
+
+        def act(person: Person) -> None:
+            person.type(b"sleep 1000 &\recho on; wait 1\r")
+            person.expect(b"\non\r\n")
+            person.type(CTRL_C)
+            person.expect(PROMPT)
+            person.type(b"exit 4\r")
+            self.assertEqual(person.end(), 4)
+
+        for _ in range(40):
+            self.at_each(act, but=("sim", *EMULATED))
+
     def test_ctrl_c_ends_what_runs_and_no_more(self) -> None:
         def act(person: Person) -> None:
             person.type(b"echo on; sleep 1000; echo never\recho next\r")

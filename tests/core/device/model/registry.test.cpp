@@ -201,8 +201,6 @@ struct Bench {
     struct Taken {
         u64 frames = 0;
         u64 heap = 0;
-
-        bool operator==(Taken const&) const = default;
     };
     static Taken taken() {
         boot::Kernel& kernel = boot::current_kernel();
@@ -260,7 +258,9 @@ TEST(DriverRegistry, TheFirstDriverThatIsForItIsGivenAFunction) {
 }
 
 TEST(DriverRegistry, AProbeThatFailsAtAnyStepIsContained) {
-    constexpr u32 times = 40; // more often than there are vectors, over all steps
+    // More often than there are vectors, over all steps. What is kept at one step is kept so often:
+    // far more than the heaps of other processors take or give when the test wanders to them.
+    constexpr u32 times = 1000;
     Bench it;
     // A first time, since heap and page tables keep what they have grown by.
     for (u16 step = 1; step < Greedy::steps; ++step) {
@@ -275,9 +275,11 @@ TEST(DriverRegistry, AProbeThatFailsAtAnyStepIsContained) {
             ASSERT_TRUE(it.spaces.is_contained(0));
         }
     }
-    auto const after = Bench::taken();
-    EXPECT_EQ(after.frames, before.frames);
-    EXPECT_EQ(after.heap, before.heap);
+    auto const is_near = [&before](Bench::Taken const& now) {
+        return now.frames + times / 4 > before.frames &&
+               now.heap < before.heap + times * sizeof(Greedy) / 4;
+    };
+    EXPECT_TRUE(is_near(Bench::taken()));
     // And then it is taken.
     ASSERT_TRUE(it.registry.arrive(function_of(0, greedy_kind)).has_value());
     EXPECT_TRUE(it.state(0) == DeviceState::bound);
@@ -285,8 +287,7 @@ TEST(DriverRegistry, AProbeThatFailsAtAnyStepIsContained) {
     EXPECT_EQ(it.spaces.get(0, 4, 2) & masters, u32{masters});
     ASSERT_TRUE(it.registry.depart({0, 0, 0, 0}, Removal::orderly).has_value());
     EXPECT_TRUE(it.spaces.is_contained(0));
-    EXPECT_EQ(Bench::taken().heap, before.heap);
-    EXPECT_EQ(Bench::taken().frames, before.frames);
+    EXPECT_TRUE(is_near(Bench::taken()));
 }
 
 TEST(DriverRegistry, OneThatFailsKeepsNoOtherFromItsDriver) {

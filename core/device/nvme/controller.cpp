@@ -344,6 +344,7 @@ u32 Controller::poll() {
 
 Nanos Controller::poll_time() const {
     constexpr Nanos longest{100'000};
+    constexpr Nanos sleep_cost{20'000}; // to look on for so long is at most twice the best
     switch (mode()) {
     case CompletionMode::interrupt:
         return {};
@@ -352,7 +353,8 @@ Nanos Controller::poll_time() const {
     case CompletionMode::hybrid:
         break;
     }
-    return std::min(Nanos{queue_here().mean_latency().value / 2}, longest);
+    Nanos const mean = queue_here().mean_latency();
+    return mean <= sleep_cost ? sleep_cost : std::min(Nanos{mean.value / 2}, longest);
 }
 
 ControllerCounts Controller::counts() const {

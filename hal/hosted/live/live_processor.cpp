@@ -179,7 +179,13 @@ void LiveProcessor::notify() {
 
 void LiveProcessor::raise(hal::Vector vector) {
     cpu().interrupts.raised.set(vector);
-    notify();
+    // What a device raises while the processor itself is at its registers is seen on the way back.
+    bool const is_on_its_way = current_processor == this && !cpu().in_kernel;
+    if (is_on_its_way && run_state() == RunState::running) {
+        note_pending();
+    } else {
+        notify();
+    }
 }
 
 void LiveProcessor::note_input() {

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <dlfcn.h>
 #include <vector>
 
@@ -14,19 +15,22 @@ using test::Kind;
 
 constexpr usize block_bytes = usize{64} << 10;
 
-/// A library of the system, apart from the one that is linked.
+/// A library of the system, apart from the one that is linked: a program does not export what
+/// nobody outside of it asks for.
 class Library {
 public:
-    explicit Library(char const* name)
-        : m_handle(dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)) {}
+    explicit Library(char const* name) : m_handle(dlopen(name, RTLD_NOW | RTLD_LOCAL)) {}
     ~Library() { dlclose(m_handle); }
     Library(Library const&) = delete;
     Library& operator=(Library const&) = delete;
 
     template<class Function>
     Function* find(char const* name) const {
+        void* const found = dlsym(m_handle, name);
+        Dl_info place{};
+        CHECK(dladdr(found, &place) != 0 && std::strstr(place.dli_fname, ".so") != nullptr);
         // Sound: POSIX makes a function's address of what dlsym returns.
-        return reinterpret_cast<Function*>(dlsym(m_handle, name));
+        return reinterpret_cast<Function*>(found);
     }
     bool is_there() const { return m_handle != nullptr; }
 

@@ -30,6 +30,10 @@ public:
     /// data is in its place.
     bool advance(i64 result);
 
+    /// Whether what was written is to be durable when it has ended.
+    bool makes_durable() const {
+        return m_operation.kind == NvmeOperation::Kind::flush || m_operation.is_through;
+    }
     NvmeOutcome outcome() const { return {.tag = m_operation.tag, .status = m_status}; }
     bool went_through_buffer() const { return m_buffer != nullptr; }
 

@@ -13,6 +13,9 @@ FileMedium::create(int file, FileMediumOptions const& options) {
     if (!engine && options.io == Io::automatic) {
         engine = make_thread_engine(file);
     }
+    if (engine && !options.is_direct) {
+        engine = make_cached_engine(file, std::move(*engine));
+    }
     if (!engine) {
         return std::unexpected(engine.error());
     }

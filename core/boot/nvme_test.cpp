@@ -147,7 +147,7 @@ private:
              (buffer_pages - 1) * page_size.value / sector_bytes()}));
         u32 const step = std::max(most / 19, 1u);
         for (u32 count = most; count > 0; count -= std::min(count, step)) {
-            u64 const offset = (most - count) * 4 % page_size.value; // a multiple of 4
+            u64 const offset = u64{most - count} * 4 % page_size.value; // a multiple of 4
             block::Segment const memory{m_buffers + Bytes{offset}, count * sector_bytes()};
             fill_sectors(offset, m_first, count, seed);
             note(block::write_block(m_device, m_first, memory));

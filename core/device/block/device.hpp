@@ -84,11 +84,12 @@ public:
     template<class T>
     T& make_room() {
         static_assert(sizeof(T) <= room_bytes && alignof(T) <= alignof(std::max_align_t));
-        return *std::construct_at(static_cast<T*>(static_cast<void*>(m_room)));
+        return *::new (static_cast<void*>(m_room)) T();
     }
     template<class T>
     T& room() {
-        return *std::launder(static_cast<T*>(static_cast<void*>(m_room)));
+        void* const place = m_room;
+        return *std::launder(static_cast<T*>(place));
     }
 
     // ---- of the layers that a request passes on its way down ----

@@ -83,7 +83,7 @@ public:
     void adopt_geometry();
 
 private:
-    friend class Disks;
+    friend class Disks; // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
 
     struct Shard {
         sync::SpinLock lock{sync::LockRank::device};

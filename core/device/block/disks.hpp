@@ -14,7 +14,7 @@
 
 namespace twofold::block {
 
-class Disks;
+class Disks; // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
 
 /// A disk that somebody uses, or none. Moves.
 class [[nodiscard]] DiskUse {

@@ -158,14 +158,14 @@ TEST(CompressedDisk, LetsGoOfClusters) {
     }
     ASSERT_TRUE(bench.flush_all().has_value());
     EXPECT_EQ(bench.disk->counts().used_clusters, 3u);
-    ASSERT_TRUE(deallocate(*bench.disk, 16 * 8, 16 * 8).has_value());
-    ASSERT_TRUE(write_zeroes(*bench.disk, 32 * 8 + 1, 7).has_value());
+    ASSERT_TRUE(deallocate(*bench.disk, u64{16} * 8, u64{16} * 8).has_value());
+    ASSERT_TRUE(write_zeroes(*bench.disk, u64{32} * 8 + 1, 7).has_value());
     for (u64 block = 16; block < 32; ++block) {
         bench.stamps[block] = bench.flushed[block] = 0;
     }
     ASSERT_TRUE(flush(*bench.disk).has_value());
     EXPECT_EQ(bench.disk->counts().used_clusters, 2u);
-    ASSERT_TRUE(read_block(*bench.disk, 32 * 8, {bench.memory.place, 4096}).has_value());
+    ASSERT_TRUE(read_block(*bench.disk, u64{32} * 8, {bench.memory.place, 4096}).has_value());
     fill(bench.memory.page(1), 32, 1);
     EXPECT_TRUE(
         std::ranges::equal(bench.memory.page(0).first(512), bench.memory.page(1).first(512)));
@@ -241,7 +241,7 @@ TEST(CompressedDisk, SaysThatItIsFullAndKeepsWhatIsThere) {
     ASSERT_FALSE(outcome.has_value());
     EXPECT_EQ(outcome.error(), Error::no_space);
     bench.stamps[block - 1] = 0; // the one that was refused
-    ASSERT_TRUE(deallocate(*bench.disk, (block - 17) / 16 * 16 * 8, 16 * 8).has_value());
+    ASSERT_TRUE(deallocate(*bench.disk, (block - 17) / 16 * 16 * 8, u64{16} * 8).has_value());
     u64 const gone = (block - 17) / 16 * 16;
     for (u64 i = gone; i < gone + 16; ++i) {
         bench.stamps[i] = 0;
@@ -301,7 +301,7 @@ TEST(CompressedDisk, FindsItsOtherSuperblockAndRefusesWhatIsNone) {
     device.sector(0)[40] ^= std::byte{1}; // it was written anew when the disk was closed
     device.sector(8)[40] ^= std::byte{1};
     EXPECT_EQ(bench.reopen().error(), Error::corrupted);
-    CutDisk tiny(8 * 8);
+    CutDisk tiny(u64{8} * 8);
     Bench small(tiny);
     EXPECT_EQ(small.create(lz4).error(), Error::no_space);
     EXPECT_EQ(small.create({Algorithm::none, 0}).error(), Error::invalid_argument);

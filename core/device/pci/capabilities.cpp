@@ -119,4 +119,19 @@ std::optional<Capability> find_capability(std::span<Capability const> list, u16 
     return std::nullopt;
 }
 
+std::optional<SlotInfo> read_slot(FunctionSpace const& space, Capability const& express) {
+    // Registers of the capability, and what is of use in them.
+    constexpr u32 express_flags = 0x02, slot_capabilities = 0x14;
+    constexpr u32 has_slot = 0x100, port_type_shift = 4, root_port = 4, downstream_port = 6;
+    constexpr u32 hot_plug = 1u << 6;
+    u32 const flags = space.read_16(express.offset + express_flags);
+    u32 const type = flags >> port_type_shift & 0xf;
+    u32 const capabilities = space.read_32(express.offset + slot_capabilities);
+    bool const is_port = type == root_port || type == downstream_port;
+    if (!is_port || (flags & has_slot) == 0 || (capabilities & hot_plug) == 0) {
+        return std::nullopt;
+    }
+    return SlotInfo{express.offset, capabilities};
+}
+
 } // namespace twofold::pci

@@ -9,14 +9,10 @@ namespace twofold::pci {
 namespace {
 
 // Offsets in the capability.
-constexpr u32 express_flags = 0x02, link_capabilities = 0x0c, link_status = 0x12,
-              slot_capabilities = 0x14, slot_control = 0x18, slot_status = 0x1a;
-
-constexpr u32 has_slot = 0x100; // of the flags
-constexpr u32 port_type_shift = 4, root_port = 4, downstream_port = 6;
+constexpr u32 link_capabilities = 0x0c, link_status = 0x12, slot_control = 0x18, slot_status = 0x1a;
 
 // Of the slot's capabilities.
-constexpr u32 attention_button = 1, hot_plug = 1u << 6, no_command_completed = 1u << 18;
+constexpr u32 attention_button = 1, no_command_completed = 1u << 18;
 
 // Of control; of status those that are not named here lie where the same is enabled.
 constexpr u16 button_enable = 1, presence_enable = 1u << 3, all_enables = 0x1f,
@@ -29,17 +25,6 @@ constexpr u32 tells_of_link = 1u << 20;
 constexpr u16 link_active = 1u << 13;
 
 } // namespace
-
-std::optional<SlotInfo> read_slot(FunctionSpace const& space, Capability const& express) {
-    u32 const flags = space.read_16(express.offset + express_flags);
-    u32 const type = flags >> port_type_shift & 0xf;
-    u32 const capabilities = space.read_32(express.offset + slot_capabilities);
-    bool const is_port = type == root_port || type == downstream_port;
-    if (!is_port || (flags & has_slot) == 0 || (capabilities & hot_plug) == 0) {
-        return std::nullopt;
-    }
-    return SlotInfo{express.offset, capabilities};
-}
 
 SlotNews Slot::take_news() const {
     u16 const seen = m_space.read_16(m_info.offset + slot_status);

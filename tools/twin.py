@@ -27,6 +27,8 @@ import tempfile
 VALUES_LEAST = 32
 TIMEOUT_S = 60
 DIGITS_SHOWN = 16
+# Each machine has one NVMe disk, of zeros when it begins.
+DISK = "size=16M,kind=nvme"
 # The machines and their programs in a build, in the order of the table's columns.
 MACHINES = {
     "host": "apps/host/twofold-host",
@@ -98,7 +100,8 @@ def run(program: pathlib.Path, names: list[str], *options: str) -> tuple[Values,
     with tempfile.TemporaryDirectory(prefix="twofold-twin-") as folder:
         results = pathlib.Path(folder) / "results"
         command = "; ".join(f"scenario {name}" for name in names)
-        where = ("--results", str(results), "--timeout", str(TIMEOUT_S))
+        disk = ("--disk", f"{pathlib.Path(folder) / 'disk'},{DISK}")
+        where = (*disk, "--results", str(results), "--timeout", str(TIMEOUT_S))
         done = start(program, "--command", command, *where, *options)
         try:
             return records(results.read_text().splitlines()), done.returncode

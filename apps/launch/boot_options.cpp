@@ -238,6 +238,10 @@ std::vector<std::string> emulator_arguments(EmulatorPlan const& plan) {
     } else {
         append(out, {"-device", "isa-debug-exit,iobase=0xf4,iosize=0x04"});
     }
+    if (plan.machine == Machine::q35) {
+        // Ports tell of what is plugged into them; else firmware's methods would, instead.
+        append(out, {"-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"});
+    }
     if (plan.iso) {
         append(out, {"-cdrom", plan.iso->string(), "-boot", "order=d", "-vga", "std"});
         append(

@@ -11,7 +11,7 @@ constexpr twofold::boot::Scenario scenarios_in_order[] = {
     {"pools", pools},         {"acpi", acpi},     {"interrupts", interrupts},
     {"timers", timers},       {"calls", calls},   {"schedule", schedule},
     {"inversion", inversion}, {"async", async},   {"pci", pci},
-    {"screen", screen},       {"boot", boot}};
+    {"nvme", nvme},           {"screen", screen}, {"boot", boot}};
 
 } // namespace
 

@@ -26,6 +26,8 @@ void schedule(boot::Recorder& record, boot::Kernel& kernel);
 void inversion(boot::Recorder& record, boot::Kernel& kernel);
 void async(boot::Recorder& record, boot::Kernel& kernel);
 void pci(boot::Recorder& record, boot::Kernel& kernel);
+/// An NVMe controller with a disk, which is overwritten; the machine is given one (tools/twin.py).
+void nvme(boot::Recorder& record, boot::Kernel& kernel);
 /// What somebody types at a screen, and what is seen there.
 void screen(boot::Recorder& record, boot::Kernel& kernel);
 void boot(twofold::boot::Recorder& record, twofold::boot::Kernel& kernel);

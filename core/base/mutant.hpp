@@ -127,8 +127,10 @@ enum class Mutant : u16 {
     // Keyboard and screen.
     screen_shift_held, ///< a key that modifies others does so after it came up
     screen_wrap_lost,  ///< what is written behind the end of a row replaces its last character
+    // Storage.
+    nvme_pieces_reversed, ///< pieces of a request are told to its controller from the last one on
 };
-inline constexpr Mutant last_mutant = Mutant::screen_wrap_lost;
+inline constexpr Mutant last_mutant = Mutant::nvme_pieces_reversed;
 
 } // namespace twofold
 

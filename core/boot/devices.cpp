@@ -44,7 +44,7 @@ constexpr Command device_table[] = {
      "lists the disks, and makes some",
      use_disks,
      {{"WHAT", "what to do; list if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
-       "list stats ramdisk stripe assemble"},
+       "list stats ramdisk stripe assemble stamp verify"},
       {"WORD", "a disk, a size, or what a stripe is made of", ArgumentKind::text,
        ArgumentCount::any}},
      {{"disks ramdisk 8M", "a disk in memory, ram0"},

@@ -161,6 +161,21 @@ u8 stripe_disks(CommandContext& context, std::span<std::string_view const> words
     return status::success;
 }
 
+/// `stamp NAME [SEED [ROUNDS]]` and `verify NAME [SEED [ROUND]]`
+u8 try_disk(CommandContext& context, DiskRoom& room, StampAction action) {
+    std::string_view const name = context.arguments[1];
+    auto const seed = argument_number(context, 2, 1);
+    auto const round = argument_number(context, 3, 1);
+    if (!seed || !round) {
+        return say_usage(context, "disks");
+    }
+    DiskUse const disk = room.disks.find(name);
+    if (!disk) {
+        return fail(context, name, Error::not_found);
+    }
+    return stamp_disk(context, *disk, action, seed.value(), round.value());
+}
+
 u8 assemble_disks(CommandContext& context) {
     auto const count = assemble_stripes(context.kernel);
     if (!count) {
@@ -193,6 +208,10 @@ u8 use_disks(CommandContext& context) {
     }
     if (what == "assemble" && arguments.size() == 1) {
         return assemble_disks(context);
+    }
+    if ((what == "stamp" || what == "verify") && arguments.size() >= 2 && arguments.size() <= 4) {
+        return try_disk(
+            context, *room.value(), what == "stamp" ? StampAction::write : StampAction::check);
     }
     return say_usage(context, "disks");
 }

@@ -49,6 +49,12 @@ Result<block::Stripe*> make_stripe(
 /// those of disk_room.
 Result<u32> assemble_stripes(Kernel& kernel);
 
+enum class StampAction : u8 { write, check };
+/// Overwrites sectors of a disk in rounds up to `round`, drawn from a seed, and says what is
+/// durable as it is; or looks whether what that many rounds wrote is there (disk_stamps.cpp).
+/// Context thread, with threads. The status of the command.
+u8 stamp_disk(CommandContext& context, block::Disk& disk, StampAction action, u64 seed, u64 round);
+
 /// The commands disks and block-bench.
 u8 use_disks(CommandContext& context);
 u8 bench_block(CommandContext& context);

@@ -121,6 +121,7 @@ constexpr NamedMutant table[] = {
     {Mutant::async_sleeper_left, "async_sleeper_left", Notices::workload},
     {Mutant::screen_shift_held, "screen_shift_held"},
     {Mutant::screen_wrap_lost, "screen_wrap_lost", Notices::workload},
+    {Mutant::nvme_pieces_reversed, "nvme_pieces_reversed"},
 };
 
 /// All, in their order: a new one that is not named here does not compile.

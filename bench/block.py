@@ -105,7 +105,7 @@ def per_beat(report: dict[str, Any], least: int) -> float:
 def metal_read(build: pathlib.Path, file: pathlib.Path) -> Figures:
     """Instructions of one read of ours on q35, from one to the next."""
     reads = linux_guest.READS
-    command = f"nvme mode interrupt; block-bench rw=randread bs=4k iodepth=1 size={reads * 4}k"
+    command = f"nvme mode 0 interrupt; block-bench rw=randread bs=4k iodepth=1 size={reads * 4}k"
     report, _ = windows.measure(
         build,
         "full",

@@ -24,9 +24,9 @@ MEBIBYTE = 1 << 20
 QEMU_WRITES, QEMU_EXCLUDES_WRITERS = 101, 201  # bytes of its locks
 
 
-def run(program: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run(program: str, *options: str, command: str = "version") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [program, *options, "--command", "version"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        [program, *options, "--command", command], stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
@@ -63,6 +63,7 @@ class Disks(unittest.TestCase):
                 self.refused(program, str(self.file("odd", 10_000)), USAGE, "no multiple of its blocks of 512")
                 self.refused(program, f"{whole},size=2M", USAGE, "has 1048576 bytes, not 2097152")
                 self.refused(program, f"{whole},bs=7", USAGE, "'bs=7' is nothing that a disk has")
+                self.refused(program, f"{whole},kind=floppy", USAGE, "'kind=floppy' is nothing that a disk has: .*kind=nvme")
                 self.refused(program, f"{whole},size=x", USAGE, "'x' is no size of a disk")
                 self.refused(program, ",bs=512", USAGE, "names no file")
         self.assertEqual((whole.stat().st_size, whole.read_bytes()[:4]), (MEBIBYTE, b"keep"))
@@ -99,6 +100,68 @@ class Disks(unittest.TestCase):
         self.assertLess(path.stat().st_blocks * 512, MEBIBYTE)
         self.refused(HOST, f"{self.folder / 'huge'},size=900T", IO, "cannot have")
         self.assertFalse((self.folder / "huge").exists())
+
+    def test_a_disk_of_virtio_has_a_file_behind_it(self) -> None:
+        path = self.file("virtio", 4 * MEBIBYTE)
+        for more in ("", ",bs=4096", ",io=threads"):
+            done = run(
+                HOST, "--cpus", "4", "--disk", f"{path},kind=virtio{more}",
+                command="disks; block-bench filename=vda rw=randwrite bs=4k iodepth=32 numjobs=2 size=1M fsync=32 "
+                "verify=1; block-bench filename=vda rw=write bs=4k size=1M verify=1; disks stats vda",
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertEqual(done.stdout.count("verify: 0 blocks are wrong"), 2, done.stdout)
+            self.assertIn("0 in flight", done.stdout)
+            self.assertNotEqual(path.read_bytes()[:4], b"keep")
+        before = path.read_bytes()
+        for program in (program for program in (HOST, SIM) if program != "-"):
+            done = run(
+                program, "--disk", f"{path},kind=virtio,readonly", "--disk", "memory,size=1M,kind=virtio",
+                command="disks; block-bench filename=vda rw=read bs=4k iodepth=8 size=1M verify=1; "
+                "block-bench filename=vdb rw=randwrite bs=512 iodepth=8 size=256k verify=1; "
+                "block-bench filename=vda rw=write bs=4k size=64k",
+            )  # fmt: skip
+            self.assertEqual(done.stdout.count("verify: 0 blocks are wrong"), 2, done.stdout + done.stderr)
+            self.assertIn("vda: permission_denied", done.stdout)
+        self.assertEqual(path.read_bytes(), before)
+
+    def test_a_compressed_disk_is_one_on_every_machine(self) -> None:
+        for method in ("lz4", "zstd"):
+            path = self.file(method, 16 * MEBIBYTE)
+            made = run(
+                HOST, "--disk", str(path),
+                command=f"disks compress packed nvme0n1 method={method} size=64M; "
+                "block-bench filename=packed rw=randwrite bs=4k iodepth=4 size=1M fsync=16 verify=1; "
+                "disks compress inner packed; disks stats packed",
+            )  # fmt: skip
+            self.assertIn("verify: 0 blocks are wrong", made.stdout)
+            self.assertRegex(made.stdout, rf"compressed by {method}, level \d, on nvme0n1: \d+ KiB in \d+ KiB, ratio")
+            for program in (program for program in (HOST, SIM) if program != "-"):
+                found = run(
+                    program, "--disk", str(path),
+                    command="disks assemble; block-bench filename=inner rw=read bs=64k size=1M",
+                )  # fmt: skip
+                self.assertIn("2 compressed disks opened", found.stdout, found.stdout + found.stderr)
+                self.assertIn("err=0", found.stdout)
+
+    def test_what_cannot_be_compressed_is_told_in_one_line(self) -> None:
+        for words, why in (
+            ("c0 nothing", "there is no disk 'nothing'; 'disks' lists them"),
+            ("c0 ram0 method=none", "'method=none' is none of method=lz4|zstd level=-9..9 size=SIZE overwrite"),
+            ("c0 ram0 level=10", "'level=10' is none of"),
+            ("c0 ram0 level=-", "'level=-' is none of"),
+            ("c0 ram0 size=0", "'size=0' is none of"),
+            ("c0 ram0 size=2T", "c0: a size of at most 1T, and a name of letters"),
+            ("'c 0' ram0", "c 0: a size of at most 1T, and a name of letters"),
+            ("ram0 ram1", "there is a disk 'ram0' already"),
+            ("c0 ram1", "c0: ram1 is too small for that"),
+            ("1234567890123456789012345 ram0", "there are at most 16 layers, with names of at most 24 letters"),
+        ):
+            for program in (program for program in (HOST, SIM) if program != "-"):
+                done = run(program, command=f"disks ramdisk 1M; disks ramdisk 64K; disks compress {words}")
+                self.assertNotEqual(done.returncode, 0, done.stdout)
+                self.assertEqual(done.stdout.count("\n"), 3, done.stdout)
+                self.assertIn(why, done.stdout)
 
     def test_disks_are_on_the_bus(self) -> None:
         path = self.file("seen")

@@ -79,7 +79,7 @@ struct Bench {
             disk->close();
             disk = nullptr;
         }
-        disk = TRY(CompressedDisk::open(heap(), frames(), "c0", below));
+        disk = TRY(CompressedDisk::open(heap(), frames(), below));
         return {};
     }
     Result<void> write(u64 block, u64 stamp) {
@@ -305,6 +305,37 @@ TEST(CompressedDisk, FindsItsOtherSuperblockAndRefusesWhatIsNone) {
     Bench small(tiny);
     EXPECT_EQ(small.create(lz4).error(), Error::no_space);
     EXPECT_EQ(small.create({Algorithm::none, 0}).error(), Error::invalid_argument);
+}
+
+TEST(CompressedDisk, KeepsItsNameAndBelievesNoneThatIsNot) {
+    auto const made = [](std::string_view name) {
+        return compressed::make_super(1, device_pages, 32, lz4, name);
+    };
+    EXPECT_EQ(made("").error(), Error::invalid_argument);
+    EXPECT_EQ(made("two words").error(), Error::invalid_argument);
+    EXPECT_EQ(made("1234567890123456789012345").error(), Error::no_space);
+    compressed::Super super = made("123456789012345678901234").value();
+    EXPECT_EQ(compressed::name_of(super), "123456789012345678901234");
+    auto const checked = [&super]() -> Result<compressed::Super> {
+        compressed::seal(super, 2);
+        return compressed::check_super(std::as_bytes(std::span(&super, 1)), 0, device_pages);
+    };
+    EXPECT_TRUE(checked().has_value());
+    super.name[23] = '\n';
+    EXPECT_EQ(checked().error(), Error::corrupted);
+    super.name[0] = '\0';
+    EXPECT_EQ(checked().error(), Error::corrupted);
+
+    CutDisk device(device_sectors);
+    Bench bench(device);
+    EXPECT_EQ(
+        CompressedDisk::find(Bench::heap(), Bench::frames(), device).error(), Error::not_found);
+    ASSERT_TRUE(bench.create(lz4).has_value());
+    ASSERT_TRUE(bench.reopen().has_value());
+    EXPECT_EQ(bench.disk->name(), "c0");
+    auto const found = CompressedDisk::find(Bench::heap(), Bench::frames(), device);
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(compressed::name_of(found.value()), "c0");
 }
 
 TEST(CompressedDisk, TellsOfErrorsOfItsDevice) {

@@ -25,6 +25,11 @@ u8 fail(CommandContext& context, std::string_view what, Error error) {
     return status::failure;
 }
 
+u8 say_no_disk(CommandContext& context, std::string_view name) {
+    context.out.line("disks: there is no disk '{}'; 'disks' lists them", name);
+    return status::failure;
+}
+
 /// What is special about a disk: "cache discard zeroes read-only part", as letters would be fewer
 /// and say less.
 FixedString<64> flags_of(Disk& disk) {
@@ -99,7 +104,7 @@ void show_compression(CommandContext& context, DiskLayer const& layer) {
 u8 show_stats(CommandContext& context, DiskRoom& room, std::string_view name) {
     DiskUse const disk = room.disks.find(name);
     if (!disk) {
-        return fail(context, name, Error::not_found);
+        return say_no_disk(context, name);
     }
     auto figures = Figures::create(*context.kernel.heap);
     if (!figures) {
@@ -158,7 +163,7 @@ u8 make_ramdisk(CommandContext& context, std::string_view size) {
 }
 
 /// `stripe NAME DISK DISK... [chunk=SIZE]`
-u8 stripe_disks(CommandContext& context, std::span<std::string_view const> words) {
+u8 stripe_disks(CommandContext& context, DiskRoom& room, std::span<std::string_view const> words) {
     constexpr std::string_view chunk_option = "chunk=";
     constexpr u64 chunk_default = u64{64} << 10;
     FixedVector<std::string_view, block::Stripe::members_max> names;
@@ -175,7 +180,20 @@ u8 stripe_disks(CommandContext& context, std::span<std::string_view const> words
         context.out.line("disks: chunk= wants a size");
         return status::usage;
     }
+    for (std::string_view const name : names) {
+        if (!room.disks.find(name)) {
+            return say_no_disk(context, name);
+        }
+    }
     auto const made = make_stripe(context.kernel, words[0], names.items(), chunk.value().value);
+    if (!made && made.error() == Error::already_exists) {
+        context.out.line("disks: there is a disk '{}' already", words[0]);
+        return status::failure;
+    }
+    if (!made && made.error() == Error::busy) {
+        context.out.line("disks: {}: a disk is named twice, or something lies on it", words[0]);
+        return status::failure;
+    }
     if (!made) {
         return fail(context, words[0], made.error());
     }
@@ -261,8 +279,7 @@ u8 compress_disks(
     std::string_view const name = words[0], disk_name = words[1];
     DiskUse disk = room.disks.find(disk_name);
     if (!disk) {
-        context.out.line("disks: there is no disk '{}'; 'disks' lists them", disk_name);
-        return status::failure;
+        return say_no_disk(context, disk_name);
     }
     if (DiskLayer const* const layer = layer_over(room, *disk)) {
         context.out.line("disks: {} lies on {}", layer->device->name(), disk_name);
@@ -321,7 +338,7 @@ u8 use_disks(CommandContext& context) {
         return make_ramdisk(context, arguments[1]);
     }
     if (what == "stripe" && arguments.size() >= 4) {
-        return stripe_disks(context, arguments.subspan(1));
+        return stripe_disks(context, *room.value(), arguments.subspan(1));
     }
     if (what == "compress" && arguments.size() >= 3) {
         return compress_disks(context, *room.value(), arguments.subspan(1));

@@ -163,6 +163,62 @@ class Disks(unittest.TestCase):
                 self.assertEqual(done.stdout.count("\n"), 3, done.stdout)
                 self.assertIn(why, done.stdout)
 
+    def test_wrong_words_are_told_in_one_line(self) -> None:
+        usage, failure = 2, 1
+        for command, status, why in (
+            ("block-bench bs=3000", usage, "bs=3000: a multiple of 512 up to 2M is wanted"),
+            ("block-bench iodepth=999", usage, "iodepth=999: a number from 1 to 256 is wanted"),
+            ("block-bench numjobs=99", usage, "numjobs=99: a number from 1 to 16 is wanted"),
+            ("block-bench rwmixread=101", usage, "rwmixread=101: a number from 0 to 100 is wanted"),
+            ("block-bench runtime=-1", usage, "runtime=-1: seconds from 1 to 86400 are wanted"),
+            ("block-bench verify=2", usage, "verify=2: 0 or 1 is wanted"),
+            ("block-bench fsync=x", usage, "fsync=x: a number of writes"),
+            ("block-bench filename=sda", failure, "there is no disk 'sda'; 'disks' lists them"),
+            ("block-bench offset=1T", failure, "nvme0n1 has 2048 sectors of 512 bytes, where offset, size and bs"),
+            ("block-bench offset=1", failure, "nvme0n1 has 2048 sectors of 512 bytes, where"),
+            ("block-bench bs=512k size=4k", failure, "nvme0n1 has 2048 sectors of 512 bytes, where"),
+            ("nvme id 7", failure, "there is no controller 7"),
+            ("nvme id x", usage, "'x' is no number"),
+            ("nvme mode 0 fast", usage, "the modes are interrupt, polling and hybrid"),
+            ("nvme set 0 99 1", usage, "usage: nvme"),
+            ("nvme test 0 x", usage, "usage: nvme"),
+            ("nvme sing", usage, "'sing' is no WHAT"),
+            ("disks stats x", failure, "there is no disk 'x'; 'disks' lists them"),
+            ("disks ramdisk x", usage, "'x' is no size"),
+            ("disks ramdisk 900G", failure, "900G: out_of_memory"),
+            ("disks stripe a nvme0n1 b", failure, "there is no disk 'b'"),
+            ("disks stripe a nvme0n1 nvme0n1", failure, "a: a disk is named twice, or something lies on it"),
+            ("disks stripe nvme0n1 nvme0n1 nvme0n1", failure, "there is a disk 'nvme0n1' already"),
+        ):
+            for program in (program for program in (HOST, SIM) if program != "-"):
+                with self.subTest(command=command, program=program):
+                    done = run(program, "--disk", "memory,size=1M", command=command)
+                    self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+                    self.assertEqual(done.stdout.count("\n"), 1, done.stdout)
+                    self.assertIn(why, done.stdout)
+
+    def test_a_full_disk_of_the_host_is_an_error_of_the_write(self) -> None:
+        script = (
+            'mount -t tmpfs -o size=3M none "$1" && cd "$1" && truncate -s 16M full && printf keep '
+            '| dd of=full conv=notrunc status=none && shift && "$@"; status=$?; head -c 4 full; exit $status'
+        )
+        may = ["unshare", "--user", "--map-root-user", "--mount"]
+        mounts = subprocess.run([*may, "mount", "-t", "tmpfs", "none", self.folder], capture_output=True, check=False)
+        if mounts.returncode != 0:
+            self.skipTest("nobody may mount a small file system here")
+        for kind, name, error in (("nvme", "nvme0n1", "no_space"), ("virtio", "vda", "io_failed")):
+            done = subprocess.run(
+                [*may, "sh", "-c", script, "sh", self.folder, HOST, "--disk", f"full,kind={kind}", "--command",
+                 f"block-bench filename={name} rw=write bs=64k iodepth=8 offset=64k size=8M; disks stats {name}; "
+                 f"block-bench filename={name} rw=read bs=4k size=64k"],
+                stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)  # the read's
+            self.assertIn(f"the first error: {error}", done.stdout)
+            self.assertIn("0 in flight", done.stdout)
+            self.assertIn("job: (jobs=1): err=0", done.stdout)
+            self.assertTrue(done.stdout.endswith("keep"), done.stdout)
+
     def test_disks_are_on_the_bus(self) -> None:
         path = self.file("seen")
         for program in (program for program in (HOST, SIM) if program != "-"):

@@ -221,7 +221,7 @@ class Disks(unittest.TestCase):
         self.assertIn("disks: vdb holds a damaged partition table; 'overwrite'", text)
         self.assertIn("disks: vdc holds a member of a stripe; 'overwrite'", text)
         self.assertIn("c: 4 MiB on vda1", text)
-        self.assertIn("disks: x: busy", text)  # a part of vda is in use
+        self.assertIn("disks: x: a disk is named twice, or something lies on it", text)  # a part of vda is in use
         self.assertIn("disks: there is a disk 'c' already", text)
         first, behind = PARTITIONS[0][1] * SECTOR, (PARTITIONS[0][2] + 1) * SECTOR
         self.assertEqual(whole[:first] + whole[behind:], before[0][:first] + before[0][behind:])
@@ -248,7 +248,7 @@ class Disks(unittest.TestCase):
                          "block-bench filename=d rw=randwrite bs=4k iodepth=16 size=2M verify=1 fsync=16; "
                          "block-bench filename=d rw=write bs=1M iodepth=4 size=2M verify=1; disks stats d",
                          json_output=False)
-        self.assertIn("disks: d: busy", text)
+        self.assertIn("disks: d: a disk is named twice, or something lies on it", text)
         self.assertEqual(text.count("verify: 0 blocks are wrong"), 2, text)
         self.assertIn("0 in flight", text)
 
@@ -274,8 +274,8 @@ class Disks(unittest.TestCase):
     def test_options_that_make_no_sense(self):
         for words, answer in [
                 ("rw=sideways", "rw=sideways: one of read write"), ("bs=100", "bs=100: a multiple of 512"),
-                ("iodepth=0", "iodepth=0: no such number"), ("depth=3", "depth=3: there is no such option"),
-                ("fast", "fast: name=value is wanted"), ("rw=write", "who writes names the disk"),
+                ("iodepth=0", "iodepth=0: a number from 1 to 256 is wanted"), ("depth=3", "depth=3: there is no such option"),
+                ("fast", "fast: name=value is wanted"), ("verify=2", "verify=2: 0 or 1 is wanted"), ("rw=write", "who writes names the disk"),
                 ("filename=sda", "there is no disk 'sda'")]:
             with self.subTest(words):
                 text = self.boot([bytearray(SECTORS * SECTOR)], f"block-bench {words}; halt", json_output=False)

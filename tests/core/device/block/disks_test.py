@@ -274,8 +274,9 @@ class Disks(unittest.TestCase):
     def test_options_that_make_no_sense(self):
         for words, answer in [
                 ("rw=sideways", "rw=sideways: one of read write"), ("bs=100", "bs=100: a multiple of 512"),
-                ("iodepth=0", "iodepth=0: a number from 1 to 256 is wanted"), ("depth=3", "depth=3: there is no such option"),
-                ("fast", "fast: name=value is wanted"), ("verify=2", "verify=2: 0 or 1 is wanted"), ("rw=write", "who writes names the disk"),
+                ("iodepth=0", "iodepth=0: a number from 1 to 256 is wanted"),
+                ("depth=3", "depth=3: there is no such option"), ("fast", "fast: name=value is wanted"),
+                ("verify=2", "verify=2: 0 or 1 is wanted"), ("rw=write", "who writes names the disk"),
                 ("filename=sda", "there is no disk 'sda'")]:
             with self.subTest(words):
                 text = self.boot([bytearray(SECTORS * SECTOR)], f"block-bench {words}; halt", json_output=False)

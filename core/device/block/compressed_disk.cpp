@@ -307,7 +307,7 @@ Result<u64> CompressedDisk::place_for(u32 pages, bool is_new) {
         u64 const reserve = is_new ? reserve_of(m_map.super().device_pages) : 0;
         return m_map.free_pages() >= pages + reserve ? m_map.take(pages) : Error::no_space;
     };
-    auto const first = take();
+    auto first = take();
     if (first || !m_map.has_leaving()) {
         return first;
     }

@@ -12,7 +12,9 @@ namespace twofold::block::compressed {
 
 u64 Map::device_pages() const {
     Geometry const& geometry = m_device.geometry();
-    return geometry.sectors / (page_bytes >> std::countr_zero(geometry.sector_bytes));
+    u64 const per_page = page_bytes >> std::countr_zero(geometry.sector_bytes);
+    CHECK(per_page != 0); // who opens a disk has seen to it
+    return geometry.sectors / per_page;
 }
 
 /// One page, from or to the own page of memory.

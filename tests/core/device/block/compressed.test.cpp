@@ -158,14 +158,14 @@ TEST(CompressedDisk, LetsGoOfClusters) {
     }
     ASSERT_TRUE(bench.flush_all().has_value());
     EXPECT_EQ(bench.disk->counts().used_clusters, 3u);
-    ASSERT_TRUE(deallocate(*bench.disk, 16 * 8, 16 * 8).has_value());
+    ASSERT_TRUE(deallocate(*bench.disk, 128, 128).has_value());
     ASSERT_TRUE(write_zeroes(*bench.disk, 32 * 8 + 1, 7).has_value());
     for (u64 block = 16; block < 32; ++block) {
         bench.stamps[block] = bench.flushed[block] = 0;
     }
     ASSERT_TRUE(flush(*bench.disk).has_value());
     EXPECT_EQ(bench.disk->counts().used_clusters, 2u);
-    ASSERT_TRUE(read_block(*bench.disk, 32 * 8, {bench.memory.place, 4096}).has_value());
+    ASSERT_TRUE(read_block(*bench.disk, 256, {bench.memory.place, 4096}).has_value());
     fill(bench.memory.page(1), 32, 1);
     EXPECT_TRUE(
         std::ranges::equal(bench.memory.page(0).first(512), bench.memory.page(1).first(512)));
@@ -189,7 +189,7 @@ void work(Bench& bench) {
 TEST(CompressedDisk, SurvivesPowerCutsAtEveryOperation) {
     // Of two map pages, work changes the first; the second one is changed when it goes on.
     constexpr u64 size = (compressed::entries_per_page + 2) * compressed::cluster_bytes;
-    constexpr u64 far = compressed::entries_per_page * 16, touched = 5 * 16;
+    constexpr u64 far = compressed::entries_per_page * 16, touched = 80;
     u64 operations = 0;
     {
         CutDisk device(device_sectors);
@@ -301,7 +301,7 @@ TEST(CompressedDisk, FindsItsOtherSuperblockAndRefusesWhatIsNone) {
     device.sector(0)[40] ^= std::byte{1}; // it was written anew when the disk was closed
     device.sector(8)[40] ^= std::byte{1};
     EXPECT_EQ(bench.reopen().error(), Error::corrupted);
-    CutDisk tiny(8 * 8);
+    CutDisk tiny(64);
     Bench small(tiny);
     EXPECT_EQ(small.create(lz4).error(), Error::no_space);
     EXPECT_EQ(small.create({Algorithm::none, 0}).error(), Error::invalid_argument);

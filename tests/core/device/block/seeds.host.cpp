@@ -36,7 +36,7 @@ Bytes8 table(std::byte kind) {
     image.seal();
     Bytes8 out{kind};
     append(out, image.sector(1));
-    append(out, image.table(2).first(4 * GptImage::entry_bytes));
+    append(out, image.table(2).first(usize{4} * GptImage::entry_bytes));
     return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include "apps/arguments/arguments.hpp"
 #include "apps/launch/disk_option.hpp"
+#include "hal/hosted/devices/nvme/nvme_medium.hpp"
 #include "hal/hosted/machine.hpp"
 
 #include <expected>
@@ -27,9 +28,9 @@ public:
     /// Whether `text`, of the option --disk, is of a kind that this engine alone has; then it has
     /// taken it.
     bool takes_disk(std::string const& text);
-    /// The device of a disk. `number`: which of the machine's. Throws launch::Failure.
-    std::shared_ptr<hosted::PciDevice>
-    make_disk(launch::DiskOption const& disk, usize number) const;
+    /// What lies behind a disk. `number`: which of the machine's. Throws launch::Failure.
+    std::shared_ptr<hosted::NvmeMedium>
+    make_medium(launch::DiskOption const& disk, usize number) const;
     /// As Machine::create.
     std::expected<std::unique_ptr<hosted::Machine>, std::string>
     create(hosted::MachineConfig config, hosted::ConsoleEndpoint& console) const;

@@ -9,6 +9,8 @@
 #include "apps/host/watchdog.hpp"
 #include "apps/launch/options.hpp"
 #include "apps/launch/streams.hpp"
+#include "hal/hosted/devices/nvme/nvme_controller.hpp"
+#include "hal/hosted/devices/virtio_block.hpp"
 #include "hal/hosted/machine.hpp"
 #include "hal/hosted/signals.hpp"
 
@@ -146,6 +148,22 @@ InputKind input_kind(launch::RunOptions const& run, bool person) {
     return person ? InputKind::terminal : InputKind::stream;
 }
 
+/// The device of a disk, which is the machine's with that number.
+std::shared_ptr<hosted::PciDevice> make_disk(
+    launch::DiskOption const& disk, usize number, std::shared_ptr<hosted::NvmeMedium> medium) {
+    constexpr u32 virtio_queues = 8; // as many as the kernel's driver uses
+    std::string const name = fmt::format("disk{}", number);
+    switch (disk.kind) {
+    case launch::DiskOption::Kind::nvme:
+        break;
+    case launch::DiskOption::Kind::virtio:
+        return std::make_shared<hosted::VirtioBlock>(
+            std::move(medium), hosted::VirtioBlockConfig{.queues = virtio_queues, .id = name});
+    }
+    return std::make_shared<hosted::NvmeController>(
+        hosted::NvmeConfig{.media = {std::move(medium)}, .serial = name});
+}
+
 std::unique_ptr<Machine> make_machine(
     HostOptions const& options, bool person, HostConsole& console, HostDisplay const* display) {
     hosted::MachineConfig config;
@@ -153,11 +171,8 @@ std::unique_ptr<Machine> make_machine(
         config.devices.push_back(display->device());
     }
     for (usize number = 0; number < options.disks.size(); ++number) {
-        launch::DiskOption const& disk = options.disks[number];
-        if (disk.kind != launch::DiskOption::Kind::nvme) {
-            throw Failure(Status::usage, "the hosted machine has no disks of that kind; kind=nvme");
-        }
-        config.devices.push_back(options.engine.make_disk(disk, number));
+        auto medium = options.engine.make_medium(options.disks[number], number);
+        config.devices.push_back(make_disk(options.disks[number], number, std::move(medium)));
     }
     config.memory_bytes = options.run.memory_bytes;
     config.cpus = options.run.cpus;

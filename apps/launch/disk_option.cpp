@@ -279,11 +279,15 @@ std::vector<std::string> disk_arguments(DiskOption const& disk, usize number, bo
     std::string const device = is_nvme   ? fmt::format("nvme,serial=disk{}", number)
                                : has_pci ? "virtio-blk-pci,disable-legacy=on"
                                          : "virtio-blk-device";
-    return {
+    std::vector<std::string> arguments = {
         "-drive", drive, "-device",
         fmt::format(
             "{},drive=disk{},logical_block_size={},physical_block_size={}", device, number,
             disk.block_bytes, disk.block_bytes)};
+    if (!has_pci) { // else the device is as it was before the specification
+        arguments.insert(arguments.end(), {"-global", "virtio-mmio.force-legacy=false"});
+    }
+    return arguments;
 }
 
 } // namespace twofold::launch

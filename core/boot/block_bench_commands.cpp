@@ -13,21 +13,28 @@ using Word = std::string_view;
 
 constexpr Word mix_names[] = {"read", "write", "randread", "randwrite", "rw", "randrw"};
 
-/// A number up to `most` into `out`. What is wrong, or nothing.
-Word read_number(Word text, u64 least, u64 most, u64& out) {
-    auto const number = parse_unsigned(text);
-    if (!number || number.value() < least || number.value() > most) {
-        return "no such number is allowed";
-    }
-    out = number.value();
-    return {};
-}
+/// Which numbers an option takes, and what is said where it gets another.
+struct Range {
+    u64 least;
+    u64 most;
+    Word wanted;
+};
+constexpr Range iodepths{1, BenchOptions::iodepth_max, "a number from 1 to 256 is wanted"};
+constexpr Range job_counts{1, BenchOptions::numjobs_max, "a number from 1 to 16 is wanted"};
+constexpr Range percents{0, 100, "a number from 0 to 100 is wanted"};
+constexpr Range write_counts{0, 1u << 30, "a number of writes up to 1073741824 is wanted"};
+constexpr Range times{1, 86'400, "seconds from 1 to 86400 are wanted"};
+static_assert(BenchOptions::iodepth_max == 256 && BenchOptions::numjobs_max == 16);
 
-Word read_u32(Word text, u32 least, u32 most, u32& out) {
-    u64 number = 0;
-    Word const wrong = read_number(text, least, most, number);
-    out = static_cast<u32>(number);
-    return wrong;
+/// A number of a range into `out`. What is wrong, or nothing.
+template<class T>
+Word read_number(Word text, Range const& range, T& out) {
+    auto const number = parse_unsigned(text);
+    if (!number || number.value() < range.least || number.value() > range.most) {
+        return range.wanted;
+    }
+    out = static_cast<T>(number.value());
+    return {};
 }
 
 Word read_size(Word text, u64& out) {
@@ -42,7 +49,7 @@ Word read_size(Word text, u64& out) {
 /// Seconds, with or without an s behind.
 Word read_time(Word text, u64& out) {
     bool const has_unit = !text.empty() && text.back() == 's';
-    return read_number(text.substr(0, text.size() - (has_unit ? 1 : 0)), 1, 86'400, out);
+    return read_number(text.substr(0, text.size() - (has_unit ? 1 : 0)), times, out);
 }
 
 Word read_mix(Word text, BenchMix& out) {
@@ -55,8 +62,8 @@ Word read_mix(Word text, BenchMix& out) {
 }
 
 Word read_flag(Word text, bool& out) {
-    out = !text.empty() && text != "0";
-    return {};
+    out = text == "1";
+    return out || text == "0" ? Word() : Word("0 or 1 is wanted");
 }
 
 Word read_format(Word text, bool& out) {
@@ -81,7 +88,7 @@ Word take_option(Word name, Word value, BenchOptions& out) {
         return read_block(value, out.block_bytes);
     }
     if (name == "iodepth") {
-        return read_u32(value, 1, BenchOptions::iodepth_max, out.iodepth);
+        return read_number(value, iodepths, out.iodepth);
     }
     if (name == "size") {
         return read_size(value, out.size_bytes);
@@ -93,13 +100,13 @@ Word take_option(Word name, Word value, BenchOptions& out) {
         return read_time(value, out.runtime_s);
     }
     if (name == "numjobs") {
-        return read_u32(value, 1, BenchOptions::numjobs_max, out.numjobs);
+        return read_number(value, job_counts, out.numjobs);
     }
     if (name == "rwmixread") {
-        return read_u32(value, 0, 100, out.percent_read);
+        return read_number(value, percents, out.percent_read);
     }
     if (name == "fsync") {
-        return read_u32(value, 0, 1u << 30, out.fsync);
+        return read_number(value, write_counts, out.fsync);
     }
     if (name == "verify") {
         return read_flag(value, out.verifies);
@@ -281,6 +288,13 @@ u8 bench_block(CommandContext& context) {
     auto result = memory::Box<BenchResult, memory::KernelHeap>::create(*context.kernel.heap);
     Result<void> const outcome = result ? run_bench(context.kernel, *disk, options, *result.value())
                                         : Result<void>(result.error());
+    if (!outcome && outcome.error() == Error::invalid_argument) {
+        block::Geometry const& geometry = disk->geometry();
+        context.out.line(
+            "block-bench: {} has {} sectors of {} bytes, where offset, size and bs do not fit",
+            disk->name(), geometry.sectors, geometry.sector_bytes);
+        return status::failure;
+    }
     if (!outcome) {
         context.out.line("block-bench: {}: {}", disk->name(), outcome.error());
         return status::failure;

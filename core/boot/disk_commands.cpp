@@ -2,6 +2,8 @@
 #include "core/boot/disks.hpp"
 #include "core/boot/kernel.hpp"
 
+#include <optional>
+
 namespace twofold::boot {
 
 namespace {
@@ -20,6 +22,11 @@ constexpr Column stats_columns[] = {{"action", 8},  {"requests", 10}, {"errors",
 
 u8 fail(CommandContext& context, std::string_view what, Error error) {
     context.out.line("disks: {}: {}", what, error);
+    return status::failure;
+}
+
+u8 say_no_disk(CommandContext& context, std::string_view name) {
+    context.out.line("disks: there is no disk '{}'; 'disks' lists them", name);
     return status::failure;
 }
 
@@ -77,10 +84,27 @@ void show_partition(CommandContext& context, block::gpt::Partition const& partit
         block::gpt::text_of(partition.type).view(), block::gpt::text_of(partition.id).view());
 }
 
+/// What a compressed disk saves, and does.
+void show_compression(CommandContext& context, DiskLayer const& layer) {
+    constexpr u64 page_kib = block::compressed::page_bytes / 1024;
+    block::CompressedDisk::Counts const counts = layer.compressed->counts();
+    codec::Parameters const parameters = layer.compressed->parameters();
+    u64 const held_pages = counts.used_clusters * block::compressed::cluster_pages;
+    u64 const ratio = counts.stored_pages != 0 ? held_pages * 100 / counts.stored_pages : 100;
+    context.out.line(
+        "compressed by {}, level {}, on {}: {} KiB in {} KiB, ratio {}.{:02}, {} KiB free",
+        codec::algorithm_name(parameters.algorithm), parameters.level, layer.below->name(),
+        held_pages * page_kib, counts.stored_pages * page_kib, ratio / 100, ratio % 100,
+        counts.free_pages * page_kib);
+    context.out.line(
+        "{} clusters compressed, {} decompressed, {} damaged, {} commits", counts.compressed,
+        counts.decompressed, counts.damaged, counts.commits);
+}
+
 u8 show_stats(CommandContext& context, DiskRoom& room, std::string_view name) {
     DiskUse const disk = room.disks.find(name);
     if (!disk) {
-        return fail(context, name, Error::not_found);
+        return say_no_disk(context, name);
     }
     auto figures = Figures::create(*context.kernel.heap);
     if (!figures) {
@@ -100,6 +124,11 @@ u8 show_stats(CommandContext& context, DiskRoom& room, std::string_view name) {
         context.out.line(
             table.is_damaged ? "both partition tables are damaged"
                              : "the first partition table is damaged, the backup is used");
+    }
+    for (DiskLayer const& layer : room.layers) {
+        if (layer.compressed != nullptr && layer.device == &disk->device()) {
+            show_compression(context, layer);
+        }
     }
     context.out.table(stats_columns);
     for (usize i = 0; i < block::disk_actions; ++i) {
@@ -134,7 +163,7 @@ u8 make_ramdisk(CommandContext& context, std::string_view size) {
 }
 
 /// `stripe NAME DISK DISK... [chunk=SIZE]`
-u8 stripe_disks(CommandContext& context, std::span<std::string_view const> words) {
+u8 stripe_disks(CommandContext& context, DiskRoom& room, std::span<std::string_view const> words) {
     constexpr std::string_view chunk_option = "chunk=";
     constexpr u64 chunk_default = u64{64} << 10;
     FixedVector<std::string_view, block::Stripe::members_max> names;
@@ -151,7 +180,20 @@ u8 stripe_disks(CommandContext& context, std::span<std::string_view const> words
         context.out.line("disks: chunk= wants a size");
         return status::usage;
     }
+    for (std::string_view const name : names) {
+        if (!room.disks.find(name)) {
+            return say_no_disk(context, name);
+        }
+    }
     auto const made = make_stripe(context.kernel, words[0], names.items(), chunk.value().value);
+    if (!made && made.error() == Error::already_exists) {
+        context.out.line("disks: there is a disk '{}' already", words[0]);
+        return status::failure;
+    }
+    if (!made && made.error() == Error::busy) {
+        context.out.line("disks: {}: a disk is named twice, or something lies on it", words[0]);
+        return status::failure;
+    }
     if (!made) {
         return fail(context, words[0], made.error());
     }
@@ -171,17 +213,124 @@ u8 try_disk(CommandContext& context, DiskRoom& room, StampAction action) {
     }
     DiskUse const disk = room.disks.find(name);
     if (!disk) {
-        return fail(context, name, Error::not_found);
+        return say_no_disk(context, name);
     }
     return stamp_disk(context, *disk, action, seed.value(), round.value());
 }
 
-u8 assemble_disks(CommandContext& context) {
-    auto const count = assemble_stripes(context.kernel);
-    if (!count) {
-        return fail(context, "assemble", count.error());
+/// What `compress` was asked for.
+struct Compression {
+    CompressOptions options;
+    std::optional<i32> level;
+    bool may_overwrite = false;
+};
+
+Result<i32> parse_level(std::string_view text) {
+    bool const is_negative = text.starts_with('-');
+    auto const number = static_cast<i64>(TRY(parse_unsigned(text.substr(is_negative ? 1 : 0))));
+    i64 const level = is_negative ? -number : number;
+    bool const is_one =
+        level >= codec::Parameters::level_min && level <= codec::Parameters::level_max;
+    return is_one ? Result<i32>(static_cast<i32>(level)) : Error::out_of_range;
+}
+
+/// One word behind the disk's name. Errors: invalid_argument.
+Result<void> take_compression(std::string_view word, Compression& asked) {
+    usize const sign = word.find('=');
+    std::string_view const name = word.substr(0, sign);
+    std::string_view const value = sign == word.npos ? "" : word.substr(sign + 1);
+    if (word == "overwrite") {
+        asked.may_overwrite = true;
+        return {};
     }
-    context.out.line("{} stripes assembled", count.value());
+    if (name == "size") {
+        asked.options.size = TRY(parse_size(value));
+        return asked.options.size.value != 0 ? Result<void>() : Error::invalid_argument;
+    }
+    if (name == "level") {
+        asked.level = TRY(parse_level(value));
+        return {};
+    }
+    auto const algorithm = codec::find_algorithm(value);
+    if (name != "method" || !algorithm || *algorithm == codec::Algorithm::none) {
+        return Error::invalid_argument;
+    }
+    asked.options.parameters = {*algorithm, *algorithm == codec::Algorithm::zstd ? 1 : 0};
+    return {};
+}
+
+/// Why a compressed disk cannot be made, in one line.
+u8 refuse_compression(
+    CommandContext& context, std::string_view name, std::string_view disk, Error error) {
+    switch (error) {
+    case Error::already_exists:
+        context.out.line("disks: there is a disk '{}' already", name);
+        break;
+    case Error::no_space:
+        context.out.line("disks: {}: {} is too small for that", name, disk);
+        break;
+    case Error::invalid_argument:
+        context.out.line("disks: {}: a size of at most 1T, and a name of letters", name);
+        break;
+    default:
+        return fail(context, disk, error);
+    }
+    return status::failure;
+}
+
+/// `compress NAME DISK [method=lz4|zstd] [level=N] [size=SIZE] [overwrite]`
+u8 compress_disks(
+    CommandContext& context, DiskRoom& room, std::span<std::string_view const> words) {
+    Compression asked;
+    for (std::string_view const word : words.subspan(2)) {
+        if (!take_compression(word, asked)) {
+            context.out.line(
+                "disks: '{}' is none of method=lz4|zstd level=-9..9 size=SIZE overwrite", word);
+            return status::usage;
+        }
+    }
+    codec::Parameters& parameters = asked.options.parameters;
+    parameters.level = asked.level.value_or(parameters.level);
+    std::string_view const name = words[0], disk_name = words[1];
+    DiskUse disk = room.disks.find(disk_name);
+    if (!disk) {
+        return say_no_disk(context, disk_name);
+    }
+    if (DiskLayer const* const layer = layer_over(room, *disk)) {
+        context.out.line("disks: {} lies on {}", layer->device->name(), disk_name);
+        return status::failure;
+    }
+    if (name.size() > block::compressed::name_max || room.layers.full()) {
+        context.out.line(
+            "disks: there are at most {} layers, with names of at most {} letters",
+            DiskRoom::layers_max, block::compressed::name_max);
+        return status::failure;
+    }
+    std::string_view const content = content_of(context.kernel, *disk);
+    if (!content.empty() && !asked.may_overwrite) {
+        context.out.line(
+            "disks: {} holds {}; 'overwrite' as a word behind it gives that up", disk_name,
+            content);
+        return status::failure;
+    }
+    auto const made = compress_disk(context.kernel, name, std::move(disk), asked.options);
+    if (!made) {
+        return refuse_compression(context, name, disk_name, made.error());
+    }
+    context.out.line(
+        "{}: {} MiB on {}, by {}", name, mib_of(made.value()->geometry()), disk_name,
+        codec::algorithm_name(made.value()->parameters().algorithm));
+    return status::success;
+}
+
+u8 assemble_disks(CommandContext& context) {
+    auto const found = assemble_layers(context.kernel);
+    if (!found) {
+        return fail(context, "assemble", found.error());
+    }
+    context.out.line(
+        "{} stripes assembled, {} compressed disks opened", found.value().stripes,
+        found.value().compressed);
     return status::success;
 }
 
@@ -204,7 +353,10 @@ u8 use_disks(CommandContext& context) {
         return make_ramdisk(context, arguments[1]);
     }
     if (what == "stripe" && arguments.size() >= 4) {
-        return stripe_disks(context, arguments.subspan(1));
+        return stripe_disks(context, *room.value(), arguments.subspan(1));
+    }
+    if (what == "compress" && arguments.size() >= 3) {
+        return compress_disks(context, *room.value(), arguments.subspan(1));
     }
     if (what == "assemble" && arguments.size() == 1) {
         return assemble_disks(context);

@@ -138,15 +138,6 @@ Result<DiskRoom*> disk_room(Kernel& kernel) {
     return room;
 }
 
-void close_disk_layers(DiskRoom& room) {
-    while (!room.stripes.empty()) { // the last one first: it may be over another
-        block::Stripe* const stripe = room.stripes.back();
-        room.stripes.pop_back();
-        room.disks.remove(*stripe);
-        stripe->close();
-    }
-}
-
 void close_disks(Kernel& kernel, DiskRoom& room) {
     for (device::BoundDevice* const driver : room.drivers) {
         driver->remove(device::Removal::orderly);

@@ -6,9 +6,20 @@
 
 namespace twofold::boot {
 
+/// A disk that lies on others.
+struct DiskLayer {
+    block::Device* device = nullptr;
+    block::Stripe* stripe = nullptr;             ///< the same, where it is one
+    block::CompressedDisk* compressed = nullptr; ///< the same, where it is one
+    block::DiskUse below{};                      ///< of a compressed disk; a stripe has its own
+
+    /// Whether it lies on the disk of that name. O(disks below).
+    bool uses(std::string_view disk) const;
+};
+
 /// All of it. In memory of the heap.
 struct DiskRoom {
-    static constexpr usize memory_disks_max = 16, drivers_max = 16, stripes_max = 8;
+    static constexpr usize memory_disks_max = 16, drivers_max = 16, layers_max = 16;
 
     DiskRoom(Kernel& kernel, block::Completions& its_completions);
 
@@ -16,9 +27,9 @@ struct DiskRoom {
     block::Disks disks;
     FixedVector<block::MemoryDisk*, memory_disks_max> memory_disks;
     FixedVector<device::BoundDevice*, drivers_max> drivers;
-    FixedVector<block::Stripe*, stripes_max> stripes; ///< in the order of their making
-    u32 memory_disks_made = 0;                        ///< each has a number of its own
-    bool has_looked = false;                          ///< for what is on the buses
+    FixedVector<DiskLayer, layers_max> layers; ///< in the order of their making
+    u32 memory_disks_made = 0;                 ///< each has a number of its own
+    bool has_looked = false;                   ///< for what is on the buses
 };
 
 /// The kernel's disks; looked for by the first call. Context thread; one context at a time asks for
@@ -37,17 +48,46 @@ void close_disks(Kernel& kernel, DiskRoom& room);
 Result<block::MemoryDisk*> make_memory_disk(Kernel& kernel, Bytes size);
 
 /// Makes a stripe of the disks, which lose what they hold; it is a disk under that name. Errors:
-/// not_found (there is no such disk), busy (one is named twice, or is of another
-/// stripe), already_exists, no_space (there
-/// are too many), those of write_members and Stripe::open.
+/// not_found (there is no such disk), busy (one is named twice, or something lies on
+/// it), already_exists, no_space (there are too many), those of write_members and Stripe::open.
 Result<block::Stripe*> make_stripe(
     Kernel& kernel,
     std::string_view name,
     std::span<std::string_view const> disks,
     u64 chunk_bytes);
-/// Looks for members on all disks and makes disks of the stripes that are whole; how many. Errors:
-/// those of disk_room.
-Result<u32> assemble_stripes(Kernel& kernel);
+
+struct CompressOptions {
+    codec::Parameters parameters{codec::Algorithm::zstd, 1};
+    Bytes size{}; ///< 0: as large as the disk that it lies on
+};
+/// Makes a compressed disk of that name on `disk`, which loses what it holds. Errors:
+/// already_exists, busy (something lies on it), no_space (there are too many; it is too small; the
+/// name is too long), invalid_argument (a name that is none; too large), those of
+/// CompressedDisk::create.
+Result<block::CompressedDisk*> compress_disk(
+    Kernel& kernel, std::string_view name, block::DiskUse disk, CompressOptions const& options);
+
+/// What a disk holds that should not be lost by mistake, in words; empty: nothing that is known.
+std::string_view content_of(Kernel& kernel, block::Disk& disk);
+/// What lies on a disk, on a part of it, or on the whole of which it is a part; null: nothing.
+DiskLayer const* layer_over(DiskRoom& room, block::Disk& disk);
+
+/// Layers that were found.
+struct FoundLayers {
+    u32 stripes = 0;
+    u32 compressed = 0;
+};
+/// Looks for layers on all disks, on those that it finds too, and makes disks of those that are
+/// whole; what is wrong with others is said in the log. Errors: those of disk_room.
+Result<FoundLayers> assemble_layers(Kernel& kernel);
+/// Its parts, once over all disks; how many were found.
+enum class Reports : u8 { nothing, what_is_wrong };
+u32 assemble_stripes(Kernel& kernel, DiskRoom& room, Reports reports);
+u32 open_compressed_disks(Kernel& kernel, DiskRoom& room, Reports reports);
+
+/// Makes it a disk by its name, and keeps it. Closed where that fails: no_space (there are too
+/// many), those of Disks::add.
+Result<void> add_layer(DiskRoom& room, DiskLayer layer);
 
 enum class StampAction : u8 { write, check };
 /// Overwrites sectors of a disk in rounds up to `round`, drawn from a seed, and says what is

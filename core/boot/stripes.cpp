@@ -18,22 +18,16 @@ using trace::LogLevel;
 /// Over members that say so already, as a disk.
 Result<Stripe*>
 add_stripe(Kernel& kernel, DiskRoom& room, Member const& format, Stripe::Members members) {
-    if (room.stripes.full()) {
-        return Error::no_space;
-    }
     Stripe* const stripe =
         TRY(Stripe::open(*kernel.heap, room.completions, format, std::move(members)));
-    if (auto const added = room.disks.add(*stripe); !added) {
-        stripe->close();
-        return added.error();
-    }
-    room.stripes.push_back(stripe).value();
+    TRY(add_layer(room, {.device = stripe, .stripe = stripe}));
     return stripe;
 }
 
 bool is_open(DiskRoom const& room, Id const& id) {
-    return std::ranges::any_of(
-        room.stripes, [&](Stripe const* stripe) { return stripe->id() == id; });
+    return std::ranges::any_of(room.layers, [&](DiskLayer const& layer) {
+        return layer.stripe != nullptr && layer.stripe->id() == id;
+    });
 }
 
 /// Whether both say that they are of one stripe, made at one time.
@@ -56,22 +50,23 @@ DiskUse find_member(Kernel& kernel, DiskRoom& room, Member const& wanted, u32 nu
     }
 }
 
-/// The stripe that a member is of; false, where another one is missing or it cannot be opened,
-/// which is said.
-bool assemble(Kernel& kernel, DiskRoom& room, Member const& format) {
+/// The stripe that a member is of; false, where another one is missing or it cannot be opened.
+bool assemble(Kernel& kernel, DiskRoom& room, Member const& format, Reports reports) {
     Stripe::Members members;
     for (u32 number = 0; number < format.members; ++number) {
         DiskUse disk = find_member(kernel, room, format, number);
         if (!disk) {
-            kernel.log(
-                LogLevel::warning, "the stripe {} is not whole: member {} of {} is missing",
-                format.name.view(), number, format.members);
+            if (reports == Reports::what_is_wrong) {
+                kernel.log(
+                    LogLevel::warning, "the stripe {} is not whole: member {} of {} is missing",
+                    format.name.view(), number, format.members);
+            }
             return false;
         }
         members.push_back(std::move(disk)).value();
     }
     auto const added = add_stripe(kernel, room, format, std::move(members));
-    if (!added) {
+    if (!added && reports == Reports::what_is_wrong) {
         kernel.log(
             LogLevel::warning, "the stripe {} is not used: {}", format.name.view(), added.error());
     }
@@ -89,6 +84,9 @@ Result<Stripe*> make_stripe(
     if (room.disks.find(name)) {
         return Error::already_exists;
     }
+    if (room.layers.full()) {
+        return Error::no_space; // before the disks lose what they hold
+    }
     Stripe::Members members;
     for (std::string_view const each : disks) {
         DiskUse disk = room.disks.find(each);
@@ -97,9 +95,7 @@ Result<Stripe*> make_stripe(
         }
         bool const is_twice = std::ranges::any_of(
             members, [&](DiskUse const& other) { return other->name() == each; });
-        bool const is_member = std::ranges::any_of(
-            room.stripes, [&](Stripe const* stripe) { return stripe->uses(each); });
-        if (is_twice || is_member) {
+        if (is_twice || layer_over(room, *disk) != nullptr) {
             return Error::busy;
         }
         if (!members.push_back(std::move(disk))) {
@@ -113,8 +109,7 @@ Result<Stripe*> make_stripe(
     return add_stripe(kernel, room, format, std::move(members));
 }
 
-Result<u32> assemble_stripes(Kernel& kernel) {
-    DiskRoom& room = *TRY(disk_room(kernel));
+u32 assemble_stripes(Kernel& kernel, DiskRoom& room, Reports reports) {
     u32 count = 0;
     for (usize i = 0;; ++i) {
         auto const member = [&]() -> Result<Member> {
@@ -127,7 +122,7 @@ Result<u32> assemble_stripes(Kernel& kernel) {
         }
         // The first member speaks for all.
         if (member && member.value().number == 0 && !is_open(room, member.value().id)) {
-            count += assemble(kernel, room, member.value()) ? 1 : 0;
+            count += assemble(kernel, room, member.value(), reports) ? 1 : 0;
         }
     }
 }

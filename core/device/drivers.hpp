@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/device/block/completions.hpp"
+#include "core/device/block/compressed_disk.hpp"
 #include "core/device/block/disks.hpp"
 #include "core/device/block/gathering.hpp"
 #include "core/device/block/memory_disk.hpp"

@@ -33,11 +33,14 @@ SESSION = (
     "version",
     "cpus | select cpu class state",
     "mem | table 2 | sort free --reverse",
+    "disks | select disk MiB sector flags",
+    "block-bench rw=randread bs=4k iodepth=32 size=4M",
     "pss",
     "help sort",
     "sleep 60 & jobs",
     "name=world; echo Hello, $name; exit",
 )
+DISK = ("--disk", "memory,size=64M")
 HOSTED_SCREEN = (
     "cpus | select cpu class node state",
     "ps | where class = idle | sort cpu --reverse | head 2 | select name cpu",
@@ -65,7 +68,7 @@ def host(*options: str) -> list[str]:
 
 def session() -> str:
     """What a terminal shows of the session."""
-    with Person(host()) as person:
+    with Person(host(*DISK)) as person:
         seen = person.expect(PROMPT)
         for line in SESSION[:-1]:
             seen += person.run(line.encode(), PROMPT)
@@ -75,7 +78,7 @@ def session() -> str:
         person.read()
         seen += person.new_text()
     rows = re.sub(r" *\r*\n", "\n", seen.decode()).strip("\n")
-    return f"$ ./twofold run --cpus 4\n{rows}\n"
+    return f"$ ./twofold run --cpus 4 {' '.join(DISK)}\n{rows}\n"
 
 
 def type_at_screen(machine: list[str], lines: tuple[str, ...]) -> None:

@@ -32,21 +32,18 @@ bool is_all_zero(std::span<std::byte const> bytes) {
 
 } // namespace
 
-Result<CompressedDisk*> CompressedDisk::make(
-    memory::KernelHeap& heap, memory::BuddyFrames& frames, std::string_view name, Device& device) {
+Result<CompressedDisk*>
+CompressedDisk::make(memory::KernelHeap& heap, memory::BuddyFrames& frames, Device& device) {
     if (task::Threads::here() == nullptr || device.geometry().sector_bytes > page_bytes) {
         return Error::not_supported;
     }
-    auto const kept = TRY(FixedString<24>::create(name));
     PhysAddr const page = TRY(frames.allocate({.pages = 1}));
     auto const room = memory::allocate_room<CompressedDisk>(heap, 1);
     if (!room) {
         frames.free_pages(page, 1).value(); // taken just now
         return room.error();
     }
-    auto* const disk = new (room.value()) CompressedDisk(heap, frames, device, page);
-    disk->m_name = kept;
-    return disk;
+    return new (room.value()) CompressedDisk(heap, frames, device, page);
 }
 
 Result<CompressedDisk*> CompressedDisk::create(
@@ -55,16 +52,27 @@ Result<CompressedDisk*> CompressedDisk::create(
     std::string_view name,
     Device& device,
     Options const& options) {
-    CompressedDisk* const disk = TRY(make(heap, frames, name, device));
+    CompressedDisk* const disk = TRY(make(heap, frames, device));
     u64 const clusters =
         align_up(options.size, compressed::cluster_bytes) / compressed::cluster_bytes;
-    return begun(*disk, disk->m_map.create(options.id, clusters, options.parameters));
+    return begun(*disk, disk->m_map.create(options.id, clusters, options.parameters, name));
 }
 
-Result<CompressedDisk*> CompressedDisk::open(
-    memory::KernelHeap& heap, memory::BuddyFrames& frames, std::string_view name, Device& device) {
-    CompressedDisk* const disk = TRY(make(heap, frames, name, device));
+Result<CompressedDisk*>
+CompressedDisk::open(memory::KernelHeap& heap, memory::BuddyFrames& frames, Device& device) {
+    CompressedDisk* const disk = TRY(make(heap, frames, device));
     return begun(*disk, disk->m_map.open());
+}
+
+Result<Super>
+CompressedDisk::find(memory::KernelHeap& heap, memory::BuddyFrames& frames, Device& device) {
+    if (device.geometry().sector_bytes > page_bytes) {
+        return Error::not_found;
+    }
+    PhysAddr const page = TRY(frames.allocate({.pages = 1}));
+    auto found = Map(device, heap, page).read_super();
+    frames.free_pages(page, 1).value(); // taken just now
+    return found;
 }
 
 Result<CompressedDisk*> CompressedDisk::begun(CompressedDisk& disk, Result<void> const& mapped) {
@@ -77,6 +85,7 @@ Result<CompressedDisk*> CompressedDisk::begun(CompressedDisk& disk, Result<void>
 }
 
 Result<void> CompressedDisk::begin() {
+    TRY(m_name.append(name_of(m_map.super())));
     m_cluster_memory = TRY(m_frames.allocate({.pages = cluster_pages}));
     m_packed_memory = TRY(m_frames.allocate({.pages = cluster_pages}));
     usize const bytes = TRY(codec::workspace_bytes(parameters(), compressed::cluster_bytes));
@@ -298,7 +307,7 @@ Result<u64> CompressedDisk::place_for(u32 pages, bool is_new) {
         u64 const reserve = is_new ? reserve_of(m_map.super().device_pages) : 0;
         return m_map.free_pages() >= pages + reserve ? m_map.take(pages) : Error::no_space;
     };
-    auto const first = take();
+    auto first = take();
     if (first || !m_map.has_leaving()) {
         return first;
     }

@@ -46,12 +46,13 @@ public:
         std::string_view name,
         Device& device,
         Options const& options);
-    /// Opens the disk that is on `device`, which outlives it. Errors: the same.
-    static Result<CompressedDisk*> open(
-        memory::KernelHeap& heap,
-        memory::BuddyFrames& frames,
-        std::string_view name,
-        Device& device);
+    /// Opens the disk that is on `device`, which outlives it, by the name that it was given.
+    /// Errors: the same.
+    static Result<CompressedDisk*>
+    open(memory::KernelHeap& heap, memory::BuddyFrames& frames, Device& device);
+    /// What such a disk `device` holds, unopened. Context thread. Errors: those of Map::open.
+    static Result<compressed::Super>
+    find(memory::KernelHeap& heap, memory::BuddyFrames& frames, Device& device);
 
     Geometry const& geometry() const override { return m_geometry; }
     std::string_view name() const override { return m_name; }
@@ -59,6 +60,7 @@ public:
     /// What was not flushed is, as far as the device lets it.
     void close() override;
 
+    compressed::Super const& super() const { return m_map.super(); }
     codec::Parameters parameters() const { return parameters_of(m_map.super()); }
     /// As they were after the last request.
     Counts counts();
@@ -76,11 +78,8 @@ private:
           m_map(device, heap, page) {}
     ~CompressedDisk() = default;
 
-    static Result<CompressedDisk*> make(
-        memory::KernelHeap& heap,
-        memory::BuddyFrames& frames,
-        std::string_view name,
-        Device& device);
+    static Result<CompressedDisk*>
+    make(memory::KernelHeap& heap, memory::BuddyFrames& frames, Device& device);
     static Result<CompressedDisk*> begun(CompressedDisk& disk, Result<void> const& mapped);
     Result<void> begin();
     void end();
@@ -107,7 +106,7 @@ private:
     memory::BuddyFrames& m_frames;
     Device& m_device;
     PhysAddr m_page; ///< of the map, for input and output
-    FixedString<24> m_name;
+    FixedString<compressed::name_max> m_name;
     Geometry m_geometry;
     compressed::Map m_map;
     PhysAddr m_cluster_memory{};

@@ -1,6 +1,7 @@
 // See compressed_format.hpp.
 #include "core/device/block/compressed_format.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace twofold::block::compressed {
@@ -27,11 +28,20 @@ bool is_known(codec::Parameters const& parameters) {
     return is_there && codec::workspace_bytes(parameters, cluster_bytes).has_value();
 }
 
+/// Whether a name is one: letters that print, and zeros alone behind them.
+bool has_name(Super const& super) {
+    auto const is_plain = [](char letter) { return letter > ' ' && letter <= '~'; };
+    auto const end = std::ranges::find_if_not(super.name, is_plain);
+    return end != std::begin(super.name) &&
+           std::all_of(end, std::end(super.name), [](char letter) { return letter == '\0'; });
+}
+
 /// Whether the numbers make up a disk. Errors: as of make_super.
 Result<void> check_shape(Super const& super) {
     constexpr u64 pages_max = ~u32{0}; // an entry has 32 bits for one
     if (super.clusters == 0 || super.clusters > clusters_max || super.device_pages > pages_max ||
-        super.cluster_bytes != cluster_bytes || !is_known(parameters_of(super))) {
+        super.cluster_bytes != cluster_bytes || !is_known(parameters_of(super)) ||
+        !has_name(super)) {
         return Error::invalid_argument;
     }
     Shape const shape = shape_of(super);
@@ -54,14 +64,27 @@ Shape shape_of(Super const& super) {
     return {.clusters = super.clusters, .device_pages = super.device_pages};
 }
 
-Result<Super>
-make_super(u64 id, u64 device_pages, u64 clusters, codec::Parameters const& parameters) {
-    Super const super{
+std::string_view name_of(Super const& super) {
+    std::string_view const all(super.name, name_max);
+    return all.substr(0, all.find('\0'));
+}
+
+Result<Super> make_super(
+    u64 id,
+    u64 device_pages,
+    u64 clusters,
+    codec::Parameters const& parameters,
+    std::string_view name) {
+    if (name.size() > name_max) {
+        return Error::no_space;
+    }
+    Super super{
         .id = id,
         .device_pages = device_pages,
         .clusters = clusters,
         .algorithm = static_cast<u32>(parameters.algorithm),
         .level = parameters.level};
+    std::ranges::copy(name, std::begin(super.name));
     TRY(check_shape(super));
     return super;
 }

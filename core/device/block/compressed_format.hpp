@@ -1,5 +1,5 @@
-// What lies on a device beneath a compressed disk (docs/storage-format.md), and what is checked of
-// it before it is believed. Pure.
+// What lies on a device beneath a compressed disk (docs/compressed-format.md), and what is checked
+// of it before it is believed. Pure.
 //
 // The device is pages of 4 KiB. Pages 0 and 1 hold the superblock, in turns: that of a generation
 // lies in the page of its lowest bit. Behind them lies the map, each of its pages in two places:
@@ -16,6 +16,7 @@
 #include <bit>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace twofold::block::compressed {
 
@@ -25,6 +26,7 @@ inline constexpr u64 page_bytes = 4096;
 inline constexpr u32 cluster_pages = 16;
 inline constexpr u64 cluster_bytes = cluster_pages * page_bytes;
 inline constexpr u64 super_pages = 2;
+inline constexpr usize name_max = 24;
 
 /// Where one cluster lies.
 struct Entry {
@@ -72,8 +74,9 @@ struct Super {
     u32 algorithm = 0;
     i32 level = 0;
     u32 reserved = 0;
+    char name[name_max]{}; ///< letters that print, zeros behind them
 };
-static_assert(sizeof(Super) == 72);
+static_assert(offsetof(Super, name) == 72 && sizeof(Super) == 96);
 
 /// What follows from a superblock's numbers.
 struct Shape {
@@ -90,11 +93,18 @@ struct Shape {
 inline constexpr u64 clusters_max = u64{1} << 24; // 1 TiB
 
 /// The superblock of these numbers. Errors: invalid_argument (no clusters, or too many; a codec
-/// that there is not), no_space (the device is too small for the map and one cluster).
-Result<Super>
-make_super(u64 id, u64 device_pages, u64 clusters, codec::Parameters const& parameters);
+/// that there is not; a name that is none), no_space (the device is too small for the map and one
+/// cluster; the name is too long).
+Result<Super> make_super(
+    u64 id,
+    u64 device_pages,
+    u64 clusters,
+    codec::Parameters const& parameters,
+    std::string_view name);
 codec::Parameters parameters_of(Super const& super);
 Shape shape_of(Super const& super);
+/// In the memory of `super`.
+std::string_view name_of(Super const& super);
 
 /// Makes `super` that of a generation, ready to be written to the page that it names.
 void seal(Super& super, u64 generation);

@@ -12,7 +12,9 @@ namespace twofold::block::compressed {
 
 u64 Map::device_pages() const {
     Geometry const& geometry = m_device.geometry();
-    return geometry.sectors / (page_bytes >> std::countr_zero(geometry.sector_bytes));
+    u64 const per_page = page_bytes >> std::countr_zero(geometry.sector_bytes);
+    CHECK(per_page != 0); // who opens a disk has seen to it
+    return geometry.sectors / per_page;
 }
 
 /// One page, from or to the own page of memory.
@@ -58,8 +60,9 @@ Result<void> Map::prepare() {
     return m_space.prepare(shape.device_pages, shape.first_data_page());
 }
 
-Result<void> Map::create(u64 id, u64 clusters, codec::Parameters const& parameters) {
-    m_super = TRY(make_super(id, device_pages(), clusters, parameters));
+Result<void>
+Map::create(u64 id, u64 clusters, codec::Parameters const& parameters, std::string_view name) {
+    m_super = TRY(make_super(id, device_pages(), clusters, parameters, name));
     TRY(prepare());
     // What was there before is no disk any more, however far this comes.
     hal::Memory::zero_pages(hal::Memory::linear(m_page), page_size);
@@ -74,7 +77,7 @@ Result<void> Map::create(u64 id, u64 clusters, codec::Parameters const& paramete
     return write_super(1);
 }
 
-/// The younger of the two that are sound; if neither is, what is wrong with one that looks like it.
+// The younger of the two that are sound; if neither is, what is wrong with one that looks like it.
 Result<Super> Map::read_super() {
     std::optional<Super> best;
     Error error = Error::not_found;

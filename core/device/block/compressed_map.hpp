@@ -24,10 +24,14 @@ public:
 
     /// Makes an empty disk on the device, whatever was there. Errors: those of make_super;
     /// out_of_memory.
-    Result<void> create(u64 id, u64 clusters, codec::Parameters const& parameters);
+    Result<void>
+    create(u64 id, u64 clusters, codec::Parameters const& parameters, std::string_view name);
     /// Finds the disk on the device. Errors: not_found (none), not_supported (of another version),
     /// corrupted, out_of_memory.
     Result<void> open();
+
+    /// What disk there is, without opening it. Errors: as above.
+    Result<Super> read_super();
 
     Super const& super() const { return m_super; }
     Entry const& entry(u64 cluster) const { return m_entries[cluster]; }
@@ -60,7 +64,6 @@ private:
     void load(T& object) const;
     template<class T>
     void store(T const& object);
-    Result<Super> read_super();
     Result<void> prepare();
     Result<void> read_map_page(u64 index);
     Result<void> keep_entries();

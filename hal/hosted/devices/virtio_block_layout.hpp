@@ -3,9 +3,13 @@
 // Source: VIRTIO 1.2, section 5.2.
 #pragma once
 
-#include "hal/hosted/devices/virtio_layout.hpp"
+#include "core/base/base.hpp"
+
+#include <cstddef>
 
 namespace hosted::blk {
+
+using namespace twofold;
 
 inline constexpr u16 device_type = 2;
 inline constexpr u32 class_and_revision = 0x01000001; ///< mass storage, SCSI, as the field does it

@@ -61,6 +61,7 @@ PciIdentity VirtioPci::identity() const {
 
 void VirtioPci::power_on(std::span<std::byte> registers) {
     m_generation = 0;
+    cut_power();
     reset(registers);
 }
 
@@ -268,6 +269,7 @@ std::vector<std::byte> VirtioPci::save() const {
 }
 
 void VirtioPci::load(std::span<std::byte const> state) {
+    loading();
     StateArchive in(state);
     archive(in);
     CHECK(!in.has_failed() && in.is_at_end() && m_queues.size() == m_kind.queues);

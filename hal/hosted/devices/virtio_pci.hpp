@@ -19,7 +19,7 @@
 // access to registers through configuration space (capability 5); event indexes, indirect
 // descriptors, packed queues, the reset of one queue.
 //
-// Invariant: plain data; all is done within the call that asks for it, so a device needs neither
+// Invariant: plain data; what is here is done within the call that asks for it, so it needs neither
 // clock nor chance, and lives on live and simulated machines alike.
 #pragma once
 
@@ -77,8 +77,8 @@ public:
     PciIdentity identity() const final;
     void power_on(std::span<std::byte> registers) final;
     void written(DeviceBus& bus, u64 offset) final;
-    void due(DeviceBus&, u64) final { UNREACHABLE(); } // it never asks
-    bool needs_simulation() const final { return false; }
+    void due(DeviceBus&, u64) override { UNREACHABLE(); } // it never asks
+    bool needs_simulation() const override { return false; }
     std::vector<std::byte> save() const final;
     void load(std::span<std::byte const> state) final;
 
@@ -95,8 +95,11 @@ protected:
     virtual void notified(DeviceBus& bus, u32 queue) = 0;
     /// What the device is beside what is here, in both directions.
     virtual void archive_own(StateArchive& state) = 0;
-    /// `load` has put all in its place.
+    /// Before what lies in the device is replaced, and when all is in its place.
+    virtual void loading() {}
     virtual void loaded() {}
+    /// The power goes and comes back, before `reset_own`.
+    virtual void cut_power() {}
 
     bool is_running() const {
         return (m_status & virtio::driver_ok) != 0 && (m_status & virtio::needs_reset) == 0;

@@ -190,6 +190,7 @@ TEST(DiskArguments, AreTheEmulators) {
     auto const words = disk_arguments(disk, 0, false);
     EXPECT_TRUE(words[1].ends_with("cache=writeback,read-only=on,aio=threads"));
     EXPECT_TRUE(words[3].starts_with("virtio-blk-device,drive=disk0,"));
+    EXPECT_EQ(words.back(), "virtio-mmio.force-legacy=false");
     disk.kind = DiskOption::Kind::virtio;
     EXPECT_TRUE(disk_arguments(disk, 0, true)[3].starts_with("virtio-blk-pci,"));
 }

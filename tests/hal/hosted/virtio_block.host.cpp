@@ -2,11 +2,14 @@
 // medium that fails is an error of the kernel's request and nothing else, and what is read only
 // stays as it is.
 #include "hal/hosted/devices/virtio_block.hpp"
+#include "hal/hosted/devices/nvme/memory_medium.hpp"
+#include "hal/hosted/sim/devices/simulated_medium.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
 #include "tests/hal/hosted/simulated_run.hpp"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 
@@ -38,40 +41,58 @@ SeenDisks run_disks(
     return out;
 }
 
-/// A medium that fails where it is told to.
-class BadMedium final : public DiskMedium {
+/// A medium in memory that fails where it is told to, and may hold answers back.
+class BadMedium final : public NvmeMedium {
 public:
-    explicit BadMedium(u64 bytes) : m_good(bytes) {}
+    explicit BadMedium(u64 bytes, u32 block_bytes = 512)
+        : m_good(bytes / block_bytes, block_bytes) {}
 
-    u64 size_bytes() const override { return m_good.size_bytes(); }
+    u64 bytes() const override { return m_good.bytes(); }
+    u32 block_bytes() const override { return m_good.block_bytes(); }
     bool is_read_only() const override { return only_read; }
-    bool read(u64 offset, std::span<std::byte> to) override {
-        return !hits(offset, to.size()) && m_good.read(offset, to);
+    void submit(DeviceBus& bus, NvmeOperation const& operation) override {
+        using Kind = NvmeOperation::Kind;
+        writes += operation.kind == Kind::write ? 1 : 0;
+        flushes += operation.kind == Kind::flush ? 1 : 0;
+        bool const hits = operation.bytes != 0 && bad_byte - operation.offset < operation.bytes;
+        if (hits || (no_flush && operation.kind == Kind::flush)) {
+            m_failed.push_back({.tag = operation.tag, .status = nvme::status::write_fault});
+        } else {
+            m_good.submit(bus, operation);
+        }
     }
-    bool write(u64 offset, std::span<std::byte const> from) override {
-        ++writes;
-        return !hits(offset, from.size()) && m_good.write(offset, from);
+    void reap(DeviceBus& bus, std::vector<NvmeOutcome>& outcomes) override {
+        m_good.reap(bus, outcomes);
+        outcomes.insert(outcomes.end(), m_failed.begin(), m_failed.end());
+        m_failed.clear();
+        std::ranges::reverse(outcomes); // the order is the medium's affair
     }
-    bool clear(u64 offset, u64 bytes) override { return m_good.clear(offset, bytes); }
-    bool flush() override { return !no_flush && m_good.flush(); }
+    bool withdraw(u32) override { return false; }
+    bool withdraw_all() override {
+        m_failed.clear();
+        return m_good.withdraw_all();
+    }
+    void archive(StateArchive& state) override { m_good.archive(state); }
+
+    std::span<std::byte> content() { return m_good.content(); }
 
     bool only_read = false;
     bool no_flush = false;
     u64 bad_byte = ~u64{0};
     u64 writes = 0;
+    u64 flushes = 0;
 
 private:
-    bool hits(u64 offset, u64 bytes) const { return bad_byte - offset < bytes; }
-
     MemoryMedium m_good;
+    std::vector<NvmeOutcome> m_failed;
 };
 
 TEST(VirtioBlock, WhatIsWrittenIsVerified) {
     for (u32 const block_bytes : {512u, 4096u}) {
         for (u32 const queues : {1u, 4u}) {
-            MemoryMedium medium(u64{4} << 20);
-            auto const disk = std::make_shared<VirtioBlock>(
-                medium, VirtioBlockConfig{.block_bytes = block_bytes, .queues = queues});
+            auto const medium = std::make_shared<BadMedium>(u64{4} << 20, block_bytes);
+            auto const disk =
+                std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{.queues = queues});
             SeenDisks const seen = run_disks(
                 {disk},
                 "disks; block-bench filename=vda rw=randwrite bs=4k iodepth=16 size=1M "
@@ -80,15 +101,15 @@ TEST(VirtioBlock, WhatIsWrittenIsVerified) {
                 3, 4);
             EXPECT_EQ(seen.stop.status, 0) << seen.text;
             EXPECT_TRUE(seen.says("verify: 0 blocks are wrong")) << seen.text;
-            EXPECT_GE(medium.flushes, 256u / 8);
+            EXPECT_GE(medium->flushes, 256u / 8);
             EXPECT_EQ(disk->counts().failed, 0u);
         }
     }
 }
 
 TEST(VirtioBlock, AFailingMediumIsAnErrorOfTheRequest) {
-    BadMedium medium(u64{1} << 20);
-    medium.bad_byte = 600'000;
+    auto const medium = std::make_shared<BadMedium>(u64{1} << 20);
+    medium->bad_byte = 600'000;
     auto const disk = std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{});
     SeenDisks const seen = run_disks(
         {disk}, "block-bench rw=read bs=4k iodepth=4; block-bench rw=read bs=4k size=512k; "
@@ -101,8 +122,8 @@ TEST(VirtioBlock, AFailingMediumIsAnErrorOfTheRequest) {
 }
 
 TEST(VirtioBlock, AFailingFlushIsAnError) {
-    BadMedium medium(u64{1} << 20);
-    medium.no_flush = true;
+    auto const medium = std::make_shared<BadMedium>(u64{1} << 20);
+    medium->no_flush = true;
     auto const disk = std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{});
     SeenDisks const seen =
         run_disks({disk}, "block-bench filename=vda rw=write bs=4k size=64k fsync=4");
@@ -111,27 +132,47 @@ TEST(VirtioBlock, AFailingFlushIsAnError) {
 }
 
 TEST(VirtioBlock, WhatIsReadOnlyIsNotWritten) {
-    BadMedium medium(u64{1} << 20);
-    medium.only_read = true;
+    auto const medium = std::make_shared<BadMedium>(u64{1} << 20);
+    medium->only_read = true;
     auto const disk = std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{});
     SeenDisks const seen =
         run_disks({disk}, "disks; block-bench filename=vda rw=write bs=4k size=64k");
     EXPECT_TRUE(seen.says("read-only")) << seen.text;
     EXPECT_TRUE(seen.says("vda: permission_denied")) << seen.text;
-    EXPECT_EQ(medium.writes, 0u);
+    EXPECT_EQ(medium->writes, 0u);
 }
 
 TEST(VirtioBlock, SeveralDisksHaveNamesOfTheirOwn) {
-    MemoryMedium first(u64{1} << 20), second(u64{2} << 20);
+    auto const first = std::make_shared<MemoryMedium>(u64{2} << 10, 512);
+    auto const second = std::make_shared<MemoryMedium>(u64{4} << 10, 512);
     SeenDisks const seen = run_disks(
         {std::make_shared<VirtioBlock>(first, VirtioBlockConfig{}),
          std::make_shared<VirtioBlock>(second, VirtioBlockConfig{})},
         "disks; block-bench filename=vdb rw=write bs=4k size=64k verify=1");
     EXPECT_EQ(seen.stop.status, 0) << seen.text;
     EXPECT_TRUE(seen.says("vda")) << seen.text;
-    EXPECT_EQ(first.bytes()[100], std::byte{0});
+    EXPECT_EQ(first->content()[100], std::byte{0});
     EXPECT_NE(
-        std::count(second.bytes().begin(), second.bytes().begin() + 4096, std::byte{0}), 4096);
+        std::count(second->content().begin(), second->content().begin() + 4096, std::byte{0}),
+        4096);
+}
+
+/// Requests that take their time end later and in another order, by moments of the medium.
+TEST(VirtioBlock, AMediumThatTakesItsTimeLosesNothing) {
+    for (u64 const seed : {1u, 2u, 3u}) {
+        auto const medium =
+            std::make_shared<SimulatedMedium>(SimulatedMediumConfig{.blocks = 8192, .seed = seed});
+        auto const disk = std::make_shared<VirtioBlock>(medium, VirtioBlockConfig{.queues = 2});
+        SeenDisks const seen = run_disks(
+            {disk},
+            "block-bench filename=vda rw=randwrite bs=4k iodepth=32 size=1M fsync=16 verify=1; "
+            "disks stats vda",
+            seed);
+        EXPECT_EQ(seen.stop.status, 0) << seen.text;
+        EXPECT_TRUE(seen.says("verify: 0 blocks are wrong")) << seen.text;
+        EXPECT_TRUE(seen.says("0 in flight")) << seen.text;
+        EXPECT_EQ(disk->counts().failed, 0u);
+    }
 }
 
 } // namespace

@@ -3,7 +3,6 @@
 #include "apps/launch/status.hpp"
 #include "hal/hosted/devices/nvme/file_medium.hpp"
 #include "hal/hosted/devices/nvme/memory_medium.hpp"
-#include "hal/hosted/devices/nvme/nvme_controller.hpp"
 
 #include <fmt/format.h>
 
@@ -29,7 +28,10 @@ FileMediumOptions::Io io_of(DiskOption::Io io) {
     return FileMediumOptions::Io::automatic;
 }
 
-std::shared_ptr<hosted::NvmeMedium> make_medium(DiskOption const& disk) {
+} // namespace
+
+std::shared_ptr<hosted::NvmeMedium>
+EngineOptions::make_medium(DiskOption const& disk, usize) const {
     if (disk.file.empty()) {
         return std::make_shared<hosted::MemoryMedium>(
             *disk.bytes / disk.block_bytes, disk.block_bytes);
@@ -51,8 +53,6 @@ std::shared_ptr<hosted::NvmeMedium> make_medium(DiskOption const& disk) {
     return std::move(*medium);
 }
 
-} // namespace
-
 struct EngineOptions::Values {};
 
 EngineOptions::EngineOptions() = default;
@@ -70,12 +70,6 @@ void EngineOptions::add_to(Arguments&) {}
 
 bool EngineOptions::takes_disk(std::string const&) {
     return false;
-}
-
-std::shared_ptr<hosted::PciDevice>
-EngineOptions::make_disk(DiskOption const& disk, usize number) const {
-    return std::make_shared<hosted::NvmeController>(
-        hosted::NvmeConfig{.media = {make_medium(disk)}, .serial = fmt::format("disk{}", number)});
 }
 
 bool EngineOptions::hears_input_always() {

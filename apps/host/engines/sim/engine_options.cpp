@@ -104,8 +104,8 @@ bool EngineOptions::takes_disk(std::string const& text) {
 }
 
 /// A file's content is read at the start, and never written.
-std::shared_ptr<hosted::PciDevice>
-EngineOptions::make_disk(launch::DiskOption const& disk, usize number) const {
+std::shared_ptr<hosted::NvmeMedium>
+EngineOptions::make_medium(launch::DiskOption const& disk, usize number) const {
     std::vector<std::byte> content;
     if (!disk.file.empty()) {
         launch::DiskOption asked = disk;
@@ -125,8 +125,7 @@ EngineOptions::make_disk(launch::DiskOption const& disk, usize number) const {
             medium->cached().medium().write(block, held);
         }
     }
-    return std::make_shared<hosted::NvmeController>(
-        hosted::NvmeConfig{.media = {medium}, .serial = fmt::format("disk{}", number)});
+    return medium;
 }
 
 std::expected<std::unique_ptr<hosted::Machine>, std::string>

@@ -79,7 +79,7 @@ struct Bench {
             disk->close();
             disk = nullptr;
         }
-        disk = TRY(CompressedDisk::open(heap(), frames(), "c0", below));
+        disk = TRY(CompressedDisk::open(heap(), frames(), below));
         return {};
     }
     Result<void> write(u64 block, u64 stamp) {
@@ -158,14 +158,14 @@ TEST(CompressedDisk, LetsGoOfClusters) {
     }
     ASSERT_TRUE(bench.flush_all().has_value());
     EXPECT_EQ(bench.disk->counts().used_clusters, 3u);
-    ASSERT_TRUE(deallocate(*bench.disk, u64{16} * 8, u64{16} * 8).has_value());
-    ASSERT_TRUE(write_zeroes(*bench.disk, u64{32} * 8 + 1, 7).has_value());
+    ASSERT_TRUE(deallocate(*bench.disk, 128, 128).has_value());
+    ASSERT_TRUE(write_zeroes(*bench.disk, 32 * 8 + 1, 7).has_value());
     for (u64 block = 16; block < 32; ++block) {
         bench.stamps[block] = bench.flushed[block] = 0;
     }
     ASSERT_TRUE(flush(*bench.disk).has_value());
     EXPECT_EQ(bench.disk->counts().used_clusters, 2u);
-    ASSERT_TRUE(read_block(*bench.disk, u64{32} * 8, {bench.memory.place, 4096}).has_value());
+    ASSERT_TRUE(read_block(*bench.disk, 256, {bench.memory.place, 4096}).has_value());
     fill(bench.memory.page(1), 32, 1);
     EXPECT_TRUE(
         std::ranges::equal(bench.memory.page(0).first(512), bench.memory.page(1).first(512)));
@@ -189,7 +189,7 @@ void work(Bench& bench) {
 TEST(CompressedDisk, SurvivesPowerCutsAtEveryOperation) {
     // Of two map pages, work changes the first; the second one is changed when it goes on.
     constexpr u64 size = (compressed::entries_per_page + 2) * compressed::cluster_bytes;
-    constexpr u64 far = compressed::entries_per_page * 16, touched = 5 * 16;
+    constexpr u64 far = compressed::entries_per_page * 16, touched = 80;
     u64 operations = 0;
     {
         CutDisk device(device_sectors);
@@ -301,10 +301,41 @@ TEST(CompressedDisk, FindsItsOtherSuperblockAndRefusesWhatIsNone) {
     device.sector(0)[40] ^= std::byte{1}; // it was written anew when the disk was closed
     device.sector(8)[40] ^= std::byte{1};
     EXPECT_EQ(bench.reopen().error(), Error::corrupted);
-    CutDisk tiny(u64{8} * 8);
+    CutDisk tiny(64);
     Bench small(tiny);
     EXPECT_EQ(small.create(lz4).error(), Error::no_space);
     EXPECT_EQ(small.create({Algorithm::none, 0}).error(), Error::invalid_argument);
+}
+
+TEST(CompressedDisk, KeepsItsNameAndBelievesNoneThatIsNot) {
+    auto const made = [](std::string_view name) {
+        return compressed::make_super(1, device_pages, 32, lz4, name);
+    };
+    EXPECT_EQ(made("").error(), Error::invalid_argument);
+    EXPECT_EQ(made("two words").error(), Error::invalid_argument);
+    EXPECT_EQ(made("1234567890123456789012345").error(), Error::no_space);
+    compressed::Super super = made("123456789012345678901234").value();
+    EXPECT_EQ(compressed::name_of(super), "123456789012345678901234");
+    auto const checked = [&super]() -> Result<compressed::Super> {
+        compressed::seal(super, 2);
+        return compressed::check_super(std::as_bytes(std::span(&super, 1)), 0, device_pages);
+    };
+    EXPECT_TRUE(checked().has_value());
+    super.name[23] = '\n';
+    EXPECT_EQ(checked().error(), Error::corrupted);
+    super.name[0] = '\0';
+    EXPECT_EQ(checked().error(), Error::corrupted);
+
+    CutDisk device(device_sectors);
+    Bench bench(device);
+    EXPECT_EQ(
+        CompressedDisk::find(Bench::heap(), Bench::frames(), device).error(), Error::not_found);
+    ASSERT_TRUE(bench.create(lz4).has_value());
+    ASSERT_TRUE(bench.reopen().has_value());
+    EXPECT_EQ(bench.disk->name(), "c0");
+    auto const found = CompressedDisk::find(Bench::heap(), Bench::frames(), device);
+    ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(compressed::name_of(found.value()), "c0");
 }
 
 TEST(CompressedDisk, TellsOfErrorsOfItsDevice) {

@@ -174,6 +174,73 @@ class Disks(unittest.TestCase):
         missing = self.boot(disks[1:], "disks assemble; log", json_output=False)
         self.assertIn("the stripe fast is not whole: member 2 of 3 is missing", missing)
 
+    def test_a_disk_of_virtio_by_the_option(self):
+        path = self.folder / "option"
+        for machine in ("q35", "microvm"):
+            path.write_bytes(gpt_disk())
+            words = [BOOT, "--machine", machine, "--image", IMAGE, "--timeout", "100",
+                     "--disk", f"{path},kind=virtio", "--command",
+                     "disks; block-bench filename=vda2 rw=write bs=64k iodepth=4 size=1M verify=1"]
+            result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                                    timeout=LIMIT_SECONDS, check=False)
+            self.assertIn("verify: 0 blocks are wrong", result.stdout, result.stdout + result.stderr)
+            self.assertNotIn("nvme", result.stdout)
+
+    def test_a_compressed_disk_is_found_again(self):
+        for method in ("lz4", "zstd"):
+            disks = [bytearray(8 << 20)]
+            first = self.boot(disks, f"disks compress packed vda method={method} size=32M; "
+                              "block-bench filename=packed rw=write bs=64k size=2M fsync=8 verify=1; "
+                              "disks stats packed", json_output=False)
+            self.assertIn(f"packed: 32 MiB on vda, by {method}", first)
+            self.assertIn("verify: 0 blocks are wrong", first)
+            self.assertRegex(first, rf"compressed by {method}, level \d, on vda: 2048 KiB in \d+ KiB, ratio")
+            self.assertTrue(disks[0].startswith(b"2FCMPSD1"))
+            again = self.boot(disks, "disks assemble; disks assemble; disks compress packed vda; "
+                              "block-bench filename=packed rw=read bs=64k size=2M verify=1", json_output=False)
+            self.assertIn("1 compressed disks opened", again)
+            self.assertIn("0 compressed disks opened", again)
+            self.assertIn("disks: packed lies on vda", again)
+            self.assertIn("verify: 0 blocks are wrong", again)
+            disks[0][40] ^= 1
+            disks[0][4096 + 40] ^= 1
+            damaged = self.boot(disks, "disks assemble; log", json_output=False)
+            self.assertIn("the compressed disk on vda is not used: corrupted", damaged)
+
+    def test_what_a_disk_holds_is_not_compressed_away_by_mistake(self):
+        whole, damaged = gpt_disk(), gpt_disk()
+        damaged[SECTOR + 60] ^= 1
+        damaged[-SECTOR + 60] ^= 1
+        stripes = [bytearray(4 << 20) for _ in range(2)]
+        self.boot(stripes, "disks stripe fast vda vdb", json_output=False)
+        before = bytes(whole), bytes(damaged), bytes(stripes[0])
+        text = self.boot([whole, damaged, *stripes],
+                         "disks compress c vda; disks compress c vdb; disks compress c vdc; disks compress c vda1; "
+                         "disks stripe x vda vdd; disks compress c vdd overwrite", json_output=False, status=1)
+        self.assertIn("disks: vda holds partitions; 'overwrite'", text)
+        self.assertIn("disks: vdb holds a damaged partition table; 'overwrite'", text)
+        self.assertIn("disks: vdc holds a member of a stripe; 'overwrite'", text)
+        self.assertIn("c: 4 MiB on vda1", text)
+        self.assertIn("disks: x: a disk is named twice, or something lies on it", text)  # a part of vda is in use
+        self.assertIn("disks: there is a disk 'c' already", text)
+        first, behind = PARTITIONS[0][1] * SECTOR, (PARTITIONS[0][2] + 1) * SECTOR
+        self.assertEqual(whole[:first] + whole[behind:], before[0][:first] + before[0][behind:])
+        self.assertEqual((bytes(damaged), bytes(stripes[0])), before[1:])
+        text = self.boot([whole], "disks compress c vda overwrite", json_output=False)
+        self.assertIn("c: 16 MiB on vda", text)
+
+    def test_layers_over_layers(self):
+        disks = [bytearray(8 << 20), bytearray(8 << 20)]
+        make = ("disks compress a vda; disks compress b vdb; disks stripe ab a b; disks compress top ab; "
+                "block-bench filename=top rw=randwrite bs=4k iodepth=8 size=1M fsync=32 verify=1; disks stats b")
+        text = self.boot(disks, make, json_output=False)
+        self.assertIn("verify: 0 blocks are wrong", text)
+        again = self.boot(disks, "disks assemble; log; "
+                          "block-bench filename=top rw=randread bs=4k size=1M verify=1", json_output=False)
+        self.assertIn("1 stripes assembled, 3 compressed disks opened", again)
+        self.assertNotIn("is not", again)
+        self.assertIn("verify: 0 blocks are wrong", again)
+
     def test_stripes_over_stripes(self):
         text = self.boot([], "disks ramdisk 4M; disks ramdisk 4M; disks ramdisk 4M; disks ramdisk 4M; "
                          "disks ramdisk 4M; disks stripe a ram0 ram1; disks stripe b ram2 ram3; disks stripe c a b; "
@@ -181,7 +248,7 @@ class Disks(unittest.TestCase):
                          "block-bench filename=d rw=randwrite bs=4k iodepth=16 size=2M verify=1 fsync=16; "
                          "block-bench filename=d rw=write bs=1M iodepth=4 size=2M verify=1; disks stats d",
                          json_output=False)
-        self.assertIn("disks: d: busy", text)
+        self.assertIn("disks: d: a disk is named twice, or something lies on it", text)
         self.assertEqual(text.count("verify: 0 blocks are wrong"), 2, text)
         self.assertIn("0 in flight", text)
 
@@ -207,8 +274,9 @@ class Disks(unittest.TestCase):
     def test_options_that_make_no_sense(self):
         for words, answer in [
                 ("rw=sideways", "rw=sideways: one of read write"), ("bs=100", "bs=100: a multiple of 512"),
-                ("iodepth=0", "iodepth=0: no such number"), ("depth=3", "depth=3: there is no such option"),
-                ("fast", "fast: name=value is wanted"), ("rw=write", "who writes names the disk"),
+                ("iodepth=0", "iodepth=0: a number from 1 to 256 is wanted"),
+                ("depth=3", "depth=3: there is no such option"), ("fast", "fast: name=value is wanted"),
+                ("verify=2", "verify=2: 0 or 1 is wanted"), ("rw=write", "who writes names the disk"),
                 ("filename=sda", "there is no disk 'sda'")]:
             with self.subTest(words):
                 text = self.boot([bytearray(SECTORS * SECTOR)], f"block-bench {words}; halt", json_output=False)

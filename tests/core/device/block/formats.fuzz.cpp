@@ -1,6 +1,8 @@
-// What lies on disks: a partition table, or what a member of a stripe begins with. The first byte
-// chooses; its second bit has the checksums put right, so that what is behind them is reached.
-// Nothing may crash, and what is believed must hold together.
+// What lies on disks: a partition table, what a member of a stripe begins with, a superblock or a
+// page of the map of a compressed disk. The first byte chooses; its second bit has the checksums
+// put right, so that what is behind them is reached. Nothing may crash, and what is believed must
+// hold together.
+#include "core/device/block/compressed_format.hpp"
 #include "core/device/block/gpt.hpp"
 #include "core/device/block/stripe_format.hpp"
 
@@ -102,6 +104,49 @@ void read_member(Input input, bool is_mended) {
     require(stripe_format::read_member(again, 0, device_bytes).has_value());
 }
 
+void read_map(compressed::Super const& super, Input input, bool is_mended) {
+    compressed::MapPage map;
+    Bytes8 const bytes = take(input, sizeof(map));
+    std::memcpy(&map, bytes.data(), sizeof(map));
+    u64 const where = compressed::shape_of(super).map_page(0, 0);
+    if (is_mended) {
+        compressed::seal(map, super, 0, where, 1);
+    }
+    if (!compressed::check_map(map, super, 0, where)) {
+        return;
+    }
+    for (compressed::Entry const& entry : map.entries) {
+        bool const is_nowhere = entry == compressed::Entry{};
+        require(is_nowhere || entry.page >= compressed::shape_of(super).first_data_page());
+        require(is_nowhere || entry.page + u64{entry.pages()} <= super.device_pages);
+        require(entry.bytes <= compressed::cluster_bytes);
+    }
+}
+
+void read_super(Input input, bool is_mended) {
+    Bytes8 page = take(input, sizeof(compressed::Super));
+    compressed::Super super;
+    std::memcpy(&super, page.data(), sizeof(super));
+    if (is_mended) {
+        compressed::seal(super, 2);
+        std::memcpy(page.data(), &super, sizeof(super));
+    }
+    constexpr u64 device_pages = sectors * sector_bytes / compressed::page_bytes;
+    auto const found = compressed::check_super(page, 0, device_pages);
+    if (!found) {
+        return;
+    }
+    compressed::Super const& said = found.value();
+    require(said.clusters != 0 && said.clusters <= compressed::clusters_max);
+    require(said.device_pages <= device_pages);
+    require(compressed::shape_of(said).first_data_page() < said.device_pages);
+    require(!compressed::name_of(said).empty());
+    for (char const letter : compressed::name_of(said)) {
+        require(letter > ' ' && letter <= '~');
+    }
+    read_map(said, input, is_mended);
+}
+
 } // namespace
 } // namespace twofold::block
 
@@ -112,7 +157,9 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
     }
     auto const input = std::span(data, size).subspan(1);
     bool const is_mended = (data[0] & 2) != 0;
-    if (data[0] % 2 == 0) {
+    if ((data[0] & 4) != 0) {
+        twofold::block::read_super(input, is_mended);
+    } else if (data[0] % 2 == 0) {
         twofold::block::read_table(input, is_mended);
     } else {
         twofold::block::read_member(input, is_mended);

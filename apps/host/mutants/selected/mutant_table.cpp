@@ -119,6 +119,10 @@ constexpr NamedMutant table[] = {
     {Mutant::async_permit_kept, "async_permit_kept"},
     {Mutant::async_wake_lost, "async_wake_lost", Notices::workload},
     {Mutant::async_sleeper_left, "async_sleeper_left", Notices::workload},
+    {Mutant::device_phase_kept, "device_phase_kept", Notices::workload},
+    {Mutant::device_head_unrung, "device_head_unrung", Notices::workload},
+    {Mutant::device_waiting_lost, "device_waiting_lost", Notices::workload},
+    {Mutant::device_reset_forgets, "device_reset_forgets", Notices::workload},
     {Mutant::screen_shift_held, "screen_shift_held"},
     {Mutant::screen_wrap_lost, "screen_wrap_lost", Notices::workload},
 };

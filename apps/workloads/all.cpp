@@ -13,8 +13,8 @@ constexpr Workload const* in_order[] = {
     &timers_workload,        &calls_workload,        &waits_workload,      &inversion_workload,
     &threads_workload,       &schedule_workload,     &forkjoin_workload,   &async_workload,
     &screen_workload,        &pci_workload,          &block_workload,      &mirror_workload,
-    &nvme_pointers_workload, &ticks_workload,        &tokens_workload,     &startup_workload,
-    &register_workload};
+    &nvme_pointers_workload, &nvme_faults_workload,  &ticks_workload,      &tokens_workload,
+    &startup_workload,       &register_workload};
 
 } // namespace
 

@@ -3,12 +3,11 @@
 // the disk, too, in a ledger: a kernel that starts again on the same disk looks whether all that
 // was flushed before is there.
 //
-// A machine without a disk has nothing to try. Errors are borne; what is read must be what was
-// written last, or, where that has failed, what was there before.
+// A machine without such a disk (nvme_disk.hpp) has nothing to try. Errors are borne; what is read
+// must be what was written last, or, where that has failed, what was there before.
+#include "apps/workloads/nvme_disk.hpp"
 #include "apps/workloads/rooms.hpp"
 #include "apps/workloads/sealed.hpp"
-#include "core/boot/devices.hpp"
-#include "core/boot/pci.hpp"
 #include "hal/memory.hpp"
 
 #include <algorithm>
@@ -48,25 +47,21 @@ struct Ledger {
 
 class BlockWorkload {
 public:
-    explicit BlockWorkload(Run& run) : m_run(run) {}
+    explicit BlockWorkload(Run& run) : m_run(run), m_disk(run.kernel) {}
     ~BlockWorkload() {
         for (Place& place : m_places) {
             if (place.page) {
                 m_run.kernel.frames->free_pages(*place.page, 1).value();
             }
         }
-        boot::close_devices(m_run.kernel);
-        boot::forget_pci(m_run.kernel);
     }
     BlockWorkload(BlockWorkload const&) = delete;
     BlockWorkload& operator=(BlockWorkload const&) = delete;
 
     Result<void> begin(Check& check) {
-        auto const found = boot::block_device(m_run.kernel);
-        if (!found) {
-            return found.error() == Error::not_found ? Result<void>() : found.error();
+        if (auto const opened = m_disk.open(); !opened) {
+            return opened.error() == Error::not_found ? Result<void>() : opened.error();
         }
-        m_device = found.value();
         u32 life = 0;
         for (u32 thread = 0; thread < m_run.threads; ++thread) {
             m_places[thread].page = TRY(m_run.kernel.frames->allocate(memory::FrameRequest{}));
@@ -80,7 +75,7 @@ public:
     }
 
     void perform(Step& step) {
-        if (m_device == nullptr) {
+        if (!m_disk.is_open()) {
             return;
         }
         u32 const index = static_cast<u32>(step.random.below(sectors_of_thread));
@@ -117,22 +112,21 @@ private:
         return first_data_sector + u64{thread} * sectors_of_thread + index;
     }
     std::span<std::byte> bytes_of(u32 thread) const {
-        return {hal::Memory::linear(*m_places[thread].page), m_device->geometry().sector_bytes};
+        return {hal::Memory::linear(*m_places[thread].page), m_disk.disk().geometry().sector_bytes};
     }
     Result<void> transfer(u32 thread, Operation operation, u64 sector, Way way = Way::cached) {
         auto const outcome = block::perform(
-            *m_device, {.operation = operation,
-                        .sector = sector,
-                        .count = 1,
-                        .memory = *m_places[thread].page,
-                        .is_through = way == Way::through});
+            m_disk.disk(), {.operation = operation,
+                            .sector = sector,
+                            .count = 1,
+                            .memory = *m_places[thread].page,
+                            .is_through = way == Way::through});
         m_run.go_on(); // the device may have been waited for until its time was over
         return outcome;
     }
     /// An error of the disk, which a workload bears.
     static bool is_borne(Result<void> const& outcome) {
-        return !outcome &&
-               (outcome.error() == Error::io_failed || outcome.error() == Error::timed_out);
+        return !outcome && NvmeDisk::is_borne(outcome.error());
     }
     /// The same until it is done, or often enough.
     Result<void> insist(u32 thread, Operation operation, u64 sector, Way way = Way::cached) {
@@ -222,7 +216,7 @@ private:
     }
 
     void flush(Step& step) {
-        Result<void> const outcome = block::flush(*m_device);
+        Result<void> const outcome = block::flush(m_disk.disk());
         m_run.go_on();
         if (is_borne(outcome)) {
             return;
@@ -251,7 +245,7 @@ private:
     }
 
     Run& m_run;
-    device::RingBlock* m_device = nullptr;
+    NvmeDisk m_disk;
     u32 m_life = 0;
     std::array<Place, threads_max> m_places{};
 };
@@ -264,6 +258,6 @@ constinit Workload const block_workload = workload_of<BlockWorkload>(
      .operations = 48,
      .cpus = 2,
      .threads = 2,
-     .patience = device::RingBlock::time_out + Nanos{1'000'000'000}});
+     .patience = NvmeDisk::patience});
 
 } // namespace twofold::workloads

@@ -6,10 +6,9 @@
 // that a record is damaged is believed only where the disk was seen to have damaged both copies
 // after it was seen to have them. A machine without a disk has nothing to try.
 #include "apps/workloads/mirrored_records.hpp"
+#include "apps/workloads/nvme_disk.hpp"
 #include "apps/workloads/rooms.hpp"
 #include "apps/workloads/sealed.hpp"
-#include "core/boot/devices.hpp"
-#include "core/boot/pci.hpp"
 #include "hal/memory.hpp"
 
 #include <algorithm>
@@ -32,7 +31,7 @@ constexpr u64 room_pages = 3; ///< two sectors for the records, one for what a t
 /// The disk, and what it was seen to do to each copy of a record.
 class Witness {
 public:
-    Witness(Run& run, device::RingBlock& device) : m_run(run), m_device(device) {}
+    Witness(Run& run, block::Device& device) : m_run(run), m_device(device) {}
     Witness(Witness const&) = delete;
     Witness& operator=(Witness const&) = delete;
 
@@ -71,7 +70,7 @@ private:
         device::Awaited<Result<void>> awaited;
         Result<void> refusal;
 
-        void start(device::RingBlock& device, Transfer const& transfer) {
+        void start(block::Device& device, Transfer const& transfer) {
             segment = {transfer.memory, transfer.count * device.geometry().sector_bytes};
             request.operation = transfer.operation;
             request.is_through = transfer.is_through;
@@ -114,7 +113,7 @@ private:
     }
 
     Run& m_run;
-    device::RingBlock& m_device;
+    block::Device& m_device;
     std::array<Seen, usize{2} * records> m_seen{}; ///< each of one thread's record
 };
 static_assert(RecordDisk<Witness>);
@@ -139,26 +138,23 @@ struct Content {
 
 class MirrorWorkload {
 public:
-    explicit MirrorWorkload(Run& run) : m_run(run) {}
+    explicit MirrorWorkload(Run& run) : m_run(run), m_disk(run.kernel) {}
     ~MirrorWorkload() {
         for (Place& place : m_places) {
             if (place.pages) {
                 m_run.kernel.frames->free_pages(*place.pages, room_pages).value();
             }
         }
-        boot::close_devices(m_run.kernel);
-        boot::forget_pci(m_run.kernel);
     }
     MirrorWorkload(MirrorWorkload const&) = delete;
     MirrorWorkload& operator=(MirrorWorkload const&) = delete;
 
     Result<void> begin(Check& check) {
-        auto const found = boot::block_device(m_run.kernel);
-        if (!found) {
-            return found.error() == Error::not_found ? Result<void>() : found.error();
+        if (auto const opened = m_disk.open(); !opened) {
+            return opened.error() == Error::not_found ? Result<void>() : opened.error();
         }
-        m_sector_bytes = found.value()->geometry().sector_bytes;
-        m_witness.emplace(m_run, *found.value());
+        m_sector_bytes = m_disk.disk().geometry().sector_bytes;
+        m_witness.emplace(m_run, m_disk.disk());
         m_store.emplace(*m_witness, first_record_sector, records, m_sector_bytes);
         for (u32 thread = 0; thread < m_run.threads; ++thread) {
             m_places[thread].pages =
@@ -217,9 +213,7 @@ private:
         return {hal::Memory::linear(own_page(thread)), size};
     }
     /// An error of the disk, which a workload bears.
-    static bool is_borne(Error error) {
-        return error == Error::io_failed || error == Error::timed_out;
-    }
+    static bool is_borne(Error error) { return NvmeDisk::is_borne(error); }
 
     /// What a record with this stamp holds.
     void fill(std::span<std::byte> bytes, u32 record, u32 stamp) const {
@@ -346,6 +340,7 @@ private:
     }
 
     Run& m_run;
+    NvmeDisk m_disk;
     std::optional<Witness> m_witness;
     std::optional<MirroredRecords<Witness>> m_store;
     u32 m_sector_bytes = 0;
@@ -361,6 +356,6 @@ constinit Workload const mirror_workload = workload_of<MirrorWorkload>(
      .operations = 48,
      .cpus = 2,
      .threads = 2,
-     .patience = device::RingBlock::time_out + Nanos{1'000'000'000}});
+     .patience = NvmeDisk::patience});
 
 } // namespace twofold::workloads

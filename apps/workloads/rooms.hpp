@@ -31,6 +31,7 @@ extern Workload const ticks_workload;
 extern Workload const block_workload;
 extern Workload const mirror_workload;
 extern Workload const nvme_pointers_workload;
+extern Workload const nvme_faults_workload;
 extern Workload const tokens_workload;
 extern Workload const startup_workload;
 extern Workload const register_workload;

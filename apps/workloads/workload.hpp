@@ -57,6 +57,10 @@ public:
         m_progress.fetch_add(1, relaxed);
         probe::note(probe::Note::progress, 0);
     }
+    /// A caller has to bear the error: the simulation asks whether a fault explains it.
+    static void bears(Error error) { probe::note(probe::Note::bears, static_cast<u64>(error)); }
+    /// Data that was read is not what was written. The same.
+    static void has_met_damage() { probe::note(probe::Note::damage, 0); }
     u32 progress() const { return m_progress.load(relaxed); }
 
     memory::KernelHeap& heap() const { return *kernel.heap; }

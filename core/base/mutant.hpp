@@ -87,7 +87,7 @@ enum class Mutant : u16 {
     device_time_unlimited,    ///< a request that is never done is waited for for ever
     device_timeout_idle,      ///< a request whose time is over waits for an interrupt
     device_wait_limited,      ///< who waits for a request goes on before the queue has let go of it
-    device_interrupt_trusted, ///< an interrupt ends a request without a look at the ring
+    device_interrupt_trusted, ///< an interrupt ends a request without a look at the queue
     device_stop_missing,      ///< a request is given back while the device still has it
     interrupts_stray_refused, ///< an interrupt that nobody is bound to stops the kernel
     timers_late_skipped,      ///< a deadline that was missed by much is passed over
@@ -124,6 +124,11 @@ enum class Mutant : u16 {
     async_permit_kept,  ///< a wake-up that a task was resumed for counts once more
     async_wake_lost,    ///< a task that is woken while it runs waits nevertheless
     async_sleeper_left, ///< who is cancelled while it sleeps stays among the deadlines
+    // Queues of a disk.
+    device_phase_kept,    ///< the phase is not turned when a queue begins anew
+    device_head_unrung,   ///< the device is not told which completions were taken
+    device_waiting_lost,  ///< who waits for a slot is not looked for when one is free
+    device_reset_forgets, ///< what was in flight is forgotten with a reset
     // Keyboard and screen.
     screen_shift_held, ///< a key that modifies others does so after it came up
     screen_wrap_lost,  ///< what is written behind the end of a row replaces its last character

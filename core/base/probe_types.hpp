@@ -43,6 +43,8 @@ enum class Note : u8 {
     operation, ///< an operation is over; the value is its number
     end,       ///< what was to be explored is over
     progress,  ///< it is still at it
+    bears,     ///< it was told that something has failed; the value is the Error
+    damage,    ///< it has read what was not written
 };
 
 } // namespace probe

@@ -2,7 +2,8 @@
 #include "sim/run/case_run.hpp"
 
 #include "apps/launch/status.hpp"
-#include "hal/hosted/sim/devices/block_device.hpp"
+#include "hal/hosted/devices/nvme/nvme_controller.hpp"
+#include "hal/hosted/sim/devices/simulated_medium.hpp"
 #include "sim/mutants/mutants.hpp"
 #include "sim/run/case_parts.hpp"
 #include "sim/run/catalogue.hpp"
@@ -31,8 +32,9 @@ u64 work_ns_of(Case const& made) {
 }
 
 std::vector<std::shared_ptr<hosted::PciDevice>> devices_of(Case const& made) {
-    return {std::make_shared<hosted::BlockDevice>(
-        hosted::BlockConfig{.sectors = disk_sectors, .seed = made.seed})};
+    auto const medium = std::make_shared<hosted::SimulatedMedium>(
+        hosted::SimulatedMediumConfig{.blocks = disk_sectors, .seed = made.seed});
+    return {std::make_shared<hosted::NvmeController>(hosted::NvmeConfig{.media = {medium}})};
 }
 
 hosted::SimConfig config_of(Case const& made) {

@@ -2,6 +2,7 @@
 #include "sim/run/judgement.hpp"
 
 #include "apps/launch/status.hpp"
+#include "sim/run/explanation.hpp"
 
 #include <fmt/format.h>
 
@@ -89,6 +90,12 @@ std::optional<CaseFailure> judge(Ended const& ended) {
         failure = failure_of(
             ended, FailureKind::oracle,
             "a processor went by a translation that it should have flushed");
+    }
+    if (!failure) {
+        std::string what = unexplained(ended.engine);
+        if (!what.empty()) {
+            failure = failure_of(ended, FailureKind::oracle, std::move(what));
+        }
     }
     return failure;
 }

@@ -46,7 +46,7 @@ static_assert(std::size(request_names) == static_cast<usize>(Request::crash) + 1
 } // namespace
 
 std::string moment_name(SimMoment::Kind kind, u64 value) {
-    static hosted::FaultKinds const kinds(hosted::listed_fault_kinds());
+    static hosted::FaultKinds const kinds(hosted::device_fault_kinds());
     switch (kind) {
     case SimMoment::Kind::turn:
         return fmt::format("turn: {}", request_names[value]);

@@ -146,7 +146,7 @@ WorldConfig world_config(Options const& options) {
             {0}, others, static_cast<i64>(options.partition_ms) * ms,
             options.heal_ms == 0 ? Partition::for_ever : static_cast<i64>(options.heal_ms) * ms));
     }
-    hosted::FaultKinds const kinds(hosted::listed_fault_kinds());
+    hosted::FaultKinds const kinds(hosted::device_fault_kinds());
     config.faults.rules = parse_rules(options.rules, kinds);
     config.machine_faults = config.faults;
     return config;

@@ -98,7 +98,8 @@ public:
     bool answers_admin = true, answers_aborts = true;
     bool aborts_commands = true; ///< what is to be aborted comes back so
     bool answers_at_once = false;
-    u16 admin_status = 0; ///< what every admin command comes back with
+    u16 name_space_status = 0; ///< what a question about a namespace comes back with
+    u16 admin_status = 0;      ///< what every admin command comes back with
     AdminOpcode admin_failing = AdminOpcode::asynchronous_event; ///< that one alone
 
     // What has happened to it.
@@ -337,6 +338,9 @@ private:
             return 0;
         }
         case IdentifyKind::name_space: {
+            if (name_space_status != 0) {
+                return name_space_status;
+            }
             if (command.space == 0 || command.space >= std::size(blocks)) {
                 return nvme::status::invalid_namespace | do_not_retry;
             }

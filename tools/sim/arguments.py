@@ -86,7 +86,7 @@ def _add_case(parser: Parser) -> None:
     case.add_argument("--keep", metavar="RANGES", help="perform these alone: 0-5,9")
     case.add_argument("--schedule", metavar="S", help="random, pct:DEPTH or exhaustive:PREEMPTIONS")
     case.add_argument("--fault", metavar="RULE", action="append", default=[], help="NAME:key=value..., repeatable")
-    case.add_argument("--faults", metavar="FILE", help="the faults of a plan in TOML")
+    case.add_argument("--faults", metavar="FILE", help="the faults of a plan in TOML; none: not the workload's own")
     case.add_argument("--fault-seed", metavar="N", help="what draws of faults are made from (the seed)")
     case.add_argument("--swarm", action="store_true", help="each seed enables some of the faults")
     case.add_argument("--costs", metavar="C", help="the table of costs")
@@ -183,13 +183,24 @@ class Faults:
     seed: int | None
 
 
+def plan_path(options: argparse.Namespace) -> str | None:
+    """The file whose plan is in force."""
+    if options.faults == fault_rules.NO_PLAN:
+        return None
+    if options.faults is None and not options.fault and not options.swarm:
+        own = fault_rules.own_plan(options.workload)
+        return None if own is None else str(own)
+    return options.faults
+
+
 def faults(options: argparse.Namespace) -> Faults:
-    """The faults asked for."""
+    """The faults asked for; where nothing is said of them, those of the workload's own plan."""
     rules = tuple(fault_rules.parse(text) for text in options.fault)
     seed = None if options.fault_seed is None else ranges.number(options.fault_seed, "--fault-seed")
-    if options.faults is None:
+    path = plan_path(options)
+    if path is None:
         return Faults(rules, options.swarm, seed)
-    plan = fault_rules.read_plan(options.faults)
+    plan = fault_rules.read_plan(path)
     return Faults((*plan.rules, *rules), options.swarm or plan.swarm, plan.seed if seed is None else seed)
 
 

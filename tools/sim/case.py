@@ -101,6 +101,8 @@ class Case:
             words += ["--fault-seed", str(self.fault_seed)]
         if self.swarm:
             words.append("--swarm")
+        if not self.faults and not self.swarm and fault_rules.own_plan(self.workload):
+            words += ["--faults", fault_rules.NO_PLAN]
         if self.costs:
             words += ["--costs", self.costs]
         if self.mutant:

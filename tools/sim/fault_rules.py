@@ -10,6 +10,7 @@ import dataclasses
 import re
 import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tools.sim import ranges
@@ -17,6 +18,9 @@ from tools.sim.refusal import Refused, nearest
 
 KEYS = ("probability", "at", "from", "until", "amount", "cpu", "limit")
 PLAN_KEYS = ("fault", "swarm", "seed")
+# Plans of workloads, by their names; and the word for no plan.
+PLANS = Path(__file__).resolve().parent / "plans"
+NO_PLAN = "none"
 # What faults between machines begin with.
 LINKS = "link."
 
@@ -115,6 +119,12 @@ def _value_text(value: Any, key: str, where: str) -> str:
     if isinstance(value, float):
         return f"{value:.12f}".rstrip("0").rstrip(".")
     return str(value)
+
+
+def own_plan(workload: str | None) -> Path | None:
+    """The plan that a workload is run with where a command names no faults, if it has one."""
+    path = PLANS / f"{workload}.toml"
+    return path if path.is_file() else None
 
 
 def read_plan(path: str) -> Plan:

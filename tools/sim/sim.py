@@ -61,8 +61,12 @@ def hand_on(options: argparse.Namespace, words: list[str]) -> None:
     for word in given:
         if word == "--simulator":
             next(given, None)
-        elif word != "--gdb" and not word.startswith("--simulator="):
+        elif word == "--faults":
+            next(given, None)
+        elif word != "--gdb" and not word.startswith(("--simulator=", "--faults=")):
             passed.append(word)
+    if plan := arguments.plan_path(options):
+        passed += ["--faults", plan]
     program = simulator(options)
     if "--gdb" not in words:
         become(program, "run", *passed)

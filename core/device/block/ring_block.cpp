@@ -51,13 +51,8 @@ void RingBlock::close() {
 Result<void> RingBlock::submit(block::Request& request) {
     TRY(block::check(request, m_geometry));
     bool const is_flush = request.operation == block::Operation::flush;
-    if (is_flush && mutant(Mutant::device_flush_skipped)) {
-        request.done(request, {});
-        return {};
-    }
     bool const is_read = request.operation == block::Operation::read;
-    bool const is_through =
-        request.is_through && !is_flush && !is_read && !mutant(Mutant::device_through_cached);
+    bool const is_through = request.is_through && !is_flush && !is_read;
     Ring& held = request.make_room<Ring>();
     held.owner = &request;
     held.operation = is_flush ? flush_operation : is_read ? read_operation : write_operation;

@@ -3,6 +3,8 @@
 #include "hal/clock.hpp"
 #include "hal/memory.hpp"
 
+#include <algorithm>
+
 namespace twofold::nvme {
 
 using block::Operation;
@@ -15,7 +17,8 @@ QueuePair::Slot* QueuePair::slot_of(Completion const& completion) {
         return nullptr;
     }
     Slot& slot = m_slots[index];
-    return slot.id == completion.id && slot.state != SlotState::free ? &slot : nullptr;
+    bool const is_this_use = slot.id == completion.id || mutant(Mutant::device_token_unchecked);
+    return is_this_use && slot.state != SlotState::free ? &slot : nullptr;
 }
 
 /// The next use of the slot has another identifier.
@@ -36,7 +39,7 @@ void QueuePair::free_slot(Slot& slot) {
 std::optional<QueuePair::Taken> QueuePair::finish(Slot& slot, Status status) {
     Request& request = *slot.request;
     free_slot(slot);
-    if (status.is_success()) [[likely]] {
+    if (status.is_success() || mutant(Mutant::device_status_ignored)) [[likely]] {
         if (request.operation != Operation::write_zeroes) [[likely]] {
             return Taken{&request, {}};
         }
@@ -89,7 +92,7 @@ QueuePair::Haul QueuePair::take(std::span<Taken, take_max> into) {
         ++m_unacknowledged;
         if (++m_head == m_plan.entries) {
             m_head = 0;
-            m_phase = !m_phase;
+            m_phase = m_phase == mutant(Mutant::device_phase_kept); // false, but in a mutant
         }
         Slot* const slot = slot_of(completion);
         if (slot == nullptr) [[unlikely]] {
@@ -121,7 +124,9 @@ void QueuePair::acknowledge() {
     }
     m_unacknowledged = 0;
     ++m_counts.completion_doorbells;
-    m_registers.write_32(m_head_doorbell, m_head);
+    if (!mutant(Mutant::device_head_unrung)) {
+        m_registers.write_32(m_head_doorbell, m_head);
+    }
 }
 
 /// Nobody drains any more, and the controller is told of all that was done meanwhile.
@@ -155,7 +160,7 @@ u32 QueuePair::drain() {
             Haul const haul = take(taken);
             count = haul.count;
             barren = count == 0 ? barren + haul.seen : 0;
-            has_room = can_place_waiting();
+            has_room = can_place_waiting() && !mutant(Mutant::device_waiting_lost);
             m_being_given_back = static_cast<u16>(count);
             // A controller that writes completions of nothing for ever is left after a round.
             bool const is_empty = haul.seen == 0 || barren >= m_plan.entries;
@@ -177,6 +182,21 @@ u32 QueuePair::drain() {
             end_drain();
             return total;
         }
+    }
+}
+
+/// For the mutant alone: a request of which nothing says that it is done.
+void QueuePair::presume_done() {
+    std::optional<Taken> taken;
+    {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        auto const slot = std::ranges::find(m_slots, SlotState::in_flight, &Slot::state);
+        if (slot != m_slots.end()) {
+            taken = finish(*slot, Status{});
+        }
+    }
+    if (taken) {
+        taken->request->done(*taken->request, taken->outcome);
     }
 }
 
@@ -207,7 +227,7 @@ void QueuePair::forget_completions() {
 }
 
 /// Takes one of those that were in flight, the one that was given last; false: there is none.
-bool QueuePair::take_back_last() {
+bool QueuePair::take_back_last(ResetCause cause) {
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     CHECK(m_gate >= Gate::stopped);
     Slot* last = nullptr;
@@ -228,7 +248,10 @@ bool QueuePair::take_back_last() {
     Request& request = *last->request;
     free_slot(*last);
     ++m_counts.replays;
-    if (request.room<IoRoom>().replays++ == replays_max) {
+    if (mutant(Mutant::device_reset_forgets)) {
+        return true;
+    }
+    if (cause == ResetCause::failure && request.room<IoRoom>().replays++ == replays_max) {
         fail(request, Error::timed_out);
     } else {
         m_waiting.push_front(request);
@@ -236,8 +259,8 @@ bool QueuePair::take_back_last() {
     return true;
 }
 
-void QueuePair::take_back() {
-    while (take_back_last()) {
+void QueuePair::take_back(ResetCause cause) {
+    while (take_back_last(cause)) {
     }
     sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     CHECK(m_in_flight == 0);
@@ -348,7 +371,12 @@ std::optional<QueuePair::Overdue> QueuePair::next_overdue(Nanos now) {
     for (Slot& slot : m_slots) {
         bool const is_overdue =
             slot.state != SlotState::free && static_cast<i32>(due_of(slot) - ticks(now)) <= 0;
-        if (is_overdue) {
+        if (is_overdue && mutant(Mutant::device_stop_missing)) {
+            slot.pieces = 0; // which the device reaches for ever
+            Request& request = *slot.request;
+            free_slot(slot);
+            fail(request, Error::timed_out);
+        } else if (is_overdue) {
             bool const was_aborted = slot.state == SlotState::aborting;
             m_counts.timeouts += was_aborted ? 0 : 1;
             slot.state = SlotState::aborting;

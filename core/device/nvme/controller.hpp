@@ -115,7 +115,7 @@ public:
     }
 
 private:
-    enum Errand : u32 { overdue = 1, events = 2, reset_due = 4, rescan = 8 };
+    enum Errand : u32 { overdue = 1, events = 2, reset_due = 4, rescan = 8, reset_wanted = 16 };
 
     Controller(Plan const& plan);
     ~Controller() = default;
@@ -147,8 +147,8 @@ private:
     Result<void> wait_until_ebbed();
     void look_for_overdue();
     bool abort(QueuePair const& queue, u16 id);
-    void restart();
-    Result<void> start_again();
+    void restart(ResetCause cause);
+    Result<void> start_again(ResetCause cause);
     void die();
     void take_events();
     static void take_overdue(void* self);
@@ -157,7 +157,8 @@ private:
     // namespaces.cpp
     void look_for_namespaces();
     Result<NamespaceList> list_namespaces();
-    Result<NamespaceFacts> identify_namespace(u32 number);
+    using NamespacePage = memory::Box<IdentifyNamespace, memory::KernelHeap>;
+    Result<NamespacePage> identify_namespace(u32 number);
     void add_namespace(u32 number);
     void announce(NamespaceDevice& device);
     void withdraw(NamespaceDevice& device);

@@ -43,17 +43,21 @@ Result<NamespaceList> Controller::list_namespaces() {
     return list;
 }
 
-Result<NamespaceFacts> Controller::identify_namespace(u32 number) {
-    auto const page =
-        TRY((memory::Box<IdentifyNamespace, memory::KernelHeap>::create(m_environment.heap)));
+/// What the controller says of a namespace.
+Result<Controller::NamespacePage> Controller::identify_namespace(u32 number) {
+    auto page = TRY(NamespacePage::create(m_environment.heap));
     TRY(identify(
         IdentifyKind::name_space, number, std::as_writable_bytes(std::span(page.operator->(), 1))));
-    return parse_namespace(*page);
+    return page;
 }
 
 /// One that cannot be used is left out.
 void Controller::add_namespace(u32 number) {
-    auto const facts = identify_namespace(number);
+    auto const said = identify_namespace(number);
+    if (!said) {
+        return;
+    }
+    auto const facts = parse_namespace(*said.value());
     if (!facts || geometry_for(facts.value()).sectors_max == 0) {
         return;
     }
@@ -110,7 +114,15 @@ void Controller::look_for_namespaces() {
     for (NamespaceDevice* const device : namespaces()) {
         bool const is_listed =
             std::ranges::find(list.value(), device->number()) != list.value().end();
-        auto const facts = is_listed ? identify_namespace(device->number()) : Error::not_found;
+        if (!is_listed) {
+            withdraw(*device);
+            continue;
+        }
+        auto const said = identify_namespace(device->number());
+        if (!said) {
+            continue; // it is there, and as it was for all that is known
+        }
+        auto const facts = parse_namespace(*said.value());
         if (facts && facts.value() == device->facts()) {
             continue;
         }
@@ -120,7 +132,7 @@ void Controller::look_for_namespaces() {
             if (device->is_announced()) {
                 m_environment.disks->changed(*device);
             }
-        } else if (facts || facts.error() != Error::io_failed) {
+        } else {
             withdraw(*device);
         }
     }

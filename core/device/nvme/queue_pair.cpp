@@ -46,7 +46,8 @@ void write_sectors(Command& command, Request const& request, IoRoom const& room)
     u32 const count = std::min(request.count - room.progress, zeroes_max);
     command.word10 = static_cast<u32>(first);
     command.word11 = static_cast<u32>(first >> 32);
-    command.word12 = (count - 1) | (request.is_through ? force_unit_access : 0);
+    bool const is_through = request.is_through && !mutant(Mutant::device_through_cached);
+    command.word12 = (count - 1) | (is_through ? force_unit_access : 0);
 }
 
 } // namespace
@@ -267,6 +268,9 @@ u32 QueuePair::due_of(Slot const& slot) const {
 /// Has somebody look at the time then, or before. A deadline for each request would be exact; but
 /// they are late only once.
 void QueuePair::watch_until(u32 due) {
+    if (mutant(Mutant::device_time_unlimited)) {
+        return;
+    }
     if (m_is_watched) {
         bool const is_soon_enough = static_cast<i32>(due - m_watch_due) >= 0;
         if (is_soon_enough || !processor::TimerQueue::cancel(m_timer)) {

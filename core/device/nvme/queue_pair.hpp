@@ -85,6 +85,10 @@ enum class CompletionMode : u8 {
     hybrid,  ///< who waits polls for a while, then the interrupt is waited for
 };
 
+/// Why a controller is reset. Requests that were in flight for too many failures of it fail; that
+/// somebody wants it reset is no fault of theirs.
+enum class ResetCause : u8 { failure, request };
+
 class QueuePair {
 public:
     static constexpr u16 entries_max = 128, entries_min = 4;
@@ -122,6 +126,7 @@ public:
     /// least drain_max where there may be more. Context thread or work; one call at a time: another
     /// returns at once, and the first one looks again.
     u32 drain();
+    void presume_done();
     void note_interrupt() { m_interrupts.fetch_add(1, relaxed); }
     u32 poll() {
         m_polls.fetch_add(1, relaxed);
@@ -138,7 +143,7 @@ public:
     /// The controller has forgotten all: what was in flight is to be given to it again, before what
     /// waits, in the same order; what was so too often fails (timed_out). The queues are empty. It
     /// is stopped.
-    void take_back();
+    void take_back(ResetCause cause);
     /// The controller has the queue again: what waits goes there.
     void resume();
     /// The controller is dead: what there is fails, and what comes is refused. Context thread or
@@ -231,7 +236,7 @@ private:
     u32 due_of(Slot const& slot) const REQUIRES(m_lock);
     bool can_place_waiting() const REQUIRES(m_lock);
     void place_all_waiting();
-    bool take_back_last();
+    bool take_back_last(ResetCause cause);
     bool fail_some(Error error);
     void ring() REQUIRES(m_lock);
     void ring_if_due() REQUIRES(m_lock);

@@ -15,7 +15,12 @@ processor::Handling Controller::take_queue(void* interrupt, hal::Interruption co
 
 void Controller::drain_queue(void* interrupt) {
     QueuePair& queue = *static_cast<QueueInterrupt*>(interrupt)->queue;
-    while (queue.drain() >= QueuePair::drain_max) {
+    u32 found = queue.drain();
+    if (found == 0 && mutant(Mutant::device_interrupt_trusted)) {
+        queue.presume_done();
+    }
+    while (found >= QueuePair::drain_max) {
+        found = queue.drain();
     }
 }
 
@@ -43,7 +48,9 @@ void Controller::drain_all(void* self) {
 
 /// Under the queue's lock, up to irq.
 void Controller::take_overdue(void* self) {
-    static_cast<Controller*>(self)->request(Errand::overdue);
+    if (!mutant(Mutant::device_timeout_idle)) {
+        static_cast<Controller*>(self)->request(Errand::overdue);
+    }
 }
 
 void Controller::request(Errand errand) {
@@ -73,7 +80,9 @@ void Controller::do_errands(u32 wanted) {
         return;
     }
     if ((wanted & Errand::reset_due) != 0) {
-        restart();
+        restart(ResetCause::failure);
+    } else if ((wanted & Errand::reset_wanted) != 0) {
+        restart(ResetCause::request);
     } else if ((wanted & Errand::overdue) != 0) {
         look_for_overdue();
     }
@@ -117,7 +126,7 @@ void Controller::look_for_overdue() {
         }
     }
     if (needs_reset) {
-        restart();
+        restart(ResetCause::failure);
         return;
     }
     for (QueuePair* const queue : m_queues) {
@@ -137,14 +146,14 @@ bool Controller::abort(QueuePair const& queue, u16 id) {
         .has_value();
 }
 
-void Controller::restart() {
+void Controller::restart(ResetCause cause) {
     m_resets.fetch_add(1, relaxed);
     m_state.store(ControllerState::resetting, release);
     for (QueuePair* const queue : m_queues) {
         queue->stop();
     }
     m_admin.stop();
-    if (!start_again()) {
+    if (!start_again(cause)) {
         die();
         return;
     }
@@ -152,11 +161,11 @@ void Controller::restart() {
 }
 
 /// From any state. What was in flight is with the controller again.
-Result<void> Controller::start_again() {
+Result<void> Controller::start_again(ResetCause cause) {
     TRY(disable());
     for (QueuePair* const queue : m_queues) {
         queue->drain(); // what it was done with before
-        queue->take_back();
+        queue->take_back(cause);
     }
     m_admin.start(m_capabilities.doorbell_stride());
     TRY(enable());
@@ -186,7 +195,7 @@ void Controller::die() {
 }
 
 Result<void> Controller::reset() {
-    request(Errand::reset_due);
+    request(Errand::reset_wanted);
     run_errands();
     constexpr Nanos nap{1'000'000};
     while (has_errands()) { // each of them ends
@@ -277,7 +286,7 @@ Result<void> Controller::resume() {
         return Error::invalid_state;
     }
     m_connection.restore();
-    auto const again = start_again();
+    auto const again = start_again(ResetCause::request);
     if (!again) {
         die();
     } else {

@@ -29,9 +29,6 @@ void set_command(pci::FunctionSpace const& space, u16 cleared, u16 set) {
 }
 
 Result<u64> outcome_of(RingCompletion const& completion) {
-    if (mutant(Mutant::device_status_ignored)) {
-        return completion.value;
-    }
     switch (completion.status) {
     case RingStatus::done:
         return completion.value;
@@ -228,7 +225,7 @@ Result<void> RingQueue::submit(RingRequest& request) {
 void RingQueue::place(Slot& slot) {
     slot.state = m_is_dead ? State::overdue : State::in_flight;
     Nanos const time_out = m_is_dead ? Nanos{1} : slot.request->time_out;
-    if (time_out != Nanos{} && !mutant(Mutant::device_time_unlimited)) {
+    if (time_out != Nanos{}) {
         processor::start_timer(slot.timer, hal::Clock::now() + time_out).value();
     }
     if (!m_is_dead) {
@@ -265,9 +262,7 @@ void RingQueue::take_timer(void* slot) {
             self.state = State::overdue;
         }
     }
-    if (!mutant(Mutant::device_timeout_idle)) {
-        processor::request_work(processor::this_cpu(), *queue.m_vector);
-    }
+    processor::request_work(processor::this_cpu(), *queue.m_vector);
 }
 
 void RingQueue::work(void* self) {
@@ -294,8 +289,7 @@ RingQueue::Slot* RingQueue::take_completion(Result<u64>& outcome) {
         ++m_taken;
         u32 const number = next.token & slot_mask;
         bool const is_known =
-            number < entries &&
-            (m_slots[number].token == next.token || mutant(Mutant::device_token_unchecked)) &&
+            number < entries && m_slots[number].token == next.token &&
             (m_slots[number].state == State::in_flight || m_slots[number].state == State::overdue);
         if (is_known) {
             found = &m_slots[number];
@@ -314,25 +308,9 @@ RingQueue::Slot* RingQueue::take_completion(Result<u64>& outcome) {
 
 void RingQueue::drain() {
     Result<u64> outcome = Error::io_failed;
-    Slot* slot = take_completion(outcome);
-    if (slot == nullptr && mutant(Mutant::device_interrupt_trusted)) {
-        slot = presume_done(outcome);
-    }
-    for (; slot != nullptr; slot = take_completion(outcome)) {
+    for (Slot* slot = take_completion(outcome); slot != nullptr; slot = take_completion(outcome)) {
         finish(*slot, std::move(outcome));
     }
-}
-
-/// For the mutant alone: a request of which nothing says that it is done.
-RingQueue::Slot* RingQueue::presume_done(Result<u64>& outcome) {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    auto const slot = std::ranges::find(m_slots, State::in_flight, &Slot::state);
-    if (slot == m_slots.end()) {
-        return nullptr;
-    }
-    slot->state = State::finishing;
-    outcome = u64{0};
-    return &*slot;
 }
 
 void RingQueue::restart_if_overdue() {
@@ -361,9 +339,6 @@ bool RingQueue::give_back_one(Error error) {
         found = &*slot;
         found->state = State::finishing;
         error = m_is_dead ? Error::io_failed : error;
-        if (mutant(Mutant::device_stop_missing)) {
-            found->request->bytes = Bytes{}; // which the device reaches for ever
-        }
     }
     finish(*found, error);
     return true;
@@ -372,7 +347,7 @@ bool RingQueue::give_back_one(Error error) {
 /// Stops the device, so that it touches nothing any more, and submits again what is not overdue.
 void RingQueue::restart() {
     bool is_stopped = m_is_ended;
-    if (!m_is_ended && !mutant(Mutant::device_stop_missing)) {
+    if (!m_is_ended) {
         static_cast<void>(start()); // where that fails all is given back
         is_stopped = true;
     }

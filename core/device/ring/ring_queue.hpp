@@ -153,7 +153,6 @@ private:
     bool is_finishing();
     Slot* free_slot() REQUIRES(m_lock);
     Slot* take_completion(Result<u64>& outcome);
-    Slot* presume_done(Result<u64>& outcome);
     void drain();
     void restart_if_overdue();
     void finish(Slot& slot, Result<u64> outcome);

@@ -137,6 +137,9 @@ public:
     /// Whether it asks for moments (DeviceBus::call_later) or faults, which simulated machines
     /// alone have: a live machine refuses it then.
     virtual bool needs_simulation() const { return true; }
+    /// In a simulation: no fault happens any more, and what faults have done to what it holds is
+    /// undone, so that what the kernel has made of them can be told.
+    virtual void faults_are_over() {}
     /// What it has in flight outside the machine ends, and its data is in memory then: before the
     /// memory is copied, cleared or gone. May wait.
     virtual void settle() {}

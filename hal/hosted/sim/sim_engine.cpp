@@ -422,30 +422,6 @@ void SimEngine::answer(u32 slot) {
     }
 }
 
-void SimEngine::answer_note(u32 slot, GuestCpu const& cpu) {
-    auto const note = static_cast<probe::Note>(cpu.arguments[0]);
-    m.progress_ns = m.now_ns;
-    if (note == probe::Note::operation) {
-        m.operations.push_back(cpu.arguments[1]);
-        note_moment(SimMoment::Kind::operation, slot, cpu.arguments[1], m.now_ns, m.now_ns);
-    } else if (note != probe::Note::progress) {
-        m.is_marked = note == probe::Note::begin;
-        m.last = slot;
-        m.last_spun = false;
-        m.last_ran_ns = 0;
-        set_spins_give_way();
-        arm_points();
-    }
-}
-
-/// Where processors share one time, who spins must not keep it from the others.
-void SimEngine::set_spins_give_way() {
-    bool const gives_way = has_one_time();
-    for (auto const& each : m_board.processors()) {
-        each->cpu().time.spins_give_way = gives_way;
-    }
-}
-
 Result<void> SimEngine::start_processor(u32 by) {
     Result<Processor*> const prepared = m_board.prepare_start(processor(by).cpu());
     if (!prepared) {

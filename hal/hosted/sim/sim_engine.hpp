@@ -110,6 +110,9 @@ public:
     bool is_marked() const { return m.is_marked; }
     /// The operations that a workload has completed, in their order.
     std::span<u64 const> operations() const { return m.operations; }
+    /// Whether a workload was told of this error; whether it has read what was not written.
+    bool has_borne(Error error) const { return (m.borne >> static_cast<u32>(error) & 1) != 0; }
+    bool has_met_damage() const { return m.has_met_damage; }
     /// The machine answers `paused` where it comes to `limit`, until it has another.
     void limit(SimLimit limit) { m_limit = limit; }
     /// When the next thing can happen; EventQueue::never: nothing before there is input.
@@ -195,6 +198,7 @@ private:
     Stop finish();
     void write_crash_report();
     void set_spins_give_way();
+    void mark(u32 slot, bool is_marked);
     void note_moment(SimMoment::Kind kind, u32 slot, u64 value, i64 at_ns, i64 since_ns);
 
     Board& m_board;

@@ -79,6 +79,8 @@ struct SimRun : EngineState {
     bool is_marked = false;      ///< between probe::Note::begin and end
     i64 progress_ns = 0;         ///< when the workload last completed something
     std::vector<u64> operations; ///< that it has completed, in their order
+    u64 borne = 0;               ///< errors that it was told of, a bit for each
+    bool has_met_damage = false; ///< it has read what was not written
 
     /// Reading: into the run of a machine of the same configuration.
     void archive(StateArchive& state) {
@@ -104,6 +106,8 @@ struct SimRun : EngineState {
         state(is_marked);
         state(progress_ns);
         state(operations);
+        state(borne);
+        state(has_met_damage);
     }
 };
 

@@ -11,6 +11,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 BUGS = tomllib.loads((ROOT / "tools/sim/bugs.toml").read_text())["bug"]
 
 
+def part_of_arguments(arguments: list[str]) -> slice:
+    """Which of many things a test is to try: the arguments `--part I/N`, which are taken away, are every Nth one from
+    the Ith on. Without them: all."""
+    if "--part" not in arguments:
+        return slice(None)
+    where = arguments.index("--part")
+    index, count = map(int, arguments[where + 1].split("/"))
+    del arguments[where : where + 2]
+    assert 1 <= index <= count
+    return slice(index - 1, None, count)
+
+
 def case_of(workload: str, options: str) -> dict:
     """The case of a workload with options, without its seed."""
     case = {"id": 1, "workload": workload, "faults": []}

@@ -108,6 +108,16 @@ TEST_F(NvmeSimulatedLoss, WhatWasFlushedOrWrittenThroughIsDurable) {
     EXPECT_EQ(read(4, 2), "de");
 }
 
+TEST_F(NvmeSimulated, AWriteThroughLeavesNothingOlderBehind) {
+    ASSERT_EQ(write(5, "oo"), 0);
+    ASSERT_EQ(write(4, "nn"), 0); // over half of it
+    ASSERT_EQ(write(4, "t", nvme::force_unit_access), 0);
+    EXPECT_EQ(read(4, 3), "tno");
+    ASSERT_EQ(flush(), 0);
+    EXPECT_EQ(read(4, 3), "tno");
+    EXPECT_EQ(on_medium(4, 3), "tno");
+}
+
 TEST_F(NvmeSimulatedLoss, AShutdownMakesAllDurable) {
     ASSERT_EQ(write(1, "s"), 0);
     host.configure(NvmeHost::enabled | nvme::cc::shutdown_normal);

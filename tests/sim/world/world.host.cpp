@@ -153,7 +153,7 @@ TEST(World, PausesChangeNothing) {
 }
 
 TEST(World, EveryFaultOfLinksFires) {
-    hosted::FaultKinds const kinds(hosted::listed_fault_kinds());
+    hosted::FaultKinds const kinds(hosted::device_fault_kinds());
     for (DeviceFault const fault :
          {DeviceFault::link_lost, DeviceFault::link_late, DeviceFault::link_duplicated,
           DeviceFault::link_reordered, DeviceFault::link_partition}) {

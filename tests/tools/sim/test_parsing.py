@@ -137,6 +137,28 @@ class Plans(SimTest):
             fault_rules.read_plan(self.path("none.toml"))
 
 
+class OwnPlans(SimTest):
+    """What a command means that says nothing of faults, for a workload that has a plan."""
+
+    def asked(self, *words: str) -> arguments.Faults:
+        return arguments.faults(arguments.parser().parse_args(["nvme-faults", *words]))
+
+    def test_it_is_in_force_where_a_command_names_no_faults(self):
+        plan = fault_rules.read_plan(str(fault_rules.own_plan("nvme-faults")))
+        self.assertGreaterEqual(len(plan.rules), 26)
+        self.assertEqual(arguments.Faults(plan.rules, True, None), self.asked("--seeds", "1..9"))
+        self.assertEqual(arguments.Faults((), False, None), self.asked("--faults", "none"))
+        self.assertEqual(arguments.Faults((), True, None), self.asked("--swarm"))
+        named = self.asked("--fault", "interrupt.lost:at=1")
+        self.assertEqual(["interrupt.lost:at=1"], [rule.text() for rule in named.rules])
+        self.assertIsNone(fault_rules.own_plan("heap"))
+
+    def test_the_command_of_a_case_without_faults_has_none(self):
+        words = case.Case("nvme-faults", 7).options()
+        self.assertEqual(["--faults", "none"], words[-2:])
+        self.assertEqual(arguments.Faults((), False, None), self.asked(*words[1:]))
+
+
 class Refusals(SimTest):
     def test_each_is_one_line_with_status_64(self):
         for words, said in (

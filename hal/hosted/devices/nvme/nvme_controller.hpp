@@ -66,6 +66,7 @@ public:
     void noticed(DeviceBus& bus) override { reap(bus); }
     bool needs_simulation() const override { return m_is_simulated; }
     void settle() override;
+    void faults_are_over() override;
     void pulled() override;
     std::vector<std::byte> save() const override;
     void load(std::span<std::byte const> state) override;

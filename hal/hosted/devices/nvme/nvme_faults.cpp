@@ -53,6 +53,12 @@ u16 NvmeController::alter_status(DeviceBus& bus, u16 status) const {
     return static_cast<u16>(bus.fault(DeviceFault::nvme_status).value_or(0) & 0x7ff);
 }
 
+void NvmeController::faults_are_over() {
+    for (auto const& each : m_config.media) {
+        each->faults_are_over();
+    }
+}
+
 void NvmeController::due(DeviceBus& bus, u64 tag) {
     u64 const number = tag >> moment_bits;
     if (number == own_moment) {

@@ -73,6 +73,8 @@ public:
 
     /// The power goes and comes back: what was cached may be lost, what was in flight is.
     virtual void cut_power() {}
+    /// As of PciDevice.
+    virtual void faults_are_over() {}
     virtual void connected(std::function<void()> notice) { static_cast<void>(notice); }
     /// Readable where there is something to reap; -1: there is none.
     virtual int descriptor() const { return -1; }

@@ -151,20 +151,27 @@ void CachedMedium::destage_all() {
     m_cache.clear();
 }
 
-/// What is older and concerns the same sectors goes first, so that it cannot come over it later.
+bool CachedMedium::overlap(CachedWrite const& one, CachedWrite const& other) const {
+    return ranges_overlap(
+        one.sector * m_config.sector_bytes, one.bytes.size(), other.sector * m_config.sector_bytes,
+        other.bytes.size());
+}
+
+/// What is older and concerns the same sectors goes first, so that it cannot come over it later;
+/// and so does what is older than that.
 void CachedMedium::write_through(CachedWrite const& write) {
-    auto const overlaps = [&](CachedWrite const& other) {
-        return ranges_overlap(
-            write.sector * m_config.sector_bytes, write.bytes.size(),
-            other.sector * m_config.sector_bytes, other.bytes.size());
-    };
-    for (CachedWrite const& other : m_cache) {
-        if (overlaps(other)) {
-            arrive(other);
+    std::vector<CachedWrite const*> going{&write}; // the youngest first
+    for (auto other = m_cache.rbegin(); other != m_cache.rend(); ++other) {
+        if (std::ranges::any_of(going, [&](auto const* each) { return overlap(*each, *other); })) {
+            going.push_back(&*other);
         }
     }
-    std::erase_if(m_cache, overlaps);
-    arrive(write);
+    for (auto each = going.rbegin(); each != going.rend(); ++each) {
+        arrive(**each);
+    }
+    std::erase_if(m_cache, [&](CachedWrite const& each) {
+        return std::ranges::find(going, &each) != going.end();
+    });
 }
 
 /// The write reaches the medium, as well as faults let it.
@@ -244,6 +251,12 @@ void CachedMedium::cut_power(u64 times) {
     }
     m_cache.clear();
     m_repeated.clear();
+}
+
+void CachedMedium::lift_faults() {
+    destage_all();
+    m_repeated.clear();
+    m_medium.lift_faults();
 }
 
 void CachedMedium::save(StateWriter& out) const {

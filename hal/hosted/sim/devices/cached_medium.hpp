@@ -77,6 +77,9 @@ public:
     /// The power goes, for the `times`th time from 0.
     void cut_power(u64 times);
 
+    /// All that was written reaches the medium, which becomes what it would be without any fault.
+    void lift_faults();
+
     void save(StateWriter& out) const;
     void load(StateReader& in);
 
@@ -102,6 +105,7 @@ private:
     void rot(u64 sector, u64 bits, Random& random);
     Arrival arrival_of(DeviceBus& bus, bool is_through);
     void destage_all();
+    bool overlap(CachedWrite const& one, CachedWrite const& other) const;
     void write_through(CachedWrite const& write);
     void arrive(CachedWrite const& write);
     void arrive_torn(CachedWrite const& write);

@@ -164,6 +164,11 @@ void SimulatedMedium::cut_power() {
     m_cached.cut_power(m_counts.power_cuts++);
 }
 
+void SimulatedMedium::faults_are_over() {
+    m_cached.lift_faults();
+    m_blocks = m_config.blocks;
+}
+
 void SimulatedMedium::archive(StateArchive& state) {
     state(m_blocks);
     state(m_next);

@@ -38,6 +38,7 @@ public:
     void placed(u16 number) override { m_number = number; }
     void due(DeviceBus& bus, u64 id) override;
     void archive(StateArchive& state) override;
+    void faults_are_over() override;
 
     /// For who looks at it from outside, between two runs of the machine.
     CachedMedium& cached() { return m_cached; }

@@ -216,19 +216,35 @@ TEST(NvmeController, WhatIsDoneBeforeAResetIsNotDoneAgain) {
 
 TEST(NvmeController, WhatNeverComesBackFailsAfterSomeReplays) {
     Running it;
-    ASSERT_TRUE(it.open().has_value());
+    ASSERT_TRUE(it.open(Running::hasty()).has_value());
+    it.scripted->aborts_commands = false;
     Noted noted(Operation::read, 0, 1), waiting;
     ASSERT_TRUE(it.space->submit(noted).has_value());
-    for (u32 i = 0; i < QueuePair::replays_max; ++i) {
-        ASSERT_TRUE(it.controller->reset().has_value());
+    for (u32 i = 0; i <= QueuePair::replays_max; ++i) {
         EXPECT_EQ(noted.times, 0u);
+        it.wait_for_errand(); // aborts it
+        it.wait_for_errand(); // resets the controller
     }
-    ASSERT_TRUE(it.controller->reset().has_value());
+    EXPECT_EQ(it.controller->counts().resets, QueuePair::replays_max + 1u);
     EXPECT_TRUE(noted.has_failed(Error::timed_out));
     ASSERT_TRUE(it.space->submit(waiting).has_value());
     EXPECT_EQ(it.answer(1), 1u);
     it.scripted->interrupt(1);
     EXPECT_TRUE(waiting.is_done());
+}
+
+TEST(NvmeController, ResetsThatSomebodyWantsFailNothing) {
+    Running it;
+    ASSERT_TRUE(it.open().has_value());
+    Noted noted(Operation::read, 0, 1);
+    ASSERT_TRUE(it.space->submit(noted).has_value());
+    for (u32 i = 0; i < QueuePair::replays_max + 3u; ++i) {
+        ASSERT_TRUE(it.controller->reset().has_value());
+        EXPECT_EQ(noted.times, 0u);
+    }
+    EXPECT_EQ(it.answer(1), 1u);
+    it.scripted->interrupt(1);
+    EXPECT_TRUE(noted.is_done());
 }
 
 TEST(NvmeController, OneThatSaysThatItHasFailedIsReset) {
@@ -350,6 +366,28 @@ TEST(NvmeController, NamespacesComeGoAndGrow) {
     EXPECT_EQ(it.controller->counts().events, 1u);
     Noted outside(Operation::read, 100, 1);
     EXPECT_EQ(first.submit(outside).error(), Error::out_of_range);
+    it.controller->remove(device::Removal::orderly);
+    it.controller = nullptr;
+}
+
+TEST(NvmeController, ANamespaceOfWhichNothingIsSaidStaysAsItIs) {
+    NotedDisks disks;
+    Running it;
+    it.disks = &disks;
+    ASSERT_TRUE(it.open().has_value());
+    ASSERT_EQ(disks.devices.size(), 1u);
+    u64 const before = disks.devices[0]->geometry().sectors;
+    it.scripted->name_space_status = status::invalid_field;
+    ASSERT_TRUE(it.controller->reset().has_value()); // after which it looks for namespaces
+    it.scripted->run_errands();
+    EXPECT_EQ(disks.removed, 0u);
+    ASSERT_EQ(disks.devices.size(), 1u);
+    EXPECT_EQ(disks.devices[0]->geometry().sectors, before);
+    it.scripted->name_space_status = 0;
+    it.scripted->blocks[1] = before + 1;
+    ASSERT_TRUE(it.controller->reset().has_value());
+    it.scripted->run_errands();
+    EXPECT_EQ(disks.devices[0]->geometry().sectors, before + 1);
     it.controller->remove(device::Removal::orderly);
     it.controller = nullptr;
 }

@@ -143,12 +143,11 @@ public:
         ++unmasks;
     }
     void restore() override { ++restored; }
-    Result<void> begin_errands(void (*errands)(void*), void* whose) override {
+    Result<void> begin_errands(Errands const& errands) override {
         m_errands = errands;
-        m_whose = whose;
         return {};
     }
-    void request_errands() override { m_wants_errands.fetch_add(1, acquire_release); }
+    void request_errand(ErrandKind) override { m_wants_errands.fetch_add(1, acquire_release); }
     void unbind() override { is_unbound = true; }
     void cut_off() override { is_cut_off = true; }
     void close() override { is_closed = true; }
@@ -158,7 +157,9 @@ public:
     bool wants_errands() { return m_wants_errands.exchange(0, acquire_release) != 0; }
     void run_errands() {
         while (wants_errands()) {
-            m_errands(m_whose);
+            for (auto* const run : m_errands.run) {
+                run(m_errands.object);
+            }
         }
     }
     /// What an interrupt leads to, unless it is masked.
@@ -367,8 +368,7 @@ private:
     }
 
     PhysAddr m_registers;
-    void (*m_errands)(void*) = nullptr;
-    void* m_whose = nullptr;
+    Errands m_errands;
     Atomic<u32> m_wants_errands{0};
 };
 

@@ -6,8 +6,17 @@
 
 namespace twofold::nvme {
 
+/// What takes long. A look at namespaces may wait for requests, which recovery has to end; so one
+/// never waits for the other.
+enum class ErrandKind : u8 { recovery, look };
+inline constexpr usize errand_kinds = 2;
+struct Errands {
+    void (*run[errand_kinds])(void* object) = {}; ///< by kind
+    void* object = nullptr;
+};
+
 /// An injected seam. Lives as long as the controller's driver, which ends it. Context thread, but
-/// for request_errands.
+/// for request_errand.
 class Connection {
 public:
     Connection(Connection const&) = delete;
@@ -24,11 +33,11 @@ public:
     /// The controller has lost what it was told of vectors and of reaching memory: it is told
     /// again.
     virtual void restore() = 0;
-    /// Has `errands(object)` called in context thread, or in work where there are no threads.
-    /// Before the first request.
-    virtual Result<void> begin_errands(void (*errands)(void* object), void* object) = 0;
+    /// Has them called in context thread, each by a thread of its own, or in work where there are
+    /// no threads. Before the first request.
+    virtual Result<void> begin_errands(Errands const& errands) = 0;
     /// Once for however often it is said before they run. Any context up to irq.
-    virtual void request_errands() = 0;
+    virtual void request_errand(ErrandKind kind) = 0;
     /// No vector is taken and no errand is run any more, when it returns.
     virtual void unbind() = 0;
     /// The controller reaches no memory any more, whatever it does.

@@ -91,7 +91,11 @@ Result<void> Controller::begin() {
     u32 const count = TRY(ask_for_queues(wanted));
     TRY(make_queues(count));
     assign_processors();
-    TRY(m_connection.begin_errands(errands, this));
+    TRY(m_connection.begin_errands(
+        {.run = {
+             [](void* self) { static_cast<Controller*>(self)->recover(); },
+             [](void* self) { static_cast<Controller*>(self)->look(); }},
+         .object = this}));
     TRY(bind_vectors());
     TRY(create_queues());
     for (QueuePair* const queue : m_queues) {
@@ -99,7 +103,8 @@ Result<void> Controller::begin() {
     }
     set_mode(m_options.mode);
     start_events();
-    look_for_namespaces();
+    m_look_wanted.store(1, release);
+    look();
     return {};
 }
 
@@ -184,15 +189,18 @@ Result<void> Controller::identify_controller() {
         TRY((memory::Box<IdentifyController, memory::KernelHeap>::create(m_environment.heap)));
     TRY(identify(
         IdentifyKind::controller, 0, std::as_writable_bytes(std::span(page.operator->(), 1))));
-    m_facts = TRY(parse_controller(*page, m_capabilities));
-    u64 const bytes = std::min(m_facts.transfer_bytes_max, transfer_bytes_max);
+    ControllerFacts const facts = TRY(parse_controller(*page, m_capabilities));
+    u64 const bytes = std::min(facts.transfer_bytes_max, transfer_bytes_max);
+    VolatileCache cache = VolatileCache::off;
+    if (facts.has_volatile_cache) {
+        auto const is_on = feature(Feature::volatile_write_cache);
+        cache = !is_on || (is_on.value() & 1) != 0 ? VolatileCache::on : VolatileCache::off;
+    }
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts); // somebody may look meanwhile
+    m_facts = facts;
     m_limits = {
         .bytes_max = align_down(bytes, page_size.value), .segments_max = QueuePair::segments_max};
-    m_cache = VolatileCache::off;
-    if (m_facts.has_volatile_cache) {
-        auto const is_on = feature(Feature::volatile_write_cache);
-        m_cache = !is_on || (is_on.value() & 1) != 0 ? VolatileCache::on : VolatileCache::off;
-    }
+    m_cache = cache;
     return {};
 }
 

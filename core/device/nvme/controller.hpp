@@ -2,9 +2,10 @@
 // misbehaves.
 //
 // There is one pair of queues for each processor, each with an interrupt of its own that comes to
-// that processor; where the controller has fewer, processors share. What takes long (aborts,
-// resets, looks for namespaces) are errands: requested from anywhere, run one after the other in
-// context thread (connection.hpp).
+// that processor; where the controller has fewer, processors share. What takes long are errands
+// (connection.hpp), requested from anywhere, run in context thread: recovery (aborts, resets,
+// events), one after the other, and looks for namespaces. Who looks tells the disks, which wait for
+// requests of their own and of others; recovery goes on meanwhile.
 //
 // A command that is overdue is first looked for, in case an interrupt was lost; then it is aborted;
 // then the controller is reset, and so it is at once where it says that it has failed. After a
@@ -82,7 +83,7 @@ public:
     ControllerCounts counts() const;
     ControllerOptions const& options() const { return m_options; }
 
-    /// The namespaces, which last until the next errand. Context thread.
+    /// The namespaces, which last until the next look for them. Context thread.
     FixedVector<NamespaceDevice*, namespaces_max> namespaces();
 
     /// How completions are found from now on. Context thread.
@@ -111,11 +112,13 @@ public:
     void run_errands();
     /// Whether an errand waits or is under way.
     bool has_errands() const {
-        return m_errands.load(acquire) != 0 || m_is_on_errand.load(acquire) != 0;
+        return m_errands.load(acquire) != 0 || m_is_on_errand.load(acquire) != 0 ||
+               m_look_wanted.load(acquire) != 0 || m_is_looking.load(acquire) != 0;
     }
 
 private:
-    enum Errand : u32 { overdue = 1, events = 2, reset_due = 4, rescan = 8, reset_wanted = 16 };
+    /// Of recovery.
+    enum Errand : u32 { overdue = 1, events = 2, reset_due = 4, reset_wanted = 8 };
 
     Controller(Plan const& plan);
     ~Controller() = default;
@@ -141,8 +144,12 @@ private:
 
     // recovery.cpp: what goes wrong
     void request(Errand errand);
+    void request_look();
+    void recover();
+    void look();
     void do_errands(u32 wanted);
     void take_errands();
+    void take_recovery();
     void give_errands();
     Result<void> wait_until_ebbed();
     void look_for_overdue();
@@ -152,7 +159,6 @@ private:
     void die();
     void take_events();
     static void take_overdue(void* self);
-    static void errands(void* self);
 
     // namespaces.cpp
     void look_for_namespaces();
@@ -194,7 +200,9 @@ private:
     Atomic<CompletionMode> m_mode;
     Atomic<u32> m_next_polled{0};
     Atomic<u32> m_errands{0};
-    Atomic<u32> m_is_on_errand{0};
+    Atomic<u32> m_is_on_errand{0}; ///< of recovery
+    Atomic<u32> m_look_wanted{0};
+    Atomic<u32> m_is_looking{0};
     Atomic<u64> m_resets{0};
     Atomic<u64> m_aborts{0};
     Atomic<u64> m_event_count{0};

@@ -18,6 +18,7 @@ NamespaceDevice* Controller::find(u32 number) {
 }
 
 block::Geometry Controller::geometry_for(NamespaceFacts const& facts) {
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
     return geometry_of(m_facts, facts, m_limits, m_cache);
 }
 
@@ -27,17 +28,20 @@ Result<NamespaceList> Controller::list_namespaces() {
         u32 numbers[namespace_list_max];
     };
     auto const page = TRY((memory::Box<List, memory::KernelHeap>::create(m_environment.heap)));
+    u32 const most = [this] {
+        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+        return m_facts.namespaces;
+    }();
     auto const listed = identify(
         IdentifyKind::active_namespaces, 0, std::as_writable_bytes(std::span(page->numbers)));
     if (listed) {
-        return parse_namespace_list(
-            std::span<u32 const, namespace_list_max>(page->numbers), m_facts.namespaces);
+        return parse_namespace_list(std::span<u32 const, namespace_list_max>(page->numbers), most);
     }
     if (listed.error() != Error::invalid_argument) {
         return listed.error();
     }
     NamespaceList list;
-    for (u32 number = 1; number <= m_facts.namespaces && !list.full(); ++number) {
+    for (u32 number = 1; number <= most && !list.full(); ++number) {
         list.push_back(number).value(); // it is not full
     }
     return list;

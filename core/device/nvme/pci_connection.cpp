@@ -98,15 +98,19 @@ void PciConnection::unmask(u32 vector) {
     pci::MsixTable(m_table, m_pending, m_msix.vectors).unmask(vector).value();
 }
 
-Result<void> PciConnection::begin_errands(void (*errands)(void* object), void* object) {
-    m_errands = errands;
-    m_object = object;
-    task::Threads* const threads = task::Threads::here();
-    if (threads != nullptr) {
-        m_wake.emplace(threads->waiting());
-        task::ThreadAttributes attributes;
-        attributes.name = "nvme";
-        m_worker = TRY(threads->spawn(attributes, work, this));
+Result<void> PciConnection::begin_errands(Errands const& errands) {
+    for (usize kind = 0; kind < errand_kinds; ++kind) {
+        m_desks[kind].run = errands.run[kind];
+        m_desks[kind].object = errands.object;
+    }
+    if (task::Threads* const threads = task::Threads::here()) {
+        constexpr std::string_view names[errand_kinds] = {"nvme", "nvme look"};
+        for (usize kind = 0; kind < errand_kinds; ++kind) {
+            m_desks[kind].wake.emplace(threads->waiting());
+            task::ThreadAttributes attributes;
+            attributes.name = names[kind];
+            m_desks[kind].worker = TRY(threads->spawn(attributes, work, &m_desks[kind]));
+        }
         return {};
     }
     m_errand_vector = TRY(m_environment.interrupts.bind_any(
@@ -117,26 +121,27 @@ Result<void> PciConnection::begin_errands(void (*errands)(void* object), void* o
     return {};
 }
 
-void PciConnection::work(void* self) {
-    auto& connection = *static_cast<PciConnection*>(self);
+void PciConnection::work(void* argument) {
+    auto& desk = *static_cast<Desk*>(argument);
     while (true) {
-        connection.m_wake->wait();
-        connection.m_wake->reset();
-        if (connection.m_ends.load(acquire) != 0) {
+        desk.wake->wait();
+        desk.wake->reset();
+        if (desk.ends.load(acquire) != 0) {
             return;
         }
-        connection.m_errands(connection.m_object);
+        desk.run(desk.object);
     }
 }
 
 void PciConnection::errand_work(void* self) {
-    auto& connection = *static_cast<PciConnection*>(self);
-    connection.m_errands(connection.m_object);
+    for (Desk const& desk : static_cast<PciConnection*>(self)->m_desks) {
+        desk.run(desk.object);
+    }
 }
 
-void PciConnection::request_errands() {
-    if (m_worker != nullptr) {
-        m_wake->set();
+void PciConnection::request_errand(ErrandKind kind) {
+    if (Desk& desk = m_desks[static_cast<usize>(kind)]; desk.worker != nullptr) {
+        desk.wake->set();
     } else if (m_errand_vector) {
         sync::InterruptGuard const off;
         processor::request_work(processor::this_cpu(), *m_errand_vector);
@@ -155,11 +160,13 @@ void PciConnection::unbind() {
         m_environment.interrupts.unbind(*m_errand_vector).value();
         m_errand_vector.reset();
     }
-    if (m_worker != nullptr) {
-        m_ends.store(1, release);
-        m_wake->set();
-        task::Threads::here()->join(*m_worker).value(); // nobody else joins it
-        m_worker = nullptr;
+    for (Desk& desk : m_desks) {
+        if (desk.worker != nullptr) {
+            desk.ends.store(1, release);
+            desk.wake->set();
+            task::Threads::here()->join(*desk.worker).value(); // nobody else joins it
+            desk.worker = nullptr;
+        }
     }
 }
 
@@ -168,7 +175,10 @@ void PciConnection::cut_off() {
 }
 
 void PciConnection::close() {
-    CHECK(m_bound.empty() && m_worker == nullptr);
+    CHECK(m_bound.empty());
+    for (Desk const& desk : m_desks) {
+        CHECK(desk.worker == nullptr);
+    }
     pci::MsixControl(m_space, m_msix).set_messages(pci::Switch::off);
     let_master(pci::Switch::off);
     for (VirtAddr const view : {m_registers, m_table, m_pending}) {

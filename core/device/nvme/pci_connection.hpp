@@ -1,5 +1,5 @@
 // A controller on the PCI bus: its registers in base address 0, its vectors by MSI-X, and a thread
-// for its errands, where there are threads.
+// for each kind of errand, where there are threads.
 #pragma once
 
 #include "core/device/environment.hpp"
@@ -25,8 +25,8 @@ public:
     void mask(u32 vector) override;
     void unmask(u32 vector) override;
     void restore() override;
-    Result<void> begin_errands(void (*errands)(void* object), void* object) override;
-    void request_errands() override;
+    Result<void> begin_errands(Errands const& errands) override;
+    void request_errand(ErrandKind kind) override;
     void unbind() override;
     void cut_off() override;
     void close() override;
@@ -45,7 +45,7 @@ private:
     void let_master(pci::Switch wanted);
     void allow_messages();
     Result<void> set_message(u32 vector);
-    static void work(void* self);
+    static void work(void* desk);
     static void errand_work(void* self);
 
     device::DriverEnvironment m_environment;
@@ -56,12 +56,16 @@ private:
     VirtAddr m_table{};
     VirtAddr m_pending{};
     FixedVector<processor::MessageBinding, bound_max> m_bound; ///< by the controller's vectors
-    void (*m_errands)(void* object) = nullptr;
-    void* m_object = nullptr;
+    /// Where errands of a kind are done.
+    struct Desk {
+        void (*run)(void* object) = nullptr;
+        void* object = nullptr;
+        Atomic<u32> ends{0};
+        task::Thread* worker = nullptr;
+        std::optional<task::Event<task::KernelThreads>> wake{};
+    };
+    Desk m_desks[errand_kinds];
     std::optional<hal::Vector> m_errand_vector; ///< whose second half runs errands without threads
-    task::Thread* m_worker = nullptr;
-    std::optional<task::Event<task::KernelThreads>> m_wake;
-    Atomic<u32> m_ends{0};
 };
 
 } // namespace twofold::nvme

@@ -55,14 +55,20 @@ void Controller::take_overdue(void* self) {
 
 void Controller::request(Errand errand) {
     m_errands.fetch_or(errand, acquire_release);
-    m_connection.request_errands();
+    m_connection.request_errand(ErrandKind::recovery);
 }
 
-void Controller::errands(void* self) {
-    static_cast<Controller*>(self)->run_errands();
+void Controller::request_look() {
+    m_look_wanted.store(1, release);
+    m_connection.request_errand(ErrandKind::look);
 }
 
 void Controller::run_errands() {
+    recover();
+    look();
+}
+
+void Controller::recover() {
     while (m_errands.load(acquire) != 0) {
         if (m_is_on_errand.exchange(1, acquire_release) != 0) {
             return; // who runs them looks again
@@ -71,6 +77,21 @@ void Controller::run_errands() {
             do_errands(wanted);
         }
         m_is_on_errand.store(0, release);
+    }
+}
+
+/// The same for looks. One while the controller is reset is made again behind that.
+void Controller::look() {
+    while (m_look_wanted.load(acquire) != 0) {
+        if (m_is_looking.exchange(1, acquire_release) != 0) {
+            return;
+        }
+        while (m_look_wanted.exchange(0, acquire_release) != 0) {
+            if (state() == ControllerState::running) {
+                look_for_namespaces();
+            }
+        }
+        m_is_looking.store(0, release);
     }
 }
 
@@ -89,13 +110,19 @@ void Controller::do_errands(u32 wanted) {
     if ((wanted & Errand::events) != 0 && state() == ControllerState::running) {
         take_events();
     }
-    if ((wanted & Errand::rescan) != 0 && state() == ControllerState::running) {
-        look_for_namespaces();
-    }
 }
 
-/// The caller is who runs errands, until it gives them back.
+/// The caller is who runs errands, until it gives them back. Looks first: one that is under way may
+/// wait for recovery.
 void Controller::take_errands() {
+    constexpr Nanos nap{200'000};
+    while (m_is_looking.exchange(1, acquire_release) != 0) {
+        pause_for(nap);
+    }
+    take_recovery();
+}
+
+void Controller::take_recovery() {
     constexpr Nanos nap{200'000};
     while (m_is_on_errand.exchange(1, acquire_release) != 0) {
         pause_for(nap);
@@ -104,6 +131,7 @@ void Controller::take_errands() {
 
 void Controller::give_errands() {
     m_is_on_errand.store(0, release);
+    m_is_looking.store(0, release);
     run_errands();
 }
 
@@ -157,7 +185,7 @@ void Controller::restart(ResetCause cause) {
         die();
         return;
     }
-    request(Errand::rescan); // who knows what it has forgotten
+    request_look(); // who knows what it has forgotten
 }
 
 /// From any state. What was in flight is with the controller again.
@@ -228,7 +256,7 @@ void Controller::take_events() {
                     LogPage::changed_namespaces, all_namespaces,
                     std::as_writable_bytes(std::span(list.value().operator->(), 1))));
             }
-            m_errands.fetch_or(Errand::rescan, acquire_release);
+            request_look();
         }
     }
     m_admin.ask_for_events(m_facts.event_limit);
@@ -291,17 +319,19 @@ Result<void> Controller::resume() {
         die();
     } else {
         set_mode(mode());
-        m_errands.fetch_or(Errand::rescan, acquire_release);
+        m_look_wanted.store(1, release);
     }
     give_errands();
     return again;
 }
 
 void Controller::remove(device::Removal how) {
-    take_errands(); // and never gives them back
+    take_errands(); // of looks it is the last
     if (how == device::Removal::gone) {
         die();
     }
+    m_is_on_errand.store(0, release);
+    recover(); // who uses the disks is waited for, and may wait for that
     while (true) {
         auto const spaces = namespaces();
         if (spaces.empty()) {
@@ -309,6 +339,7 @@ void Controller::remove(device::Removal how) {
         }
         withdraw(*spaces[0]);
     }
+    take_recovery(); // and never gives it back
     if (state() == ControllerState::running) {
         for (QueuePair* const queue : m_queues) {
             queue->ebb();

@@ -37,8 +37,6 @@ AMOUNTS = {
 # Type in bits 8 to 10, code below; 0 is success.
 STATUS = "nvme.status"
 STATUS_CODES = range(1, 0x800)
-# What the driver does not bear beside others yet (docs/nvme.md).
-ALONE = {"nvme.shrunk"}
 
 
 def spread(count: int, most: int) -> list[int]:
@@ -79,10 +77,18 @@ class NvmeFaults(Served):
                 at = 1 + code % 40
                 self.passes(1 + code % 7, f"{STATUS}:at={at}:amount={code}", STATUS, at)
 
+    def test_a_command_lost_while_disks_are_told_of_a_namespace(self) -> None:
+        """Who tells them reads the partition table, and another one has to find that the read was lost."""
+        rules = ["nvme.reordered:at=3,10:amount=1000-5000000", "nvme.shrunk:at=19:amount=2-8", "nvme.wrong_phase:at=26"]
+        for seed in range(1, 41):
+            with self.subTest(seed=seed):
+                answer = self.run_with(seed, *rules, operations=48)
+                self.assertEqual("passed", answer["outcome"], answer.get("failure", {}).get("text"))
+
     def test_swarms(self) -> None:
         plan = fault_rules.read_plan(str(fault_rules.own_plan(WORKLOAD)))
         rules = [rule.text() for rule in plan.rules]
-        kinds = set(self.kinds()) - ALONE
+        kinds = set(self.kinds())
         self.assertEqual(kinds, {rule.name for rule in plan.rules if rule.name.startswith(PREFIX)})
         fired = set()
         for seed in range(1, SWARMS + 1):

@@ -21,7 +21,7 @@ NO_DEVICE = "./twofold boot --command 'factorial 10'"
 
 class DriverGuide(Steps):
     def test_the_code_is_that_of_the_example(self) -> None:
-        self.check_code(GUIDE, [CODE / name for name in FILES], 9)
+        self.check_code(GUIDE, [CODE / name for name in FILES], 11)
 
     def test_every_step(self) -> None:
         """One command shows an error, and so fails."""

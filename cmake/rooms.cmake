@@ -40,6 +40,6 @@ endfunction()
 
 # The rooms that the images are made of, in the order of the ladder (targets without the machine's suffix).
 set(TWOFOLD_BASE_ROOMS base trace memory acpi codec text processor sched task async device boot)
-set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios shell shell_kernel selected_commands)
-# The same for tests: with the guide's commands where nobody selected others (apps/commands).
-list(TRANSFORM TWOFOLD_FULL_ROOMS REPLACE "^selected_commands$" guide_commands OUTPUT_VARIABLE TWOFOLD_GUIDE_ROOMS)
+set(TWOFOLD_FULL_ROOMS ${TWOFOLD_BASE_ROOMS} scenarios shell shell_kernel selected_commands selected_drivers)
+# The same for tests: with the guides' commands and driver where nobody selected others (apps/commands, apps/drivers).
+list(TRANSFORM TWOFOLD_FULL_ROOMS REPLACE "^selected_" guide_ OUTPUT_VARIABLE TWOFOLD_GUIDE_ROOMS)

@@ -24,10 +24,12 @@ function(twofold_select option class guide default out)
 endfunction()
 
 # The allocator that the suite of memory and its bench run on, the policy that the suite of scheduling runs on, and the
-# commands that the images of tests have beside the kernel's: those that are named, or the guides'.
+# commands and drivers that the images of tests have beside the kernel's: those that are named, or the guides'.
 twofold_select(TWOFOLD_HEAP SelectedAllocator docs/guides/write-an-allocator.md
     tests/core/memory/guide/selected_allocator.hpp TWOFOLD_SELECTED_HEAP)
 twofold_select(TWOFOLD_SCHED_POLICY SelectedPolicy docs/guides/write-a-scheduler.md
     tests/core/sched/guide/selected_policy.hpp TWOFOLD_SELECTED_POLICY)
 twofold_select(TWOFOLD_COMMANDS SelectedCommands docs/guides/write-a-command.md
     ${CMAKE_CURRENT_LIST_DIR}/../tests/apps/commands/guide/sample.hpp TWOFOLD_SELECTED_COMMANDS)
+twofold_select(TWOFOLD_DRIVERS SelectedDrivers docs/guides/write-a-driver.md
+    ${CMAKE_CURRENT_LIST_DIR}/../tests/core/device/guide/edu.hpp TWOFOLD_SELECTED_DRIVERS)

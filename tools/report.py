@@ -193,9 +193,10 @@ def read_exceptions(path: pathlib.Path) -> dict[str, int]:
 
 
 def left_out(outcomes: list[Outcome]) -> dict[str, int]:
-    """How many different tests each machine leaves out, in whichever of its builds and runs."""
+    """How many different tests each machine leaves out, in all of its builds and runs that have them."""
     skipped = {(one.machine, one.name) for one in outcomes if one.state == "skipped"}
-    return dict(collections.Counter(machine for machine, _ in skipped))
+    ran = {(one.machine, one.name) for one in outcomes if one.state != "skipped"}
+    return dict(collections.Counter(machine for machine, _ in skipped - ran))
 
 
 def check_exceptions(

@@ -1,5 +1,6 @@
 // twofold-host: runs the kernel as a Linux process, on a hosted machine. stdout carries only what
 // the kernel prints; everything else is said on stderr. Exit statuses: apps/launch/status.hpp.
+#include "apps/drivers/twins.hpp"
 #include "apps/host/console.hpp"
 #include "apps/host/display.hpp"
 #include "apps/host/engine_options.hpp"
@@ -174,6 +175,8 @@ std::unique_ptr<Machine> make_machine(
         auto medium = options.engine.make_medium(options.disks[number], number);
         config.devices.push_back(make_disk(options.disks[number], number, std::move(medium)));
     }
+    auto const twins = selected_twins();
+    config.devices.insert(config.devices.end(), twins.begin(), twins.end());
     config.memory_bytes = options.run.memory_bytes;
     config.cpus = options.run.cpus;
     config.window = options.window;

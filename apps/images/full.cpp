@@ -1,5 +1,6 @@
 // The image `full`: everything there is, the scenarios included.
 #include "apps/commands/selected.hpp"
+#include "apps/drivers/selected.hpp"
 #include "apps/scenarios/scenarios.hpp"
 #include "apps/shell/kernel/commands.hpp"
 #include "apps/shell/kernel/shell.hpp"
@@ -15,10 +16,11 @@ Composition composition() {
         .commands =
             {basic_commands(), measuring_commands(), thread_commands(), async_commands(),
              device_commands(), scenario_commands(), shell::shell_commands(),
-             shell::filter_commands(), selected_commands()},
+             shell::filter_commands(), selected_commands(), driver_commands()},
         .scenarios = scenarios::all(),
         .open_threads = open_threads,
-        .lines = &shell::line_runner};
+        .lines = &shell::line_runner,
+        .drivers = selected_drivers()};
 }
 
 } // namespace twofold::boot

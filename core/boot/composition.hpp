@@ -10,6 +10,10 @@
 #include <span>
 #include <string_view>
 
+namespace twofold::device {
+struct Driver;
+}
+
 namespace twofold::boot {
 
 /// What reads and runs lines in place of the plain reader. Needs threads.
@@ -29,6 +33,9 @@ struct Composition {
     std::span<Scenario const> scenarios;
     Result<void> (*open_threads)(Kernel& kernel) = nullptr; ///< see threads.hpp; null: none
     LineRunner const* lines = nullptr;                      ///< null: the plain reader
+    /// Drivers beside the kernel's own, before which they are asked; at most added_drivers_max
+    /// (device_model.hpp).
+    std::span<device::Driver const* const> drivers{};
 };
 
 /// The composition of this image. Defined once, by the image's composition source.

@@ -18,6 +18,18 @@ constexpr device::Driver const* all_drivers[] = {
     &device::virtio_block_driver,
 };
 
+/// Those of the image, then the kernel's.
+DriverList drivers_of(Kernel const& kernel) {
+    DriverList drivers;
+    for (device::Driver const* const each : kernel.parts.drivers) {
+        drivers.push_back(each).value(); // the image brings no more than that
+    }
+    for (device::Driver const* const each : all_drivers) {
+        drivers.push_back(each).value();
+    }
+    return drivers;
+}
+
 /// The environment of drivers whose ports tell `slots`, and which announce disks at `disks`.
 device::DriverEnvironment connected(
     device::DriverEnvironment environment, device::SlotListener& slots, block::DiskStore& disks) {
@@ -53,14 +65,11 @@ void stop_devices(Kernel const& kernel) {
 
 } // namespace
 
-std::span<device::Driver const* const> device_drivers() {
-    return all_drivers;
-}
-
 DeviceModel::DeviceModel(Kernel& kernel, device::DriverEnvironment const& environment)
     : slots(kernel),
       disks(kernel),
-      registry(connected(environment, slots, disks), device_drivers()) {
+      drivers(drivers_of(kernel)),
+      registry(connected(environment, slots, disks), drivers.items()) {
     if (kernel.threads != nullptr) {
         lock.emplace(kernel.threads->locks(), "devices");
     }

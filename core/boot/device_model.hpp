@@ -11,8 +11,11 @@
 
 namespace twofold::boot {
 
-/// The drivers of this kernel, in the order in which a function is given to them.
-std::span<device::Driver const* const> device_drivers();
+/// The most drivers that an image brings along beside the kernel's own (composition.hpp).
+inline constexpr usize added_drivers_max = 16;
+
+/// The drivers of a kernel, in the order in which a function is given to them.
+using DriverList = FixedVector<device::Driver const*, added_drivers_max + 8>;
 
 /// Where drivers announce disks: the kernel's, which begin with the first one.
 class DiskAnnouncer final : public block::DiskStore {
@@ -34,6 +37,7 @@ struct DeviceModel {
 
     SlotWatcher slots;
     DiskAnnouncer disks;
+    DriverList const drivers;
     device::DriverRegistry registry;
     /// For one context at a time in the registry; where there are no threads there is but one.
     std::optional<task::Mutex<task::KernelThreads>> lock;

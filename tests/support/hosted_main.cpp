@@ -6,6 +6,7 @@
 // from case to case; after a panic or a crash the next case boots a fresh one. With --results FILE
 // the records are written there, too, one JSON object a line; with --cpus N the machine has so many
 // processors, of which that with the number that --dead-processor names never answers.
+#include "apps/drivers/twins.hpp"
 #include "apps/launch/records.hpp"
 #include "apps/launch/results_file.hpp"
 #include "tests/support/registered_tests.hpp"
@@ -99,6 +100,7 @@ public:
         config.command_line = "console=pipe";
         config.cpus = cpus;
         config.dead_processors = dead_processors;
+        config.devices = selected_twins();
         auto machine = test::make_machine(std::move(config), m_console);
         if (!machine) {
             throw std::runtime_error(machine.error());

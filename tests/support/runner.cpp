@@ -27,6 +27,7 @@ struct Run {
     TestCase const* test = nullptr;
     FixedString<160> name;
     u64 failed_expectations = 0;
+    std::string_view why_skipped{}; ///< what the test has said; empty: nothing
 };
 
 constinit Run* active_run = nullptr; // tests run one at a time
@@ -52,6 +53,7 @@ void go_to_boot_processor(boot::Kernel& kernel) {
 /// Runs the body of `run.test`; its failures are counted in `run`. Returns the cycles it took.
 u64 run_guarded(Run& run) {
     run.failed_expectations = 0;
+    run.why_skipped = {};
     go_to_boot_processor(run.kernel);
     u64 const blocks = boot::blocks_in_use(run.kernel);
     u64 const before = hal::Cpu::cycle_counter();
@@ -74,16 +76,26 @@ u64 run_guarded(Run& run) {
     return cycles;
 }
 
-/// Runs one test; true if it passed.
-bool run_test(Run& run, u64 index) {
+enum class Outcome : u8 { passed, failed, skipped };
+
+/// Runs one test.
+Outcome run_test(Run& run, u64 index) {
     Record begin(RecordType::test_begin);
     run.kernel.send(begin.text(run.name.view()));
     run.kernel.event(EventKind::test_begin, index);
     u64 const cycles = run_guarded(run);
-    bool const passed = run.failed_expectations == 0;
     run.kernel.event(EventKind::test_end, index, run.failed_expectations);
-    report_end(run, passed ? "passed" : "failed", cycles, "");
-    return passed;
+    if (run.failed_expectations != 0) {
+        report_end(run, "failed", cycles, "");
+        return Outcome::failed;
+    }
+    if (!run.why_skipped.empty()) {
+        report_end(run, "skipped", cycles, run.why_skipped);
+        run.out.line("{} is skipped: {}", run.name.view(), run.why_skipped);
+        return Outcome::skipped;
+    }
+    report_end(run, "passed", cycles, "");
+    return Outcome::passed;
 }
 
 void name_test(Run& run, TestCase const& test) {
@@ -110,9 +122,10 @@ u8 run_tests(boot::CommandContext& context) {
             report_end(run, "skipped", 0, run.test->reason);
             ++skipped;
         } else {
-            bool const good = run_test(run, i);
-            passed += good ? 1 : 0;
-            failed += good ? 0 : 1;
+            Outcome const outcome = run_test(run, i);
+            passed += outcome == Outcome::passed ? 1 : 0;
+            failed += outcome == Outcome::failed ? 1 : 0;
+            skipped += outcome == Outcome::skipped ? 1 : 0;
         }
     }
     active_run = nullptr;
@@ -160,6 +173,11 @@ u64 run_body(boot::CommandContext& context, TestCase const& test) {
     run_guarded(run);
     active_run = nullptr;
     return run.failed_expectations;
+}
+
+void skip(std::string_view reason) {
+    CHECK(active_run != nullptr && !reason.empty());
+    active_run->why_skipped = reason;
 }
 
 void fail(char const* file, u32 line, std::string_view expectation, std::string_view detail) {

@@ -1,6 +1,7 @@
 # What the build says of a header of one's own that cannot be used: one error that names the file and the reason.
 set(script ${CMAKE_CURRENT_LIST_DIR}/../../../../cmake/selected.cmake)
 set(commands ${CMAKE_CURRENT_LIST_DIR}/../../../apps/commands/guide)
+set(drivers ${CMAKE_CURRENT_LIST_DIR}/../../device/guide)
 set(sched ${CMAKE_CURRENT_LIST_DIR}/../../sched/guide)
 
 function(expect option path reason)
@@ -33,3 +34,7 @@ expect(TWOFOLD_COMMANDS /no/such/commands.hpp "there is no such file")
 expect(TWOFOLD_COMMANDS ${CMAKE_CURRENT_LIST_DIR}/selected_allocator.hpp "it defines no twofold::SelectedCommands")
 expect(TWOFOLD_COMMANDS ${commands}/sample.hpp "")
 expect(TWOFOLD_COMMANDS "" "")
+expect(TWOFOLD_DRIVERS /no/such/drivers.hpp "there is no such file")
+expect(TWOFOLD_DRIVERS ${commands}/sample.hpp "it defines no twofold::SelectedDrivers")
+expect(TWOFOLD_DRIVERS ${drivers}/edu.hpp "")
+expect(TWOFOLD_DRIVERS "" "")

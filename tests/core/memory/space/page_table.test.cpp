@@ -18,7 +18,7 @@ namespace {
 constexpr VirtAddr somewhere{0x0000'7abc'4000'0000}; // at a multiple of 1 GiB
 constexpr VirtAddr window{0x0000'1234'5678'9000};
 constexpr unsigned recursive_slot = 200;
-constexpr PhysAddr device{u64{1} << 40}; // no frame of anybody: never touched
+constexpr PhysAddr device_page{u64{1} << 40}; // no frame of anybody: never touched
 
 /// Follows the tables of any codec to where an address leads.
 template<class Codec>
@@ -55,7 +55,7 @@ void with_recursive(Body& body) {
     TestFrames test;
     PhysAddr const root = test.frames.allocate_zeroed(0).value();
     PageTable<Codec> scaffold(test.frames, root, PageTable<Codec>::Root::free);
-    EXPECT_TRUE(scaffold.map(window, {.frame = device}, 0).has_value());
+    EXPECT_TRUE(scaffold.map(window, {.frame = device_page}, 0).has_value());
     auto const entries =
         std::span(memory::frame_object<memory::TableEntry>(root), usize{Codec::entries});
     entries[recursive_slot].store(Codec::encode_table(root), relaxed);
@@ -105,7 +105,7 @@ TEST(PageTable, MapsPagesOfEverySize) {
                 continue;
             }
             Leaf const leaf{
-                .frame = device,
+                .frame = device_page,
                 .access = PageAccess::read_write,
                 .user = true,
                 .cache = hal::CacheMode::write_combining};
@@ -115,7 +115,7 @@ TEST(PageTable, MapsPagesOfEverySize) {
             VirtAddr const last = somewhere + (sizes[level] - 1_B);
             auto const found = table.translate(last);
             ASSERT_TRUE(found.has_value());
-            EXPECT_EQ(found->address, device + (sizes[level] - 1_B));
+            EXPECT_EQ(found->address, device_page + (sizes[level] - 1_B));
             EXPECT_TRUE(found->leaf == leaf);
             EXPECT_EQ(found->level, level);
             EXPECT_EQ(found->page, somewhere);
@@ -130,11 +130,12 @@ TEST(PageTable, MapsPagesOfEverySize) {
 
 TEST(PageTable, RefusesWhatCannotBeMapped) {
     on_every_engine([](auto& table, TestFrames&) {
-        Leaf const leaf{.frame = device};
+        Leaf const leaf{.frame = device_page};
         EXPECT_EQ(table.map(somewhere + 8_B, leaf, 0).error(), Error::invalid_argument);
         EXPECT_EQ(table.map(somewhere + 4_KiB, leaf, 1).error(), Error::invalid_argument);
         EXPECT_EQ(
-            table.map(somewhere, {.frame = device + 4_KiB}, 1).error(), Error::invalid_argument);
+            table.map(somewhere, {.frame = device_page + 4_KiB}, 1).error(),
+            Error::invalid_argument);
         EXPECT_EQ(table.map(somewhere, leaf, 3).error(), Error::invalid_argument);
         EXPECT_EQ(table.map(somewhere, leaf, 99).error(), Error::invalid_argument);
         EXPECT_EQ(table.map({0x4000'0000'0000'0000}, leaf, 0).error(), Error::out_of_range);
@@ -146,7 +147,7 @@ TEST(PageTable, RefusesWhatCannotBeMapped) {
 TEST(PageTable, AFailedAllocationLeavesNothing) {
     on_every_engine([](auto& table, TestFrames& test) {
         // Fewer tables than levels where the scaffold of a recursive slot has some already.
-        Leaf const leaf{.frame = device};
+        Leaf const leaf{.frame = device_page};
         constexpr unsigned levels = std::remove_reference_t<decltype(table)>::levels;
         unsigned call = 0;
         for (bool done = false; !done; ++call) {
@@ -170,7 +171,7 @@ TEST(PageTable, AFailedAllocationLeavesNothing) {
 
 TEST(PageTable, DividesALargePageWhereARangeEnds) {
     on_every_engine([](auto& table, TestFrames& test) {
-        Leaf const leaf{.frame = device, .access = PageAccess::read_write};
+        Leaf const leaf{.frame = device_page, .access = PageAccess::read_write};
         ASSERT_TRUE(table.map(somewhere, leaf, 1).has_value());
         u64 const before = table.tables();
         EXPECT_EQ(unmap(table, test, somewhere + 12_KiB, 8_KiB), 2u);
@@ -179,7 +180,7 @@ TEST(PageTable, DividesALargePageWhereARangeEnds) {
             auto const found = table.translate(somewhere + page_size * page);
             ASSERT_EQ(found.has_value(), page != 3 && page != 4);
             if (found) {
-                EXPECT_EQ(found->address, device + page_size * page);
+                EXPECT_EQ(found->address, device_page + page_size * page);
                 EXPECT_EQ(found->level, 0u);
             }
         }
@@ -201,7 +202,7 @@ TEST(PageTable, DividesAGigabyteTwice) {
         return; // such a processor has none to divide
     }
     on_every_engine([](auto& table, TestFrames& test) {
-        ASSERT_TRUE(table.map(somewhere, {.frame = device}, 2).has_value());
+        ASSERT_TRUE(table.map(somewhere, {.frame = device_page}, 2).has_value());
         EXPECT_EQ(unmap(table, test, somewhere + 1_GiB - 4_KiB, 4_KiB), 1u);
         EXPECT_EQ(table.translate(somewhere)->level, 1u);
         EXPECT_EQ(table.translate(somewhere + 1_GiB - 8_KiB)->level, 0u);
@@ -215,7 +216,8 @@ TEST(PageTable, JoinsSmallPagesThatLieSideBySide) {
         FlushBatch batch(test.frames, FlushBatch::Reach::nowhere);
         for (u64 page = 0; page < 512; ++page) {
             EXPECT_FALSE(table.promote(somewhere, 1, batch));
-            Leaf const leaf{.frame = device + page_size * page, .access = PageAccess::read_write};
+            Leaf const leaf{
+                .frame = device_page + page_size * page, .access = PageAccess::read_write};
             ASSERT_TRUE(table.map(somewhere + page_size * page, leaf, 0).has_value());
         }
         auto const set_access = [&](PageAccess access) {
@@ -234,7 +236,7 @@ TEST(PageTable, JoinsSmallPagesThatLieSideBySide) {
         auto const found = table.translate(somewhere + 2_MiB - 1_B);
         ASSERT_TRUE(found.has_value());
         EXPECT_EQ(found->level, 1u);
-        EXPECT_EQ(found->address, device + 2_MiB - 1_B);
+        EXPECT_EQ(found->address, device_page + 2_MiB - 1_B);
         EXPECT_FALSE(table.promote(somewhere, 1, batch));
         EXPECT_FALSE(table.promote(somewhere, 0, batch));
         EXPECT_FALSE(table.promote(somewhere, 3, batch));
@@ -250,13 +252,13 @@ TEST(PageTable, VisitsLeavesInOrderAndNothingElse) {
             somewhere + 1_GiB};
         u64 number = 0;
         for (VirtAddr const page : pages) {
-            ASSERT_TRUE(table.map(page, {.frame = device + 4_KiB * number++}, 0).has_value());
+            ASSERT_TRUE(table.map(page, {.frame = device_page + 4_KiB * number++}, 0).has_value());
         }
         u64 seen = 0;
         table.for_each_leaf(somewhere, 1_GiB, [&](VirtAddr page, Leaf leaf, unsigned level) {
             ASSERT_LT(seen, 4u);
             EXPECT_EQ(page, pages[seen]);
-            EXPECT_EQ(leaf.frame, device + 4_KiB * seen);
+            EXPECT_EQ(leaf.frame, device_page + 4_KiB * seen);
             EXPECT_EQ(level, 0u);
             ++seen;
         });
@@ -274,7 +276,7 @@ TEST(PageTable, OneSweepTakesManyTablesAway) {
     on_every_engine([](auto& table, TestFrames& test) {
         for (u64 part = 0; part < 24; ++part) {
             VirtAddr const page = somewhere + 2_MiB * part + 4_KiB * (part * 21 % 512);
-            ASSERT_TRUE(table.map(page, {.frame = device}, 0).has_value());
+            ASSERT_TRUE(table.map(page, {.frame = device_page}, 0).has_value());
         }
         EXPECT_GE(table.tables(), 24u);
         EXPECT_EQ(unmap(table, test, somewhere - 1_GiB, 3_GiB), 24u);

@@ -175,6 +175,15 @@ class Report(unittest.TestCase):
         self.allow()
         self.report(1)
 
+    def test_what_runs_in_one_run_is_not_left_out(self) -> None:
+        """A device that one of the machine's runs has, and another lacks."""
+        self.junit("release", metal__with="run", metal__without="run")
+        self.records("release", "metal.with", end("A.a", "passed"))
+        self.records("release", "metal.without", end("A.a", "skipped", "no such device"))
+        self.assertEqual(self.report(0)[-1], "3 passed, 0 failed, 1 skipped")
+        self.records("release", "metal.with", end("A.a", "skipped", "no such device"))
+        self.report(1)
+
     def test_exceptions_that_fell_are_to_be_lowered(self) -> None:
         self.allow("host 3", "metal 4 # why")
         self.left_out(2)

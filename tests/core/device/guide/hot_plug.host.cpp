@@ -11,6 +11,7 @@
 
 namespace {
 
+using namespace twofold;
 using hosted::Machine;
 using hosted::Stop;
 

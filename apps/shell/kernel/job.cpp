@@ -89,10 +89,28 @@ Result<std::optional<u8>> Jobs::wait(u32 number) {
     return await(*job);
 }
 
+/// Whether the caller runs a job that nobody waits for.
+bool Jobs::is_in_background() {
+    for (Job const& job : m_all) {
+        if (job.m_thread == &task::Threads::current()) {
+            Job const* waited_for = m_foreground;
+            while (waited_for != nullptr && waited_for != &job) {
+                waited_for = waited_for->m_outer;
+            }
+            return waited_for == nullptr;
+        }
+    }
+    return false; // the session itself
+}
+
 /// Before it does anything: a job that it begins takes the foreground from it, and gives it back.
+/// What jobs in the background begin and wait for stays there, too.
 void Jobs::take_foreground(Job& job) {
-    job.m_outer = m_foreground;
-    m_foreground = &job;
+    job.m_is_foreground = !is_in_background();
+    if (job.m_is_foreground) {
+        job.m_outer = m_foreground;
+        m_foreground = &job;
+    }
 }
 
 /// Its status, and the job is gone; nothing: it goes on in the background. It is in the foreground.
@@ -105,7 +123,10 @@ std::optional<u8> Jobs::await(Job& job) {
         while (!job.has_ended() && !job.m_is_background) {
             m_changed.wait(m_lock);
         }
-        m_foreground = job.m_outer;
+        if (job.m_is_foreground) {
+            m_foreground = job.m_outer;
+            job.m_is_foreground = false;
+        }
         if (!job.has_ended()) {
             return std::nullopt;
         }
@@ -128,8 +149,9 @@ Result<void> Jobs::ask_to_end(u32 number) {
 
 bool Jobs::interrupt() {
     MutexGuard const guard(m_lock);
-    if (m_foreground != nullptr) {
-        m_threads.ask_to_end(*m_foreground->m_thread);
+    // Whoever waits for it, too: the innermost may be about to end by itself.
+    for (Job const* job = m_foreground; job != nullptr; job = job->m_outer) {
+        m_threads.ask_to_end(*job->m_thread);
     }
     return m_foreground != nullptr;
 }

@@ -38,6 +38,7 @@ private:
     Atomic<u32> m_has_ended{0};
     u8 m_status = 0;
     bool m_is_background = false; ///< guarded by the lock of the jobs
+    bool m_is_foreground = false; ///< guarded by that, too
     Job* m_outer = nullptr;       ///< whose foreground it has taken; guarded by that, too
 };
 
@@ -57,8 +58,8 @@ public:
     /// Asks a job to end. Errors: not_found.
     Result<void> ask_to_end(u32 number);
 
-    /// The job that somebody waits for is asked to end, or sent to the background. False: there is
-    /// none. Any thread.
+    /// The job that somebody waits for, and the jobs that do, are asked to end; or it is sent to
+    /// the background. False: there is none. Any thread.
     bool interrupt();
     bool suspend();
     bool has_foreground();
@@ -89,6 +90,7 @@ private:
 
     Result<Job*> begin(std::string_view text, std::optional<u32> pipeline);
     Result<void> spawn(Job& job);
+    bool is_in_background() REQUIRES(m_lock);
     void take_foreground(Job& job) REQUIRES(m_lock);
     std::optional<u8> await(Job& job);
     Job* find(u32 number) REQUIRES(m_lock);

@@ -16,7 +16,11 @@ namespace status = boot::status;
 
 namespace {
 
-constexpr char interrupt_key = 0x03;
+constexpr char interrupt_key = 0x03, suspend_key = 0x1a;
+
+constexpr bool is_signal(char byte) {
+    return byte == interrupt_key || byte == suspend_key;
+}
 constexpr char end_key = 0x04;
 constexpr std::string_view continuation = "\x1B[2m...\x1B[0m ";
 
@@ -239,6 +243,10 @@ std::optional<char> Session::read_key(Nanos deadline) {
             break;
         }
         byte = m_keys.queue().pop_until(std::min(deadline, now + key_patience));
+        // One that was queued as the job began, when nobody waited for it yet.
+        if (byte && is_signal(*byte) && take_signal(*byte)) {
+            byte = std::nullopt;
+        }
     }
     if (byte && task::Threads::current().is_to_end()) {    // typed behind ctrl-C: it is for others
         static_cast<void>(m_keys.queue().put_back(*byte)); // or lost, as where many are typed

@@ -96,6 +96,23 @@ class Interruptions(SessionTest):
         for _ in range(40):
             self.at_each(act, but=("sim", *EMULATED))
 
+    def test_ctrl_c_ends_who_begins_jobs_again_and_again(self) -> None:
+        """Also where the one that it finds is about to end by itself."""
+
+        def act(person: Person) -> None:
+            for number in range(60):
+                person.run(b"watch 5ms echo hi", b"\nhi\r\n")
+                time.sleep(number * 50e-6)
+                person.type(CTRL_C)
+                person.expect(PROMPT)
+            person.run(b"time 'echo on; sleep 1000'; echo never", b"\non\r\n")
+            person.type(CTRL_C + b"echo next\r")
+            self.assertNotIn(b"\nnever\r\n", person.expect(b"\nnext\r\n"))
+            person.type(b"exit 4\r")
+            self.assertEqual(person.end(), 4)
+
+        self.at_each(act, but=("sim", "q35"))
+
     def test_ctrl_c_ends_what_runs_and_no_more(self) -> None:
         def act(person: Person) -> None:
             person.type(b"echo on; sleep 1000; echo never\recho next\r")

@@ -19,6 +19,12 @@ def shape(picture, row, column):
                  for pixel in line[left:left + WIDTH])
 
 
+def shows_alphabet(picture, first=0):
+    """Whether each letter of ALPHABET but the blank has come to the picture, in part at least."""
+    return all(any(shape(picture, first + row, column)) or letter == " "
+               for row, letters in enumerate(ALPHABET) for column, letter in enumerate(letters))
+
+
 def learn(picture, first=0):
     """The glyphs of a picture that shows ALPHABET from row `first` on."""
     glyphs = {}

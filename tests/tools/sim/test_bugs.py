@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from tests.tools.sim.fixture import SimTest
-from tools.sim import bugs, catalogue
+from tools.sim import bugs, catalogue, fault_rules
 from tools.sim.campaign import Stop
 from tools.sim.findings import Finding
 
@@ -175,9 +175,12 @@ class OwnTable(unittest.TestCase):
 
 
 def rule_names(table: dict[str, str]) -> list[str]:
-    """The faults that the options of a bug name."""
+    """The faults that the options of a bug name, or the plan of its workload's own."""
     words = shlex.split(table.get("options", ""))
-    return [after.partition(":")[0] for word, after in zip(words, words[1:]) if word == "--fault"]
+    named = [after.partition(":")[0] for word, after in zip(words, words[1:]) if word == "--fault"]
+    plan = fault_rules.own_plan(table["workload"])
+    own = fault_rules.read_plan(str(plan)).rules if plan is not None and not named else ()
+    return named + [rule.name for rule in own]
 
 
 if __name__ == "__main__":

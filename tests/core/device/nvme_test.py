@@ -65,6 +65,7 @@ class Cases:
     """What is the same for both controllers; `use` runs commands with a controller over self.medium."""
 
     model = ""
+    takes_time = True  # requests are in flight while others are made
 
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
@@ -95,7 +96,8 @@ class Cases:
             self.assertGreater(facts(after)[number], facts(before)[number], number)
         queue = queues_of(queues)[0]
         self.assertEqual(queue["submitted"], queue["completed"])
-        self.assertGreater(queue["waited"], 0)
+        if self.takes_time:
+            self.assertGreater(queue["waited"], 0)  # for a slot
         self.assertGreater(queue["interrupts"], 0)
         for number in ("spurious", "retries", "replays", "timeouts", "failed"):
             self.assertEqual(queue[number], 0, number)
@@ -144,6 +146,7 @@ class Cases:
 
 class Hosted(Cases, unittest.TestCase):
     model = "Twofold hosted NVMe controller"
+    takes_time = False  # the file lies in the page cache
 
     def use(self, command, cpus=1):
         outputs, status, said = start([HOST, "--disk", str(self.medium.path)], command, cpus)

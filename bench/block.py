@@ -5,9 +5,9 @@
 
 Takes Google Benchmark's options (the others are accepted and mean nothing here) and writes its JSON. The peer of the
 hosted machine is fio with io_uring on the same file, in turns with ours: both read and write through the host's page
-cache, as `run --disk FILE` does, and find the file there. The peer of a read on the metal machine is a Linux guest that reads 4 KiB past its
-page cache, by the same emulated controller: instructions from one read to the next, counted by the emulator's plugin
-(tools/interrupt_windows), with interrupts in both.
+cache, as `run --disk FILE` does, and find the file there. The peer of a read on the metal machine is a Linux guest that
+reads 4 KiB past its page cache, by the same emulated controller: instructions from one read to the next, counted by the
+emulator's plugin (tools/interrupt_windows), with interrupts in both.
 """
 
 import json

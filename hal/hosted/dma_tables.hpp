@@ -14,6 +14,7 @@
 
 #include "core/base/base.hpp"
 #include "hal/dma_types.hpp"
+#include "hal/hosted/rounding.hpp"
 
 namespace hosted {
 
@@ -22,11 +23,9 @@ using namespace twofold;
 inline constexpr u32 dma_domains = 64; ///< of one machine
 inline constexpr u64 dma_shift = u64{1} << 46;
 
-/// Bytes of one table for so many pages. Not by align_up: a simulated machine's memory is there
-/// before it is said which seeded bug the kernel has.
+/// Bytes of one table for so many pages.
 constexpr u64 dma_table_bytes_of_domain(u64 pages) {
-    constexpr u64 words_of_page = page_size.value / sizeof(u32);
-    return (pages + words_of_page - 1) / words_of_page * page_size.value;
+    return round_up(pages * sizeof(u32), page_size.value);
 }
 /// Bytes of the tables of a machine with so much memory.
 constexpr u64 dma_table_bytes(u64 memory_bytes) {

@@ -61,8 +61,8 @@ write_sgl(Command& command, std::span<Piece const> pieces, ListRoom const& room)
             .type = sgl_last_segment};
         usize at = 0;
         for (usize i = 0; i < pieces.size(); ++i) {
-            bool const is_reversed = mutant(Mutant::nvme_pieces_reversed);
-            Piece const& piece = pieces[is_reversed ? pieces.size() - 1 - i : i];
+            Piece const& piece =
+                pieces[mutant(Mutant::nvme_pieces_reversed) ? pieces.size() - 1 - i : i];
             SglDescriptor const each{
                 .address = piece.address.value, .bytes = piece.bytes, .type = sgl_data_block};
             std::memcpy(&room.words[at], &each, sizeof(each));

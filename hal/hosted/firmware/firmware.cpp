@@ -174,11 +174,11 @@ void place_devices(FrameSource& frames, PciBus& pci, MemoryMap& map) {
     }
     for (u32 device = 0; device < pci.fixed(); ++device) {
         u64 const bytes = pci.register_bytes(device);
-        frames.take(align_up(frames.next(), bytes) - frames.next());
+        frames.take(round_up(frames.next(), bytes) - frames.next());
         pci.place(device, {frames.take(bytes)});
     }
     for (u32 port = 0; port < pci.ports(); ++port) {
-        frames.take(align_up(frames.next(), pci_port_window) - frames.next());
+        frames.take(round_up(frames.next(), pci_port_window) - frames.next());
         pci.place_port(port, {frames.take(pci_port_window)});
     }
     map.push_back({base, {frames.next() - base.value}, hal::MemoryKind::reserved});

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hal/hosted/page_walk.hpp"
+#include "hal/hosted/rounding.hpp"
 
 #include <cstring>
 #include <span>
@@ -24,7 +25,7 @@ public:
 
     /// The physical address of `size` zeroed bytes, page-aligned. Throws OutOfFrames.
     u64 take(u64 size) {
-        u64 const rounded = align_up(size, page_size.value);
+        u64 const rounded = round_up(size, page_size.value);
         if (rounded < size || !m_memory.holds(m_next, rounded)) {
             throw OutOfFrames("the firmware's tables and modules do not fit into the memory");
         }

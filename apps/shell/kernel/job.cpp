@@ -113,7 +113,14 @@ void Jobs::take_foreground(Job& job) {
     }
 }
 
-/// Its status, and the job is gone; nothing: it goes on in the background. It is in the foreground.
+void Jobs::leave_foreground(Job& job) {
+    if (job.m_is_foreground) {
+        m_foreground = job.m_outer;
+        job.m_is_foreground = false;
+    }
+}
+
+/// Its status, and the job is gone; nothing: it goes on in the background.
 std::optional<u8> Jobs::await(Job& job) {
     {
         MutexGuard const guard(m_lock);
@@ -123,10 +130,7 @@ std::optional<u8> Jobs::await(Job& job) {
         while (!job.has_ended() && !job.m_is_background) {
             m_changed.wait(m_lock);
         }
-        if (job.m_is_foreground) {
-            m_foreground = job.m_outer;
-            job.m_is_foreground = false;
-        }
+        leave_foreground(job);
         if (!job.has_ended()) {
             return std::nullopt;
         }
@@ -158,11 +162,14 @@ bool Jobs::interrupt() {
 
 bool Jobs::suspend() {
     MutexGuard const guard(m_lock);
-    if (m_foreground != nullptr) {
-        send_to_background(*m_foreground);
-        m_changed.notify_all();
+    if (m_foreground == nullptr) {
+        return false;
     }
-    return m_foreground != nullptr;
+    Job& job = *m_foreground;
+    leave_foreground(job); // at once: what it begins from now on takes none
+    send_to_background(job);
+    m_changed.notify_all();
+    return true;
 }
 
 bool Jobs::has_foreground() {

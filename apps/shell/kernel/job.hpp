@@ -92,6 +92,7 @@ private:
     Result<void> spawn(Job& job);
     bool is_in_background() REQUIRES(m_lock);
     void take_foreground(Job& job) REQUIRES(m_lock);
+    void leave_foreground(Job& job) REQUIRES(m_lock);
     std::optional<u8> await(Job& job);
     Job* find(u32 number) REQUIRES(m_lock);
     void send_to_background(Job& job) REQUIRES(m_lock);

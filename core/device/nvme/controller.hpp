@@ -93,10 +93,10 @@ public:
     /// one, each in turn: whoever waits may have been on another processor when it asked. As
     /// QueuePair::drain.
     u32 poll();
-    /// How long who waits had better poll before it sleeps: half of what a command takes on
-    /// average, in the mode hybrid; for ever while it polls (Nanos max). Source: D. Le Moal, "I/O
-    /// latency optimization with polling", Vault 2017 (hybrid polling in Linux's blk-mq). Any
-    /// context; O(1).
+    /// How long who waits had better poll before it sleeps. In the mode hybrid about what a sleep
+    /// costs, where commands take less, else half of what they take; for ever while it polls (Nanos
+    /// max). Source: D. Le Moal, "I/O latency optimization with polling", Vault 2017 (hybrid
+    /// polling in Linux's blk-mq). Any context; O(1).
     Nanos poll_time() const;
 
     // Management. Context thread. Errors of all: those of AdminQueue::perform, those of the

@@ -113,6 +113,25 @@ class Interruptions(SessionTest):
 
         self.at_each(act, but=("sim", "q35"))
 
+    def test_ctrl_z_leaves_nothing_in_the_foreground(self) -> None:
+        """Not even for what a job begins just then: the shell hears keys, and the next job is the one that ctrl-C ends."""
+
+        def act(person: Person) -> None:
+            for number in range(40):
+                person.run(b"time 'time \"echo on; sleep 1000\"'", b"\non\r\n")
+                time.sleep(number * 50e-6)
+                person.type(b"\x1a")
+                person.expect(PROMPT)
+                person.run(b"echo off; sleep 1000", b"\noff\r\n")
+                person.type(CTRL_C)
+                person.expect(PROMPT)
+                person.run(b"kill 1", PROMPT)
+            self.expect_alive(person)
+            person.type(b"exit 4\r")
+            self.assertEqual(person.end(), 4)
+
+        self.at_each(act, but=("sim", *EMULATED))
+
     def test_ctrl_c_ends_what_runs_and_no_more(self) -> None:
         def act(person: Person) -> None:
             person.type(b"echo on; sleep 1000; echo never\recho next\r")

@@ -8,7 +8,6 @@
 // are the other engine's, too. One write in a while waits.
 #include "hal/hosted/devices/nvme/file_engine.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <sys/uio.h>

@@ -114,7 +114,7 @@ class Interruptions(SessionTest):
         self.at_each(act, but=("sim", "q35"))
 
     def test_ctrl_z_leaves_nothing_in_the_foreground(self) -> None:
-        """Not even for what a job begins just then: the shell hears keys, and the next job is the one that ctrl-C ends."""
+        """Not even for what a job begins just then: the next job is the one that ctrl-C ends."""
 
         def act(person: Person) -> None:
             for number in range(40):

@@ -20,9 +20,26 @@ void Printer::begin(std::string_view command) {
     }
 }
 
+void WholeLines::write(std::string_view text) {
+    if (m_line.append(text)) {
+        return;
+    }
+    flush();
+    if (!m_line.append(text)) {
+        m_sink.write(text);
+    }
+}
+
+void WholeLines::flush() {
+    if (!m_line.empty()) {
+        m_sink.write(m_line);
+        m_line.clear();
+    }
+}
+
 void TextPrinter::line(std::string_view text) {
-    m_sink.write(text);
-    m_sink.write("\n");
+    m_out.write(text);
+    m_out.end_line();
 }
 
 void TextPrinter::table(std::span<Column const> columns) {
@@ -30,35 +47,35 @@ void TextPrinter::table(std::span<Column const> columns) {
     for (usize i = 0; i < columns.size(); ++i) {
         cell(columns[i], columns[i].name, i + 1 == columns.size());
     }
-    m_sink.write("\n");
+    m_out.end_line();
 }
 
 void TextPrinter::row(std::span<Cell const> cells) {
     for (usize i = 0; i < cells.size(); ++i) {
         cell(m_columns[i], cells[i], i + 1 == cells.size());
     }
-    m_sink.write("\n");
+    m_out.end_line();
 }
 
 void TextPrinter::cell(Column const& column, Cell const& cell, bool last) {
     switch (cell.kind()) {
     case Cell::Kind::text:
         if (last) {
-            m_sink.write(cell.text());
+            m_out.write(cell.text());
         } else {
-            format_to(m_sink, "{:<{}}  ", cell.text(), column.width);
+            format_to(m_out.output(), "{:<{}}  ", cell.text(), column.width);
         }
         return;
     case Cell::Kind::number:
-        format_to(m_sink, "{:>{}}{}", cell.number(), column.width, last ? "" : "  ");
+        format_to(m_out.output(), "{:>{}}{}", cell.number(), column.width, last ? "" : "  ");
         return;
     case Cell::Kind::address:
-        format_to(m_sink, "{:<#{}x}{}", cell.number(), column.width, last ? "" : "  ");
+        format_to(m_out.output(), "{:<#{}x}{}", cell.number(), column.width, last ? "" : "  ");
         return;
     case Cell::Kind::percent:
         format_to(
-            m_sink, "{:>{}}.{}{}", cell.number() / 100, column.width < 2 ? 0 : column.width - 2,
-            cell.number() / 10 % 10, last ? "" : "  ");
+            m_out.output(), "{:>{}}.{}{}", cell.number() / 100,
+            column.width < 2 ? 0 : column.width - 2, cell.number() / 10 % 10, last ? "" : "  ");
         return;
     }
     UNREACHABLE();

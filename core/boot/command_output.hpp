@@ -72,10 +72,36 @@ protected:
     ~ItemSink() = default;
 };
 
-/// For people: lines and aligned tables. Streams; keeps no more than the columns.
+/// Hands lines on in one piece each, up to `whole_max` letters: who prints at the same time cuts
+/// into none.
+class WholeLines {
+public:
+    static constexpr usize whole_max = 256;
+
+    explicit WholeLines(Output const& sink) : m_sink(sink) {}
+
+    void write(std::string_view text);
+    void end_line() {
+        write("\n");
+        flush();
+    }
+    Output output() {
+        return {this, [](void* self, std::string_view text) {
+                    static_cast<WholeLines*>(self)->write(text);
+                }};
+    }
+
+private:
+    void flush();
+
+    Output m_sink;
+    FixedString<whole_max> m_line;
+};
+
+/// For people: lines and aligned tables. Streams; keeps no more than a line and the columns.
 class TextPrinter final : public ItemSink {
 public:
-    explicit TextPrinter(Output const& sink) : m_sink(sink) {}
+    explicit TextPrinter(Output const& sink) : m_out(sink) {}
 
     void line(std::string_view text) override;
     void table(std::span<Column const> columns) override;
@@ -85,7 +111,7 @@ public:
 private:
     void cell(Column const& column, Cell const& cell, bool last);
 
-    Output m_sink;
+    WholeLines m_out;
     std::span<Column const> m_columns;
 };
 

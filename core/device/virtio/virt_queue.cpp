@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace twofold::device::virtio {
 
@@ -201,53 +202,35 @@ bool VirtQueue::place_waiting() {
     return has_more;
 }
 
-/// Calls visit(segment, direction) for each segment of the chain, in its order, until that fails.
-template<class Visit>
-Result<void> for_each_segment(QueueRequest const& request, Visit&& visit) {
-    for (Segment const& segment : request.to_device) {
-        TRY(visit(segment, hal::DmaDirection::to_device));
-    }
-    for (Segment const& segment : request.to_driver) {
-        TRY(visit(segment, hal::DmaDirection::from_device));
-    }
-    return {};
-}
-
 /// The device reaches all segments, which get the first descriptors of the free list; on an error,
 /// none.
 Result<void> VirtQueue::map(QueueRequest const& request) {
     u16 at = m_free_first;
     usize count = 0;
-    auto const mapped = for_each_segment(
-        request, [&](Segment const& segment, hal::DmaDirection direction) -> Result<void> {
-            m_lock.assert_held();
+    for (auto const& [segments, direction] :
+         {std::pair(request.to_device, hal::DmaDirection::to_device),
+          std::pair(request.to_driver, hal::DmaDirection::from_device)}) {
+        for (Segment const& segment : segments) {
             auto const mapping =
-                TRY(m_transport.dma().map(segment.address, Bytes{segment.bytes}, direction));
-            m_mapped[at] = mapping.address;
+                m_transport.dma().map(segment.address, Bytes{segment.bytes}, direction);
+            if (!mapping) {
+                unmap(m_free_first, count);
+                return mapping.error();
+            }
+            m_mapped[at] = mapping.value();
             at = m_next[at];
             ++count;
-            return {};
-        });
-    if (!mapped) {
-        unmap(request, m_free_first, count);
+        }
     }
-    return mapped;
+    return {};
 }
 
 /// The device does not reach the first `count` segments of the chain at `head` any more.
-void VirtQueue::unmap(QueueRequest const& request, u16 head, usize count) {
-    u16 at = head;
-    static_cast<void>(for_each_segment(
-        request, [&](Segment const& segment, hal::DmaDirection direction) -> Result<void> {
-            m_lock.assert_held();
-            if (count == 0) {
-                return Error::not_found; // the others were not mapped
-            }
-            --count;
-            m_transport.dma().unmap({m_mapped[at], Bytes{segment.bytes}, direction});
-            at = m_next[at];
-            return {};
-        }));
+void VirtQueue::unmap(u16 head, usize count) {
+    for (u16 at = head; count > 0; --count) {
+        m_transport.dma().unmap(m_mapped[at]);
+        at = m_next[at];
+    }
 }
 
 /// Takes a descriptor from the free list for a segment of a chain that goes on in the list's next.
@@ -258,7 +241,7 @@ void VirtQueue::add(Segment const& segment, u16 flags) {
     bool const has_next = (flags & descriptor_has_next) != 0;
     store(
         m_layout.descriptor(at), Descriptor{
-                                     .address = m_mapped[at].value,
+                                     .address = m_mapped[at].address.value,
                                      .bytes = segment.bytes,
                                      .flags = flags,
                                      .next = has_next ? m_free_first : u16{0}});
@@ -269,7 +252,8 @@ void VirtQueue::add(Segment const& segment, u16 flags) {
 Result<void> VirtQueue::place(QueueRequest& request) {
     TRY(map(request));
     u16 const head = m_free_first;
-    usize left = request.to_device.size() + request.to_driver.size();
+    auto const segments = static_cast<u16>(request.to_device.size() + request.to_driver.size());
+    u16 left = segments;
     for (Segment const& segment : request.to_device) {
         add(segment, --left != 0 ? descriptor_has_next : u16{0});
     }
@@ -280,6 +264,7 @@ Result<void> VirtQueue::place(QueueRequest& request) {
     m_chains[head] = {
         .request = &request,
         .writable = *bytes_of(request.to_driver),
+        .segments = segments,
         .due = hal::Clock::now() + m_time_out};
     ++m_in_flight;
     ++m_counts.submitted;
@@ -289,18 +274,18 @@ Result<void> VirtQueue::place(QueueRequest& request) {
     return {};
 }
 
-/// Puts the descriptors of a chain back on the free list.
+/// Puts the descriptors of a chain back on the free list. Its request is not looked at: the
+/// segments of one that was given up in a panic are gone.
 void VirtQueue::release(u16 head) {
     Chain& chain = m_chains[head];
-    usize const count = chain.request->to_device.size() + chain.request->to_driver.size();
-    unmap(*chain.request, head, count);
+    unmap(head, chain.segments);
     u16 last = head;
-    for (usize i = 1; i < count; ++i) {
+    for (u16 i = 1; i < chain.segments; ++i) {
         last = m_next[last];
     }
     m_next[last] = m_free_first;
     m_free_first = head;
-    m_free_count = static_cast<u16>(m_free_count + count);
+    m_free_count = static_cast<u16>(m_free_count + chain.segments);
     chain = {};
     --m_in_flight;
 }

@@ -113,6 +113,7 @@ private:
     struct Chain {
         QueueRequest* request = nullptr; ///< of the chain that begins here, if one does
         u64 writable = 0;                ///< bytes of its `to_driver`
+        u16 segments = 0;
         Nanos due{};
     };
     struct Taken {
@@ -133,7 +134,7 @@ private:
     QueueMemory memory() const;
     Result<void> start_watch() REQUIRES(m_lock);
     Result<void> map(QueueRequest const& request) REQUIRES(m_lock);
-    void unmap(QueueRequest const& request, u16 head, usize count) REQUIRES(m_lock);
+    void unmap(u16 head, usize count) REQUIRES(m_lock);
     void add(Segment const& segment, u16 flags) REQUIRES(m_lock);
     Result<void> place(QueueRequest& request) REQUIRES(m_lock);
     QueueRequest* take_refused();
@@ -178,9 +179,9 @@ private:
     IntrusiveList<QueueRequest, QueueRequestsTag> m_waiting GUARDED_BY(m_lock);
     /// That waited and cannot be mapped; to be given back in context work.
     IntrusiveList<QueueRequest, QueueRequestsTag> m_refused GUARDED_BY(m_lock);
-    Chain m_chains[entries_max] GUARDED_BY(m_lock);           ///< by the first descriptor's index
-    u16 m_next[entries_max] GUARDED_BY(m_lock);               ///< of the chain, or of the free list
-    hal::DmaAddress m_mapped[entries_max] GUARDED_BY(m_lock); ///< of what is in flight
+    Chain m_chains[entries_max] GUARDED_BY(m_lock);      ///< by the first descriptor's index
+    u16 m_next[entries_max] GUARDED_BY(m_lock);          ///< of the chain, or of the free list
+    DmaMapping m_mapped[entries_max] GUARDED_BY(m_lock); ///< of what is in flight
     u16 m_free_first GUARDED_BY(m_lock) = 0;
     u16 m_free_count GUARDED_BY(m_lock) = 0;
     u16 m_in_flight GUARDED_BY(m_lock) = 0;

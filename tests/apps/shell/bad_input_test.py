@@ -125,7 +125,7 @@ class Interruptions(SessionTest):
                 person.run(b"echo off; sleep 1000", b"\noff\r\n")
                 person.type(CTRL_C)
                 person.expect(PROMPT)
-                person.run(b"kill 1", PROMPT)
+                person.run(b"kill 1; wait 1", PROMPT)
             self.expect_alive(person)
             person.type(b"exit 4\r")
             self.assertEqual(person.end(), 4)

@@ -22,6 +22,15 @@ struct Ran {
     }
 };
 
+/// Pieces as they come, a bar behind each.
+Output pieces_to(TextBuffer& text) {
+    return {&text, [](void* self, std::string_view piece) {
+                auto const out = static_cast<TextBuffer*>(self)->output();
+                out.write(piece);
+                out.write("|");
+            }};
+}
+
 } // namespace
 
 TEST(Command, NothingKeepsThePreviousStatus) {
@@ -139,4 +148,35 @@ TEST(CommandOutput, AlignsTables) {
     out.row({"a", u64{7}, "x"});
     out.end(0);
     EXPECT_EQ(text.view(), std::string_view("name    count  note\na           7  x\n"));
+}
+
+TEST(CommandOutput, HandsOnWholeLines) {
+    char storage[1024];
+    TextBuffer text{std::span(storage)};
+    constexpr boot::Column columns[] = {{"name", 6}, {"count", 5}};
+    boot::Printer printer(pieces_to(text), false);
+    boot::CommandOutput out(printer.items());
+    out.table(columns);
+    out.row({"a", u64{7}});
+    out.line("{} and {}", 1, "two");
+    EXPECT_EQ(text.view(), std::string_view("name    count\n|a           7\n|1 and two\n|"));
+}
+
+TEST(CommandOutput, HandsOnInPiecesWhatIsTooLong) {
+    char storage[1024];
+    TextBuffer text{std::span(storage)};
+    boot::Printer printer(pieces_to(text), false);
+    boot::CommandOutput out(printer.items());
+    char letters[boot::WholeLines::whole_max + 1];
+    std::ranges::fill(letters, 'a');
+    std::string_view const whole(letters, boot::WholeLines::whole_max - 1);
+    std::string_view const full(letters, boot::WholeLines::whole_max);
+    std::string_view const longer(letters, sizeof(letters));
+    for (std::string_view const line : {whole, full, longer}) {
+        text.clear();
+        out.line(line);
+        std::string_view const came = text.view();
+        EXPECT_TRUE(came.starts_with(line));
+        EXPECT_EQ(came.substr(line.size()), std::string_view(line == whole ? "\n|" : "|\n|"));
+    }
 }

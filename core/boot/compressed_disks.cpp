@@ -13,25 +13,30 @@ using trace::LogLevel;
 Result<CompressedDisk*>
 compress_disk(Kernel& kernel, std::string_view name, DiskUse disk, CompressOptions const& options) {
     DiskRoom& room = *TRY(disk_room(kernel));
-    if (room.disks.find(name)) {
-        return Error::already_exists;
-    }
-    if (layer_over(room, *disk) != nullptr) {
-        return Error::busy;
-    }
-    if (room.layers.full()) {
-        return Error::no_space; // before the disk loses what it holds
-    }
-    block::Geometry const& geometry = disk->geometry();
-    CompressedDisk::Options wanted{
-        .size =
-            options.size.value != 0 ? options.size.value : geometry.sectors * geometry.sector_bytes,
-        .parameters = options.parameters};
-    hal::Entropy::fill(std::as_writable_bytes(std::span(&wanted.id, 1)));
-    CompressedDisk* const made =
-        TRY(CompressedDisk::create(*kernel.heap, *kernel.frames, name, *disk, wanted));
-    TRY(add_layer(room, {.device = made, .compressed = made, .below = std::move(disk)}));
-    return made;
+    return with_layers(room, [&]() -> Result<CompressedDisk*> {
+        if (room.disks.find(name)) {
+            return Error::already_exists;
+        }
+        if (!room.disks.find(disk->name())) {
+            return Error::not_found; // it is about to leave
+        }
+        if (layer_over(room, *disk) != nullptr) {
+            return Error::busy;
+        }
+        if (room.layers.full()) {
+            return Error::no_space; // before the disk loses what it holds
+        }
+        block::Geometry const& geometry = disk->geometry();
+        CompressedDisk::Options wanted{
+            .size = options.size.value != 0 ? options.size.value
+                                            : geometry.sectors * geometry.sector_bytes,
+            .parameters = options.parameters};
+        hal::Entropy::fill(std::as_writable_bytes(std::span(&wanted.id, 1)));
+        CompressedDisk* const made =
+            TRY(CompressedDisk::create(*kernel.heap, *kernel.frames, name, *disk, wanted));
+        TRY(add_layer(room, {.device = made, .compressed = made, .below = std::move(disk)}));
+        return made;
+    });
 }
 
 u32 open_compressed_disks(Kernel& kernel, DiskRoom& room, Reports reports) {

@@ -38,8 +38,15 @@ device::DriverEnvironment connected(
     return environment;
 }
 
-/// Before the machine is switched off or starts anew.
+/// Before the machine is switched off or starts anew: what disks hold back is not lost.
 void rest_devices(Kernel& kernel) {
+    if (kernel.devices != nullptr && kernel.devices->disks != nullptr) {
+        u32 const failed = flush_layers(*kernel.devices->disks);
+        if (failed != 0) {
+            kernel.log(
+                trace::LogLevel::warning, "{} disks may have lost what they held back", failed);
+        }
+    }
     with_registry(
         *kernel.device_model, [](device::DriverRegistry& registry) { registry.rest_all(); });
 }
@@ -80,11 +87,17 @@ Result<void> DiskAnnouncer::add(block::Device& device) {
 }
 
 void DiskAnnouncer::remove(block::Device& device) {
-    m_kernel.devices->disks->disks.remove(device); // it was added
+    DiskRoom& room = *m_kernel.devices->disks; // it was added
+    room.disks.hide(device);                   // so nothing more comes to lie on it
+    close_layers_over(room, device, Under::disk_and_parts);
+    room.disks.remove(device);
 }
 
+/// Parts of before are no disks any more.
 void DiskAnnouncer::changed(block::Device& device) {
-    m_kernel.devices->disks->disks.changed(device);
+    DiskRoom& room = *m_kernel.devices->disks;
+    close_layers_over(room, device, Under::parts);
+    room.disks.changed(device);
 }
 
 Result<device::DriverEnvironment> driver_environment(Kernel& kernel) {

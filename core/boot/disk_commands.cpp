@@ -84,18 +84,29 @@ void show_partition(CommandContext& context, block::gpt::Partition const& partit
         block::gpt::text_of(partition.type).view(), block::gpt::text_of(partition.id).view());
 }
 
-/// What a compressed disk saves, and does.
-void show_compression(CommandContext& context, DiskLayer const& layer) {
+/// What a compressed disk saves, and does; nothing where the device is none.
+void show_compression(CommandContext& context, DiskRoom& room, block::Device const& device) {
     constexpr u64 page_kib = block::compressed::page_bytes / 1024;
-    block::CompressedDisk::Counts const counts = layer.compressed->counts();
-    codec::Parameters const parameters = layer.compressed->parameters();
+    block::CompressedDisk::Counts counts{};
+    codec::Parameters parameters{};
+    FixedString<Disk::name_max> below;
+    with_layers(room, [&] { // nothing is printed meanwhile
+        auto const layer = std::ranges::find(room.layers, &device, &DiskLayer::device);
+        if (layer != room.layers.end() && layer->compressed != nullptr) {
+            counts = layer->compressed->counts();
+            parameters = layer->compressed->parameters();
+            below.append(layer->below->name()).value();
+        }
+    });
+    if (below.empty()) {
+        return;
+    }
     u64 const held_pages = counts.used_clusters * block::compressed::cluster_pages;
     u64 const ratio = counts.stored_pages != 0 ? held_pages * 100 / counts.stored_pages : 100;
     context.out.line(
         "compressed by {}, level {}, on {}: {} KiB in {} KiB, ratio {}.{:02}, {} KiB free",
-        codec::algorithm_name(parameters.algorithm), parameters.level, layer.below->name(),
-        held_pages * page_kib, counts.stored_pages * page_kib, ratio / 100, ratio % 100,
-        counts.free_pages * page_kib);
+        codec::algorithm_name(parameters.algorithm), parameters.level, below, held_pages * page_kib,
+        counts.stored_pages * page_kib, ratio / 100, ratio % 100, counts.free_pages * page_kib);
     context.out.line(
         "{} clusters compressed, {} decompressed, {} damaged, {} commits", counts.compressed,
         counts.decompressed, counts.damaged, counts.commits);
@@ -125,11 +136,7 @@ u8 show_stats(CommandContext& context, DiskRoom& room, std::string_view name) {
             table.is_damaged ? "both partition tables are damaged"
                              : "the first partition table is damaged, the backup is used");
     }
-    for (DiskLayer const& layer : room.layers) {
-        if (layer.compressed != nullptr && layer.device == &disk->device()) {
-            show_compression(context, layer);
-        }
-    }
+    show_compression(context, room, disk->device());
     context.out.table(stats_columns);
     for (usize i = 0; i < block::disk_actions; ++i) {
         block::ActionFigures const& each = sum.of[i];
@@ -296,11 +303,18 @@ u8 compress_disks(
     if (!disk) {
         return say_no_disk(context, disk_name);
     }
-    if (DiskLayer const* const layer = layer_over(room, *disk)) {
-        context.out.line("disks: {} lies on {}", layer->device->name(), disk_name);
+    FixedString<Disk::name_max> over;
+    bool const is_full = with_layers(room, [&] { // nothing is printed meanwhile
+        if (DiskLayer const* const layer = layer_over(room, *disk)) {
+            over.append(layer->device->name()).value();
+        }
+        return room.layers.full();
+    });
+    if (!over.empty()) {
+        context.out.line("disks: {} lies on {}", over, disk_name);
         return status::failure;
     }
-    if (name.size() > block::compressed::name_max || room.layers.full()) {
+    if (name.size() > block::compressed::name_max || is_full) {
         context.out.line(
             "disks: there are at most {} layers, with names of at most {} letters",
             DiskRoom::layers_max, block::compressed::name_max);

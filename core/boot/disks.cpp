@@ -108,6 +108,9 @@ void add_modules(Kernel& kernel, DiskRoom& room) {
 DiskRoom::DiskRoom(Kernel& kernel, block::Completions& its_completions)
     : completions(its_completions), disks(*kernel.heap, *kernel.frames, its_completions) {
     disks.set_reporter(report_table, &kernel);
+    if (kernel.threads != nullptr) {
+        layers_lock.emplace(kernel.threads->locks(), "disk layers");
+    }
 }
 
 Result<DiskRoom*> open_disk_room(Kernel& kernel) {

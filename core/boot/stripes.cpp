@@ -81,32 +81,34 @@ Result<Stripe*> make_stripe(
     std::span<std::string_view const> disks,
     u64 chunk_bytes) {
     DiskRoom& room = *TRY(disk_room(kernel));
-    if (room.disks.find(name)) {
-        return Error::already_exists;
-    }
-    if (room.layers.full()) {
-        return Error::no_space; // before the disks lose what they hold
-    }
-    Stripe::Members members;
-    for (std::string_view const each : disks) {
-        DiskUse disk = room.disks.find(each);
-        if (!disk) {
-            return Error::not_found;
+    return with_layers(room, [&]() -> Result<Stripe*> {
+        if (room.disks.find(name)) {
+            return Error::already_exists;
         }
-        bool const is_twice = std::ranges::any_of(
-            members, [&](DiskUse const& other) { return other->name() == each; });
-        if (is_twice || layer_over(room, *disk) != nullptr) {
-            return Error::busy;
+        if (room.layers.full()) {
+            return Error::no_space; // before the disks lose what they hold
         }
-        if (!members.push_back(std::move(disk))) {
-            return Error::invalid_argument;
+        Stripe::Members members;
+        for (std::string_view const each : disks) {
+            DiskUse disk = room.disks.find(each);
+            if (!disk) {
+                return Error::not_found;
+            }
+            bool const is_twice = std::ranges::any_of(
+                members, [&](DiskUse const& other) { return other->name() == each; });
+            if (is_twice || layer_over(room, *disk) != nullptr) {
+                return Error::busy;
+            }
+            if (!members.push_back(std::move(disk))) {
+                return Error::invalid_argument;
+            }
         }
-    }
-    Member format{.chunk_bytes = chunk_bytes};
-    TRY(format.name.append(name));
-    hal::Entropy::fill(std::as_writable_bytes(std::span(format.id)));
-    TRY(block::write_members(*kernel.frames, format, members));
-    return add_stripe(kernel, room, format, std::move(members));
+        Member format{.chunk_bytes = chunk_bytes};
+        TRY(format.name.append(name));
+        hal::Entropy::fill(std::as_writable_bytes(std::span(format.id)));
+        TRY(block::write_members(*kernel.frames, format, members));
+        return add_stripe(kernel, room, format, std::move(members));
+    });
 }
 
 u32 assemble_stripes(Kernel& kernel, DiskRoom& room, Reports reports) {

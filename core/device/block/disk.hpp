@@ -7,6 +7,7 @@
 
 #include "core/device/block/partition.hpp"
 #include "core/device/block/queue.hpp"
+#include "core/device/ring/awaited.hpp"
 #include "core/processor/processor.hpp"
 
 #include <optional>
@@ -110,6 +111,7 @@ private:
 
     // Of Disks, under its lock.
     u32 m_uses = 0;
+    device::Awaited<bool>* m_withdrawal = nullptr; ///< waits until nobody uses it
     bool m_is_leaving = false;
     bool m_has_bad_table = false;
     bool m_uses_backup = false;

@@ -22,8 +22,8 @@ void Disks::end_use(Disk& disk) {
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
         CHECK(disk.m_uses > 0);
-        if (--disk.m_uses == 0 && m_waits_for == &disk) {
-            waits = std::exchange(m_waits, nullptr);
+        if (--disk.m_uses == 0) {
+            waits = std::exchange(disk.m_withdrawal, nullptr);
         }
     }
     if (waits != nullptr) {
@@ -138,30 +138,34 @@ void Disks::withdraw(Disk& disk) {
     bool is_used = false;
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        CHECK(m_waits == nullptr); // one context at a time withdraws
+        CHECK(disk.m_withdrawal == nullptr); // its driver withdraws it once
         disk.m_is_leaving = true;
         is_used = disk.m_uses != 0;
-        m_waits = is_used ? &idle : nullptr;
-        m_waits_for = &disk;
+        disk.m_withdrawal = is_used ? &idle : nullptr;
     }
     if (is_used) {
         static_cast<void>(idle.wait());
     }
     {
         sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        m_waits_for = nullptr;
         m_disks.remove(disk);
     }
     disk.close();
 }
 
-void Disks::remove(Device& device) {
-    Disk* const disk = disk_over(device);
-    CHECK(disk != nullptr); // it was added
-    {
-        sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-        disk->m_is_leaving = true;
+void Disks::hide(Device& device) {
+    Disk* const whole = disk_over(device);
+    CHECK(whole != nullptr); // it was added
+    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+    whole->m_is_leaving = true;
+    for (Disk& disk : m_disks) {
+        disk.m_is_leaving = disk.m_is_leaving || disk.m_whole == whole;
     }
+}
+
+void Disks::remove(Device& device) {
+    hide(device);
+    Disk* const disk = disk_over(device);
     while (Disk* const part = part_of(*disk)) {
         withdraw(*part);
     }

@@ -72,6 +72,8 @@ public:
     /// that cannot be read is no error.
     Result<void> add(Device& device) override;
     void remove(Device& device) override;
+    /// Before a removal: nobody finds the disk any more, nor its partitions.
+    void hide(Device& device);
     void changed(Device& device) override;
 
     /// The disk of that name; none, where there is none. Also context work. O(disks).
@@ -99,8 +101,6 @@ private:
     void* m_reporter_object = nullptr;
     sync::SpinLock m_lock{sync::LockRank::device};
     IntrusiveList<Disk> m_disks GUARDED_BY(m_lock);
-    device::Awaited<bool>* m_waits GUARDED_BY(m_lock) = nullptr; ///< who withdraws a disk
-    Disk* m_waits_for GUARDED_BY(m_lock) = nullptr;
 };
 
 } // namespace twofold::block

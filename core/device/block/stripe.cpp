@@ -108,11 +108,6 @@ void Stripe::close() {
     memory::free_room(heap, this);
 }
 
-bool Stripe::uses(std::string_view name) const {
-    return std::ranges::any_of(
-        m_members, [&](DiskUse const& member) { return member->name() == name; });
-}
-
 Stripe::Place Stripe::place_of(u64 sector) const {
     u64 const inside = sector & ((u64{1} << m_chunk_shift) - 1);
     u64 const chunk = sector >> m_chunk_shift;

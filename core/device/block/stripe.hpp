@@ -37,8 +37,8 @@ public:
     void close() override;
 
     stripe_format::Id const& id() const { return m_id; }
-    /// Whether the disk of that name is a member. O(members).
-    bool uses(std::string_view name) const;
+    /// The disks that it lies on, in their order.
+    Members const& disks() const { return m_members; }
     u32 members() const { return static_cast<u32>(m_members.size()); }
 
 private:

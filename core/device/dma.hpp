@@ -1,5 +1,6 @@
 // What a driver maps for its device: the machine's contract (hal/dma.hpp), and a count of what is
-// still mapped.
+// still mapped. A queue, which maps for each request, has a lane: there is no count that others
+// change, too.
 //
 //     DmaSpace dma(function.where);
 //     DmaMapping const rings = TRY(dma.map(memory, size, hal::DmaDirection::both));
@@ -34,33 +35,45 @@ public:
     /// Errors: out_of_range, no_space.
     Result<DmaMapping> map(PhysAddr memory, Bytes size, hal::DmaDirection direction) {
         auto const address = TRY(hal::Dma::map(m_domain, memory, size, direction));
-        counter().fetch_add(1, relaxed);
+        m_mapped.fetch_add(1, relaxed);
         return DmaMapping{address, size, direction};
     }
     void unmap(DmaMapping const& mapping) {
         hal::Dma::unmap(m_domain, mapping.address, mapping.size, mapping.direction);
-        counter().fetch_sub(1, relaxed);
+        m_mapped.fetch_sub(1, relaxed);
     }
     /// Mappings that are not undone; exact while nobody maps or unmaps. O(1).
-    u64 mapped() const {
-        u64 sum = 0;
-        for (Counter const& each : m_counters) {
-            sum += each.mapped.load(relaxed); // one alone may be below 0, modulo 2^64
-        }
-        return sum;
+    u64 mapped() const { return m_mapped.load(relaxed); }
+
+private:
+    friend class DmaLane;
+
+    hal::DmaDomain m_domain{};
+    Atomic<u64> m_mapped{0};
+};
+
+/// The mappings of one holder in a space, which outlives it. Under a lock of the holder's; else as
+/// the space's own.
+class DmaLane {
+public:
+    explicit DmaLane(DmaSpace const& space) : m_domain(space.m_domain) {}
+    ~DmaLane() { CHECK(m_mapped == 0 || mutant(Mutant::device_stop_missing)); }
+    DmaLane(DmaLane const&) = delete;
+    DmaLane& operator=(DmaLane const&) = delete;
+
+    Result<DmaMapping> map(PhysAddr memory, Bytes size, hal::DmaDirection direction) {
+        auto const address = TRY(hal::Dma::map(m_domain, memory, size, direction));
+        ++m_mapped;
+        return DmaMapping{address, size, direction};
+    }
+    void unmap(DmaMapping const& mapping) {
+        hal::Dma::unmap(m_domain, mapping.address, mapping.size, mapping.direction);
+        --m_mapped;
     }
 
 private:
-    /// Processors that do it at the same time do not meet.
-    struct alignas(sync::cache_line_bytes) Counter {
-        Atomic<u64> mapped{0};
-    };
-    static constexpr u32 counters = 8;
-
-    Atomic<u64>& counter() { return m_counters[hal::Cpu::id().value % counters].mapped; }
-
-    hal::DmaDomain m_domain{};
-    Counter m_counters[counters];
+    hal::DmaDomain m_domain;
+    u64 m_mapped = 0;
 };
 
 } // namespace twofold::device

@@ -21,20 +21,24 @@ Result<void> check_segments(Request const& request, Geometry const& geometry) {
         return Error::invalid_argument;
     }
     u64 bytes = 0;
-    bool is_aligned_so = true;
-    for (usize i = 0; i < segments.size(); ++i) {
-        u64 const begin = segments[i].address.value;
-        u64 const end = begin + segments[i].bytes;
-        bool const begins_well = i == 0 || is_aligned(begin, u64{geometry.segment_boundary});
-        bool const ends_well =
-            i + 1 == segments.size() || is_aligned(end, u64{geometry.segment_boundary});
-        is_aligned_so = is_aligned_so && segments[i].bytes != 0 && end > begin && begins_well &&
-                        ends_well && is_aligned(begin, u64{geometry.segment_alignment}) &&
-                        is_aligned(end, u64{geometry.segment_alignment});
-        bytes += segments[i].bytes;
+    u64 edges = 0;  // all of them, one over the other
+    u64 joints = 0; // those between two segments
+    u64 end = 0;
+    for (Segment const& segment : segments) {
+        u64 const begin = segment.address.value;
+        joints |= &segment == segments.data() ? 0 : begin | end;
+        end = begin + segment.bytes;
+        if (end <= begin) {
+            return Error::invalid_argument; // it is empty, or goes around
+        }
+        edges |= begin | end;
+        bytes += segment.bytes;
     }
+    // All three are powers of two.
+    bool const is_aligned = (edges & (geometry.segment_alignment - 1)) == 0 &&
+                            (joints & (geometry.segment_boundary - 1)) == 0;
     bool const fits = bytes == u64{request.count} * geometry.sector_bytes;
-    return is_aligned_so && fits ? Result<void>() : Error::invalid_argument;
+    return is_aligned && fits ? Result<void>() : Error::invalid_argument;
 }
 
 } // namespace

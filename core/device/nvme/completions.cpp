@@ -116,10 +116,11 @@ QueuePair::Haul QueuePair::take(std::span<Taken, take_max> into) {
     return {count, seen};
 }
 
-/// One write says all that was taken; where nobody is interrupted, it can wait for more.
+/// One write says all that was taken; it waits for a quarter of the queue. What the controller finds
+/// no place for meanwhile it has when that is rung.
 void QueuePair::acknowledge() {
-    bool const can_wait = m_is_polled && m_in_flight != 0 && m_unacknowledged < m_plan.entries / 4u;
-    if (m_unacknowledged == 0 || can_wait || m_gate > Gate::ebbing) {
+    bool const can_wait = m_unacknowledged < m_plan.entries / 4u;
+    if (can_wait || m_gate > Gate::ebbing) {
         return;
     }
     m_unacknowledged = 0;
@@ -198,12 +199,6 @@ void QueuePair::presume_done() {
     if (taken) {
         taken->request->done(*taken->request, taken->outcome);
     }
-}
-
-void QueuePair::set_polled(bool is_polled) {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    m_is_polled = is_polled;
-    acknowledge();
 }
 
 void QueuePair::ebb() {

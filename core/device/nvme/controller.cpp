@@ -331,7 +331,6 @@ void Controller::set_mode(CompletionMode mode) {
     m_mode.store(mode, relaxed);
     bool const is_polled = mode == CompletionMode::polling;
     for (QueuePair* const queue : m_queues) {
-        queue->set_polled(is_polled);
         if (queue->plan().vector != 0) { // the admin queue's stays: it tells of events
             is_polled ? m_connection.mask(queue->plan().vector)
                       : m_connection.unmask(queue->plan().vector);

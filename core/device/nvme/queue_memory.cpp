@@ -39,6 +39,7 @@ QueuePair::QueuePair(
       m_head_doorbell(completion_doorbell(plan.number, plan.doorbell_stride)),
       m_time_out(ticks(plan.time_out)),
       m_abort_time(ticks(plan.abort_time)),
+      m_data(dma),
       m_timer(watch, this) {}
 
 Result<QueuePair*> QueuePair::open(

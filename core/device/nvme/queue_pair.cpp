@@ -40,6 +40,21 @@ Opcode opcode_of(Operation operation) {
     UNREACHABLE();
 }
 
+/// Word by word: what a compiler makes of a whole one that is assigned is a loop without vectors
+/// that takes as long as all the rest.
+void begin(Command& command, Opcode opcode, u16 id, u32 space) {
+    command.opcode = static_cast<u8>(opcode);
+    command.flags = 0;
+    command.id = id;
+    command.space = space;
+    command.word2 = command.word3 = 0;
+    command.metadata = 0;
+    command.data[0] = command.data[1] = 0;
+    command.word10 = command.word11 = 0;
+    command.word12 = command.word13 = 0;
+    command.word14 = command.word15 = 0;
+}
+
 /// The words of a command that say which sectors it is for.
 void write_sectors(Command& command, Request const& request, IoRoom const& room) {
     u64 const first = request.sector + room.progress;
@@ -58,10 +73,7 @@ Result<void> QueuePair::place(Request& request) {
     Slot& slot = m_slots[index];
     IoRoom& room = request.room<IoRoom>();
     Command& command = m_submissions[m_tail]; // which the controller does not look at yet
-    command = {
-        .opcode = static_cast<u8>(opcode_of(request.operation)),
-        .id = slot.id,
-        .space = room.space};
+    begin(command, opcode_of(request.operation), slot.id, room.space);
     switch (request.operation) {
     case Operation::read:
     case Operation::write:
@@ -98,7 +110,7 @@ Result<void> QueuePair::map_data(Request& request, Slot& slot, Command& command)
         return map_pieces(request, slot, command);
     }
     auto const mapped =
-        TRY(m_dma.map(first.address, Bytes{first.bytes}, direction_of(request.operation)));
+        TRY(m_data.map(first.address, Bytes{first.bytes}, direction_of(request.operation)));
     slot.address = mapped.address;
     slot.bytes = first.bytes;
     slot.pieces = 1;
@@ -137,7 +149,7 @@ Result<void> QueuePair::map_pieces(Request& request, Slot& slot, Command& comman
             bytes += segments[i++].bytes; // one piece, as far as they lie one behind the other
         }
         CHECK(slot.pieces < segments_max); // the geometry says so
-        auto const mapped = m_dma.map(begin, Bytes{bytes}, direction_of(request.operation));
+        auto const mapped = m_data.map(begin, Bytes{bytes}, direction_of(request.operation));
         if (!mapped) {
             unmap(slot, request);
             return mapped.error();
@@ -241,20 +253,18 @@ void QueuePair::fail(Request& request, Error error) {
 void QueuePair::unmap(Slot& slot, Request const& request) {
     DmaDirection const direction = direction_of(request.operation);
     if (slot.pieces == 1) {
-        m_dma.unmap({slot.address, Bytes{slot.bytes}, direction});
+        m_data.unmap({slot.address, Bytes{slot.bytes}, direction});
     } else {
         for (Piece const& piece : pieces_of(slot.id & slot_mask).first(slot.pieces)) {
-            m_dma.unmap({piece.address, Bytes{piece.bytes}, direction});
+            m_data.unmap({piece.address, Bytes{piece.bytes}, direction});
         }
     }
     slot.pieces = 0;
 }
 
-void QueuePair::note_time() {
-    if (!m_knows_time) {
-        m_now = ticks(hal::Clock::now());
-        m_knows_time = true;
-    }
+void QueuePair::read_time() {
+    m_now = ticks(hal::Clock::now());
+    m_knows_time = true;
 }
 
 u32 QueuePair::due_of(Slot const& slot) const {
@@ -265,17 +275,12 @@ u32 QueuePair::due_of(Slot const& slot) const {
     return slot.placed + (own == Nanos{} ? m_time_out : std::max(ticks(own), 1u));
 }
 
-/// Has somebody look at the time then, or before. A deadline for each request would be exact; but
-/// they are late only once.
-void QueuePair::watch_until(u32 due) {
+void QueuePair::watch_sooner(u32 due) {
     if (mutant(Mutant::device_time_unlimited)) {
         return;
     }
-    if (m_is_watched) {
-        bool const is_soon_enough = static_cast<i32>(due - m_watch_due) >= 0;
-        if (is_soon_enough || !processor::TimerQueue::cancel(m_timer)) {
-            return; // where it is not withdrawn, it is about to look
-        }
+    if (m_is_watched && !processor::TimerQueue::cancel(m_timer)) {
+        return; // it is about to look
     }
     m_is_watched = true;
     m_watch_due = due;

@@ -4,8 +4,8 @@
 // A request belongs to the queue from `submit` until its `done` is called, never from inside
 // `submit`. Where no slot is free it waits in the order of arrival. The tail doorbell is rung once
 // for many requests: those of a `hold`, and those that `done` functions submit while completions
-// are taken; the head doorbell once for all completions that were taken together. The clock is read
-// once for each such batch, too.
+// are taken; the head doorbell once for a quarter of the queue or more. The clock is read once for
+// each batch, too.
 //
 // A command's identifier holds its slot and a count of the slot's uses, so that a completion which
 // nobody waits for (a second one, one that comes late, one of nothing) is counted and dropped. What
@@ -16,7 +16,8 @@
 // Invariants: a slot is free, or holds one request. A request is in a slot, waits, has failed and
 // is about to be given back, or is its owner's: it goes from one to the next under the lock, so it
 // is given back once. All state is under the lock, and so are the queues; no `done` is called under
-// it. At most entries - 1 commands are in flight, so neither queue overflows.
+// it. At most entries - 1 commands are in flight, so the queue of submissions does not overflow; the
+// controller keeps what the other one has no place for.
 //
 // Sources: NVM Express Base Specification 1.4, section 4.1. Batched doorbells and preallocated
 // requests: Z. Yang et al., "SPDK: A development kit to build high performance storage
@@ -132,7 +133,6 @@ public:
         m_polls.fetch_add(1, relaxed);
         return drain();
     }
-    void set_polled(bool is_polled);
     /// How long a command took lately, on average. Any context.
     Nanos mean_latency() const { return Nanos{m_latency.load(relaxed)}; }
 
@@ -231,8 +231,20 @@ private:
         return m_pieces.subspan(usize{index} * segments_max, segments_max);
     }
     void free_slot(Slot& slot) REQUIRES(m_lock);
-    void note_time() REQUIRES(m_lock);
-    void watch_until(u32 due) REQUIRES(m_lock);
+    void note_time() REQUIRES(m_lock) {
+        if (!m_knows_time) {
+            read_time();
+        }
+    }
+    void read_time() REQUIRES(m_lock);
+    /// Has somebody look at the time then, or before. A deadline for each request would be exact;
+    /// but they are late only once.
+    void watch_until(u32 due) REQUIRES(m_lock) {
+        if (!m_is_watched || static_cast<i32>(due - m_watch_due) < 0) {
+            watch_sooner(due);
+        }
+    }
+    void watch_sooner(u32 due) REQUIRES(m_lock);
     u32 due_of(Slot const& slot) const REQUIRES(m_lock);
     bool can_place_waiting() const REQUIRES(m_lock);
     void place_all_waiting();
@@ -252,7 +264,7 @@ private:
     static void watch(void* self);
 
     device::DriverEnvironment m_environment;
-    device::DmaSpace& m_dma;
+    device::DmaSpace& m_dma; ///< of the queues
     Registers m_registers;
     QueuePlan m_plan;
     Memory m_memory;
@@ -266,7 +278,6 @@ private:
 
     alignas(sync::cache_line_bytes) sync::SpinLock m_lock{sync::LockRank::device};
     Gate m_gate GUARDED_BY(m_lock) = Gate::stopped;
-    bool m_is_polled GUARDED_BY(m_lock) = false;
     bool m_is_draining GUARDED_BY(m_lock) = false;
     bool m_knows_time GUARDED_BY(m_lock) = false; ///< m_now is that of this batch
     bool m_is_watched GUARDED_BY(m_lock) = false; ///< the timer is queued, or in its function
@@ -287,6 +298,7 @@ private:
     IntrusiveList<block::Request, block::RequestsTag> m_waiting GUARDED_BY(m_lock);
     IntrusiveList<block::Request, block::RequestsTag> m_failed GUARDED_BY(m_lock);
     QueueCounts m_counts GUARDED_BY(m_lock);
+    device::DmaLane m_data GUARDED_BY(m_lock); ///< of what is in flight
     processor::Timer m_timer;
     Atomic<u64> m_interrupts{0};
     Atomic<u64> m_polls{0};

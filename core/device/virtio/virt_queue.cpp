@@ -45,6 +45,7 @@ VirtQueue::VirtQueue(
       m_memory(memory),
       m_mapping(mapping),
       m_time_out(time_out),
+      m_data(transport.dma()),
       m_free_count(layout.entries),
       m_timer(watch, this) {
     for (u16 i = 0; i < entries_max; ++i) {
@@ -211,8 +212,7 @@ Result<void> VirtQueue::map(QueueRequest const& request) {
          {std::pair(request.to_device, hal::DmaDirection::to_device),
           std::pair(request.to_driver, hal::DmaDirection::from_device)}) {
         for (Segment const& segment : segments) {
-            auto const mapping =
-                m_transport.dma().map(segment.address, Bytes{segment.bytes}, direction);
+            auto const mapping = m_data.map(segment.address, Bytes{segment.bytes}, direction);
             if (!mapping) {
                 unmap(m_free_first, count);
                 return mapping.error();
@@ -228,7 +228,7 @@ Result<void> VirtQueue::map(QueueRequest const& request) {
 /// The device does not reach the first `count` segments of the chain at `head` any more.
 void VirtQueue::unmap(u16 head, usize count) {
     for (u16 at = head; count > 0; --count) {
-        m_transport.dma().unmap(m_mapped[at]);
+        m_data.unmap(m_mapped[at]);
         at = m_next[at];
     }
 }

@@ -182,6 +182,7 @@ private:
     Chain m_chains[entries_max] GUARDED_BY(m_lock);      ///< by the first descriptor's index
     u16 m_next[entries_max] GUARDED_BY(m_lock);          ///< of the chain, or of the free list
     DmaMapping m_mapped[entries_max] GUARDED_BY(m_lock); ///< of what is in flight
+    DmaLane m_data GUARDED_BY(m_lock);                   ///< that it is mapped by
     u16 m_free_first GUARDED_BY(m_lock) = 0;
     u16 m_free_count GUARDED_BY(m_lock) = 0;
     u16 m_in_flight GUARDED_BY(m_lock) = 0;

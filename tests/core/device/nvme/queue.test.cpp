@@ -119,6 +119,23 @@ TEST(NvmeQueue, TheDoorbellIsRungOnceForMany) {
     EXPECT_LE((counts.submission_doorbells + counts.completion_doorbells) * 16, counts.completed);
 }
 
+TEST(NvmeQueue, TheHeadDoorbellWaitsForAQuarterOfTheQueue) {
+    Running it;
+    ASSERT_TRUE(it.open().has_value());
+    constexpr u32 quarter = QueuePair::entries_max / 4, rounds = 5;
+    Many<1> requests;
+    it.scripted->set_status(csts::ready);
+    for (u32 i = 0; i < quarter * rounds + quarter / 2; ++i) {
+        requests[0].times = 0;
+        ASSERT_TRUE(it.space->submit(requests[0]).has_value());
+        ASSERT_EQ(it.answer(1), 1u);
+        it.scripted->interrupt(1);
+        ASSERT_EQ(requests.done(), 1u);
+    }
+    EXPECT_EQ(it.scripted->completion_rings, rounds);
+    EXPECT_EQ(it.counts().completion_doorbells, u64{rounds});
+}
+
 namespace {
 
 /// Submits itself again and again.

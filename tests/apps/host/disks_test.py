@@ -194,7 +194,7 @@ class Disks(unittest.TestCase):
             ("disks read nvme0n1", usage, "usage: disks"),
             ("disks write nvme0n1 3", usage, "usage: disks"),
             ("disks flush nvme0n1 3", usage, "usage: disks"),
-            (f"disks write nvme0n1 3 {'x' * 513}", failure, "a text of 513 bytes is longer than a sector, which has 512"),
+            (f"disks write nvme0n1 3 {'x' * 513}", failure, "of 513 bytes is longer than a sector, which has 512"),
             ("disks ramdisk x", usage, "'x' is no size"),
             ("disks ramdisk 900G", failure, "900G: out_of_memory"),
             ("disks stripe a nvme0n1 b", failure, "there is no disk 'b'"),

@@ -217,7 +217,7 @@ u64 figure(std::string const& text, std::string_view name) {
 }
 
 /// Runs with one fault that fires once each, and what they showed.
-struct EachFault : testing::Test {
+struct SimulatedDiskFaults : testing::Test {
     static constexpr std::string_view all_right = "72 requests, 0 failed, 0 sectors are wrong";
     std::string const test = "nvme test 0 64; nvme queues; nvme id";
     std::set<DeviceFault> shown;
@@ -242,7 +242,7 @@ struct EachFault : testing::Test {
     }
 };
 
-TEST_F(EachFault, ReachesTheKernel) {
+TEST_F(SimulatedDiskFaults, EachReachesTheKernel) {
     Seen const usual = run(SimulatedDisk(), {.command = test, .cpus = 1});
     EXPECT_TRUE(usual.says(all_right)) << usual.text;
     for (std::string_view const name : {"spurious", "retries", "timeouts", "resets", "events"}) {

@@ -83,6 +83,19 @@ TEST(SimulatedMessage, ASoundDeviceNeedsNoPatience) {
     EXPECT_EQ(device->sent, 20u);
 }
 
+TEST(SimulatedMessage, ADeviceThatWasSuspendedGoesOn) {
+    auto const device = std::make_shared<Unreliable>(Habit::sound);
+    Trial const seen = run(
+        device, "beat 5 1000 message; devices suspend 01:01.0; devices; devices resume 01:01.0; "
+                "beat 6 1000 message; message info");
+    EXPECT_NE(seen.text.find(" suspended"), std::string::npos) << seen.text;
+    EXPECT_NE(seen.text.find("5 beats, 0 failed"), std::string::npos) << seen.text;
+    EXPECT_NE(seen.text.find("6 beats, 0 failed"), std::string::npos) << seen.text;
+    EXPECT_NE(seen.text.find(nothing_wrong), std::string::npos) << seen.text;
+    EXPECT_EQ(device->sent, 11u);
+    EXPECT_GE(device->stopped, 1u);
+}
+
 TEST(SimulatedMessage, ALostCompletionEndsItsRequestInTimeAndNoOther) {
     auto const device = std::make_shared<Unreliable>(Habit::loses, 5);
     Trial const seen = run(device, "beat 20 1000 message; message info");

@@ -25,9 +25,6 @@ public:
     void add_to(Arguments& arguments);
     /// Whether a machine may hear of input while its kernel computes (InputPump).
     static bool hears_input_always();
-    /// Whether `text`, of the option --disk, is of a kind that this engine alone has; then it has
-    /// taken it.
-    bool takes_disk(std::string const& text);
     /// What lies behind a disk. `number`: which of the machine's. Throws launch::Failure.
     std::shared_ptr<hosted::NvmeMedium>
     make_medium(launch::DiskOption const& disk, usize number) const;

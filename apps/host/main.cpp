@@ -129,10 +129,7 @@ void add_options(Arguments& arguments, HostOptions& options) {
          .value_name = "DISK",
          .help = fmt::format("a disk; repeatable: {}", launch::disk_choices),
          .take =
-             [&options](std::string const& text) {
-                 return options.engine.takes_disk(text) ? std::string()
-                                                        : launch::take_disk(text, options.disks);
-             },
+             [&options](std::string const& text) { return launch::take_disk(text, options.disks); },
          .occurrence = Arguments::Occurrence::repeated});
     arguments.add_action(
         "--version", [] { fmt::print("{}\n", TWOFOLD_VERSION); },

@@ -37,15 +37,6 @@ std::vector<std::string> split(std::string_view text) {
     return words;
 }
 
-std::string take_bytes(std::string const& text, std::optional<u64>& bytes) {
-    auto const size = parse_size(text);
-    if (!size || size.value().value < disk_bytes_min || size.value().value > disk_bytes_max) {
-        return fmt::format("'{}' is no size of a disk; write for instance 64M or 1G", text);
-    }
-    bytes = size.value().value;
-    return {};
-}
-
 /// One word behind the file. `has_block`: it said how large a block is.
 std::string take_word(std::string const& word, DiskOption& disk, bool& has_block) {
     auto const sign = word.find('=');
@@ -54,7 +45,7 @@ std::string take_word(std::string const& word, DiskOption& disk, bool& has_block
     using Io = DiskOption::Io;
     using Kind = DiskOption::Kind;
     if (name == "size") {
-        return take_bytes(value, disk.bytes);
+        return take_disk_bytes(value, disk.bytes);
     }
     if (word == "bs=512" || word == "bs=4096") {
         disk.block_bytes = word == "bs=512" ? 512 : large_block;
@@ -175,6 +166,15 @@ std::string doubled_commas(std::string_view text) {
 }
 
 } // namespace
+
+std::string take_disk_bytes(std::string const& text, std::optional<u64>& bytes) {
+    auto const size = parse_size(text);
+    if (!size || size.value().value < disk_bytes_min || size.value().value > disk_bytes_max) {
+        return fmt::format("'{}' is no size of a disk; write for instance 64M or 1G", text);
+    }
+    bytes = size.value().value;
+    return {};
+}
 
 std::string take_disk(std::string const& text, std::vector<DiskOption>& disks) {
     auto const words = split(text);

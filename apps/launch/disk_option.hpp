@@ -33,6 +33,9 @@ inline constexpr char const* disk_choices =
     "FILE[,size=1G][,bs=512|4096][,direct][,readonly][,io=uring|threads][,kind=nvme|virtio] or "
     "memory,size=2M";
 
+/// Takes how large a disk is, as "64M". The answer is what is wrong; empty: nothing. O(n).
+std::string take_disk_bytes(std::string const& text, std::optional<u64>& bytes);
+
 /// Takes one --disk and puts it behind `disks`. The answer is what is wrong; empty: nothing. A
 /// comma in a file's name is doubled. O(n).
 std::string take_disk(std::string const& text, std::vector<DiskOption>& disks);

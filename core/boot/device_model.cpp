@@ -13,8 +13,9 @@ namespace twofold::boot {
 namespace {
 
 constexpr device::Driver const* all_drivers[] = {
-    &device::ring_block_driver,    &device::message_port_driver,
-    &device::hot_plug_port_driver, &nvme::driver,
+    &device::message_port_driver,
+    &device::hot_plug_port_driver,
+    &nvme::driver,
     &device::virtio_block_driver,
 };
 

@@ -19,17 +19,6 @@ hal::LineInput isa_line(Kernel const& kernel, usize number) {
 }
 
 constexpr Command device_table[] = {
-    {"block",
-     "uses the block device",
-     use_block,
-     {{"WHAT", "what to do; info if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
-       "info read write flush test close"},
-      {"SECTOR", "where to read or write, or how many to test", ArgumentKind::number,
-       ArgumentCount::optional},
-      {"TEXT", "what to write", ArgumentKind::text, ArgumentCount::optional}},
-     {{"block info", "how large it is, and what has happened"},
-      {"block write 3 hello", "writes a sector"},
-      {"block test 64", "writes and reads so many sectors"}}},
     {"devices",
      "shows devices and their drivers",
      show_devices,
@@ -41,13 +30,14 @@ constexpr Command device_table[] = {
       {"devices remove 01:01.0", "its driver leaves the device, which then may be pulled out"},
       {"devices remove 01:01.0; devices probe 01:01.0", "and takes it again"}}},
     {"disks",
-     "lists the disks, and makes some",
+     "lists, uses and makes disks",
      use_disks,
      {{"WHAT", "what to do; list if nothing is said", ArgumentKind::choice, ArgumentCount::optional,
-       "list stats ramdisk stripe compress assemble stamp verify"},
-      {"WORD", "a disk, a size, or what a layer is made of", ArgumentKind::text,
-       ArgumentCount::any}},
-     {{"disks ramdisk 8M; disks stats ram0", "a disk in memory, and what was asked of it"},
+       "list stats read write flush ramdisk stripe compress assemble stamp verify"},
+      {"WORD", "a disk, a sector and a text, a size, or what a layer is made of",
+       ArgumentKind::text, ArgumentCount::any}},
+     {{"disks ramdisk 8M; disks write ram0 3 hello; disks read ram0 3; disks stats ram0",
+       "a disk in memory, two requests, and what was asked of it"},
       {"disks ramdisk 8M; disks ramdisk 8M; disks stripe fast ram0 ram1 chunk=64k",
        "one disk over two; what they hold is lost"},
       {"disks ramdisk 8M; disks compress c0 ram0 method=zstd size=32M; disks stats c0",
@@ -116,7 +106,7 @@ constexpr Command device_table[] = {
       {"US", "microseconds between", ArgumentKind::number},
       {"DEVICE", "what to use each time", ArgumentKind::choice, ArgumentCount::any,
        "block message"}},
-     {{"beat 1000 1000 block", "a sector each millisecond, for a second"}}},
+     {{"beat 1000 1000 block", "a sector of the first disk each millisecond, for a second"}}},
 };
 
 } // namespace
@@ -129,42 +119,22 @@ Result<Devices*> devices_of(Kernel& kernel) {
     return kernel.devices;
 }
 
-Result<HeldDevices> hold_devices(Kernel& kernel, WantedDevices wanted) {
-    if (!wanted.block && !wanted.message) {
-        return HeldDevices{};
-    }
-    if (wanted.block) {
-        TRY(find_device(kernel, device::ring_block_driver));
-    }
-    if (wanted.message) {
-        TRY(find_device(kernel, device::message_port_driver));
-    }
-    return with_registry(
-        *TRY(device_model(kernel)), [&](device::DriverRegistry& registry) -> Result<HeldDevices> {
-            HeldDevices held;
-            device::BoundDevice* const block = registry.first_of(device::ring_block_driver);
-            device::BoundDevice* const message = registry.first_of(device::message_port_driver);
-            if ((wanted.block && block == nullptr) || (wanted.message && message == nullptr)) {
-                return Error::not_found; // it was removed just now
-            }
-            if (wanted.block) {
-                held.block.emplace(static_cast<device::BoundRingBlock&>(*block));
-            }
-            if (wanted.message) {
-                held.message.emplace(static_cast<device::BoundMessagePort&>(*message));
-            }
-            return held;
-        });
-}
-
-Result<device::RingBlock*> block_device(Kernel& kernel) {
-    auto* const found = TRY(find_device(kernel, device::ring_block_driver));
-    return &static_cast<device::BoundRingBlock*>(found)->driver();
-}
-
 Result<device::MessagePort*> message_port(Kernel& kernel) {
     auto* const found = TRY(find_device(kernel, device::message_port_driver));
     return &static_cast<device::BoundMessagePort*>(found)->driver();
+}
+
+Result<HeldMessagePort> hold_message_port(Kernel& kernel) {
+    TRY(find_device(kernel, device::message_port_driver));
+    return with_registry(
+        *TRY(device_model(kernel)),
+        [](device::DriverRegistry& registry) -> Result<HeldMessagePort> {
+            device::BoundDevice* const found = registry.first_of(device::message_port_driver);
+            if (found == nullptr) {
+                return Error::not_found; // it was removed just now
+            }
+            return HeldMessagePort(static_cast<device::BoundMessagePort&>(*found));
+        });
 }
 
 device::Ps2Options keyboard_options(Kernel const& kernel) {

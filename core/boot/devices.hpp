@@ -5,8 +5,6 @@
 #include "core/boot/command.hpp"
 #include "core/device/drivers.hpp"
 
-#include <optional>
-
 namespace twofold::boot {
 
 struct DiskRoom; // disks.hpp
@@ -22,23 +20,12 @@ struct Devices {
 /// What was opened so far. Errors: out_of_memory, at the first time.
 Result<Devices*> devices_of(Kernel& kernel);
 
-/// The first device of its kind, open. Context thread; one context at a time asks for the first
-/// time. Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
-Result<device::RingBlock*> block_device(Kernel& kernel);
+/// The first message device, open. Context thread; one context at a time asks for the first time.
+/// Errors: not_found (there is none); those of its driver's `open` and of pci_bus.
 Result<device::MessagePort*> message_port(Kernel& kernel);
-
-/// Devices with rings, for who shares the kernel with those who may have one removed.
-struct HeldDevices {
-    std::optional<device::HeldRing<device::RingBlock>> block;
-    std::optional<device::HeldRing<device::MessagePort>> message;
-};
-struct WantedDevices {
-    bool block = false;
-    bool message = false;
-};
-/// All of the wanted ones at once: who holds one and asks for another might wait for who removes
-/// the first. Context thread. Errors as above.
-Result<HeldDevices> hold_devices(Kernel& kernel, WantedDevices wanted);
+/// The same, for who shares the kernel with those who may have it removed.
+using HeldMessagePort = device::HeldRing<device::MessagePort>;
+Result<HeldMessagePort> hold_message_port(Kernel& kernel);
 
 /// The display, see displays.hpp. Errors: not_found, out_of_memory.
 Result<device::Display*> display(Kernel& kernel);
@@ -69,8 +56,7 @@ inline Result<u64> argument_number(CommandContext const& context, usize index, u
                                             : Result<u64>(fallback);
 }
 
-/// The commands block, message, input, nvme and beat.
-u8 use_block(CommandContext& context);
+/// The commands message, input, nvme and beat.
 u8 use_messages(CommandContext& context);
 u8 use_input(CommandContext& context);
 u8 use_nvme(CommandContext& context);

@@ -225,6 +225,22 @@ u8 try_disk(CommandContext& context, DiskRoom& room, StampAction action) {
     return stamp_disk(context, *disk, action, seed.value(), round.value());
 }
 
+/// `read NAME SECTOR`, `write NAME SECTOR TEXT` and `flush NAME`
+u8 request_of_disk(CommandContext& context, DiskRoom& room, std::string_view what) {
+    auto const& arguments = context.arguments;
+    auto const sector = argument_number(context, 2, 0);
+    if (!sector) {
+        return say_usage(context, "disks");
+    }
+    DiskUse const disk = room.disks.find(arguments[1]);
+    if (!disk) {
+        return say_no_disk(context, arguments[1]);
+    }
+    return what == "read"    ? read_sector(context, *disk, sector.value())
+           : what == "write" ? write_sector(context, *disk, sector.value(), arguments[3])
+                             : flush_disk(context, *disk);
+}
+
 /// What `compress` was asked for.
 struct Compression {
     CompressOptions options;
@@ -362,6 +378,10 @@ u8 use_disks(CommandContext& context) {
     }
     if (what == "stats" && arguments.size() == 2) {
         return show_stats(context, *room.value(), arguments[1]);
+    }
+    if ((what == "read" && arguments.size() == 3) || (what == "write" && arguments.size() == 4) ||
+        (what == "flush" && arguments.size() == 2)) {
+        return request_of_disk(context, *room.value(), what);
     }
     if (what == "ramdisk" && arguments.size() == 2) {
         return make_ramdisk(context, arguments[1]);

@@ -37,8 +37,7 @@ void add_pci_disks(Kernel& kernel) {
         return;
     }
     with_registry(*model.value(), [&](device::DriverRegistry& registry) {
-        for (device::Driver const* const driver :
-             {&nvme::driver, &device::virtio_block_driver, &device::ring_block_driver}) {
+        for (device::Driver const* const driver : {&nvme::driver, &device::virtio_block_driver}) {
             if (!registry.attach(bus.value()->functions.functions(), *driver)) {
                 kernel.log(LogLevel::warning, "not all disks are looked at: there is no memory");
             }

@@ -125,6 +125,12 @@ enum class StampAction : u8 { write, check };
 /// Context thread, with threads. The status of the command.
 u8 stamp_disk(CommandContext& context, block::Disk& disk, StampAction action, u64 seed, u64 round);
 
+/// What `disks read`, `write` and `flush` do: one request each, of a whole sector. `text` fills the
+/// sector's begin, the rest is zeros. Context thread. The status of the command.
+u8 read_sector(CommandContext& context, block::Disk& disk, u64 sector);
+u8 write_sector(CommandContext& context, block::Disk& disk, u64 sector, std::string_view text);
+u8 flush_disk(CommandContext& context, block::Disk& disk);
+
 /// The commands disks and block-bench.
 u8 use_disks(CommandContext& context);
 u8 bench_block(CommandContext& context);

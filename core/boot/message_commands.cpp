@@ -1,10 +1,11 @@
 // The commands `message` and `beat`.
 #include "core/boot/devices.hpp"
+#include "core/boot/disks.hpp"
 #include "core/boot/kernel.hpp"
 #include "hal/memory.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
 
 namespace twofold::boot {
 
@@ -128,26 +129,25 @@ u8 echo(CommandContext& context, MessagePort& port, u64 wait_ms) {
 
 /// What `beat` does each time, and how that went.
 struct Beat {
-    HeldDevices held;
-    device::RingBlock* block = nullptr;
-    MessagePort* port = nullptr;
+    block::DiskUse disk{};
+    std::optional<HeldMessagePort> port{};
     PhysAddr page{};
     u64 failed = 0;
     u64 received = 0;
 
     void once(u64 number) {
-        if (block != nullptr) {
-            u64 const sector = number % block->geometry().sectors;
+        if (disk) {
+            u64 const sector = number % disk->geometry().sectors;
             bool const is_last = number % write_epoch == write_epoch - 1;
-            block::Segment const memory{page, block->geometry().sector_bytes};
-            failed += block::write_block(*block, sector, memory) ? 0 : 1;
-            failed += !is_last || block::flush(*block) ? 0 : 1;
+            block::Segment const memory{page, disk->geometry().sector_bytes};
+            failed += block::write_block(*disk, sector, memory) ? 0 : 1;
+            failed += !is_last || block::flush(*disk) ? 0 : 1;
         }
-        if (port != nullptr) {
-            failed +=
-                port->send(MessagePort::everybody, std::as_bytes(std::span(&number, 1))) ? 0 : 1;
+        if (port) {
+            auto const frame = std::as_bytes(std::span(&number, 1));
+            failed += port->driver().send(MessagePort::everybody, frame) ? 0 : 1;
             std::byte bytes[sizeof(number)];
-            while (port->receive(bytes, hal::Clock::now())) {
+            while (port->driver().receive(bytes, hal::Clock::now())) {
                 ++received;
             }
         }
@@ -162,31 +162,53 @@ Result<void> sleep_until(Kernel& kernel, Nanos deadline) {
     return {};
 }
 
-Result<Beat> prepare_beat(Kernel& kernel, std::span<std::string_view const> devices) {
-    Beat beat;
-    WantedDevices wanted;
+/// The first disk. Errors: not_found, permission_denied (it is read-only), not_supported (a sector
+/// does not fit into a page).
+Result<block::DiskUse> disk_to_write(DiskRoom& room) {
+    block::DiskUse disk = room.disks.at(0);
+    if (!disk) {
+        return Error::not_found;
+    }
+    if (disk->geometry().is_read_only) {
+        return Error::permission_denied;
+    }
+    if (disk->geometry().sector_bytes > page_size.value) {
+        return Error::not_supported;
+    }
+    return disk;
+}
+
+/// Who holds a device and asks the registry for another might wait for who removes the first: so
+/// the disk, for which it is asked no more once the room is open, is taken last.
+Result<void> prepare_beat(Kernel& kernel, std::span<std::string_view const> devices, Beat& beat) {
+    DiskRoom* room = nullptr;
+    bool wants_message = false;
     for (std::string_view const name : devices) {
         if (name != "block" && name != "message") {
             return Error::invalid_argument;
         }
-        (name == "block" ? wanted.block : wanted.message) = true;
+        room = name == "block" ? TRY(disk_room(kernel)) : room;
+        wants_message = wants_message || name == "message";
     }
-    beat.held = TRY(hold_devices(kernel, wanted));
-    beat.block = wanted.block ? &beat.held.block->driver() : nullptr;
-    beat.port = wanted.message ? &beat.held.message->driver() : nullptr;
+    if (wants_message) {
+        beat.port.emplace(TRY(hold_message_port(kernel)));
+    }
+    if (room != nullptr) {
+        beat.disk = TRY(disk_to_write(*room));
+    }
     beat.page = TRY(kernel.frames->allocate({.pages = 1, .content = memory::FrameContent::zeroed}));
-    return beat;
+    return {};
 }
 
 } // namespace
 
 u8 use_messages(CommandContext& context) {
-    auto const opened = hold_devices(context.kernel, {.message = true});
+    auto const opened = hold_message_port(context.kernel);
     if (!opened) {
         context.out.line("there is no message device: {}", opened.error());
         return status::failure;
     }
-    MessagePort& port = opened.value().message->driver();
+    MessagePort& port = opened.value().driver();
     auto const& arguments = context.arguments;
     std::string_view const what = arguments.empty() ? "info" : arguments[0];
     if (what == "info") {
@@ -221,11 +243,11 @@ u8 beat(CommandContext& context) {
     if (context.arguments.size() < 2 || !count || !period_us || period_us.value() > 1'000'000) {
         return say_usage(context, "beat");
     }
-    auto prepared = prepare_beat(context.kernel, context.arguments.subspan(2));
-    if (!prepared) {
-        return fail(context, prepared.error());
+    Beat beat;
+    if (auto const ready = prepare_beat(context.kernel, context.arguments.subspan(2), beat);
+        !ready) {
+        return fail(context, ready.error());
     }
-    Beat& beat = prepared.value();
     Nanos const period{static_cast<i64>(period_us.value()) * 1'000};
     Nanos next = hal::Clock::now();
     for (u64 number = 0; number < count.value(); ++number) {

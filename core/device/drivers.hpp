@@ -7,7 +7,6 @@
 #include "core/device/block/disks.hpp"
 #include "core/device/block/gathering.hpp"
 #include "core/device/block/memory_disk.hpp"
-#include "core/device/block/ring_block.hpp"
 #include "core/device/block/stripe.hpp"
 #include "core/device/block/transfer.hpp"
 #include "core/device/console/panic_screen.hpp"

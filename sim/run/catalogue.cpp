@@ -76,7 +76,7 @@ Catalogue const& own_catalogue() {
         Catalogue made{
             .build = build_id(),
             .workloads = workloads(),
-            .faults = hosted::FaultKinds(hosted::case_fault_kinds()),
+            .faults = hosted::FaultKinds(hosted::device_fault_kinds()),
             .mutants = mutant_names(),
             .costs = {}};
         // A turn ends by time. Where what computes takes a nanosecond a step, it ends between any

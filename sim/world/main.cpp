@@ -2,9 +2,11 @@
 // print, each line behind the machine's number; what the run was is said on stderr. The status is
 // the first one of a machine that is not 0; apps/launch/status.hpp has the others.
 #include "apps/arguments/arguments.hpp"
+#include "apps/launch/disk_option.hpp"
 #include "apps/launch/status.hpp"
+#include "hal/hosted/devices/nvme/nvme_controller.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
-#include "hal/hosted/sim/devices/block_device.hpp"
+#include "hal/hosted/sim/devices/simulated_medium.hpp"
 #include "sim/plan/plan.hpp"
 #include "sim/world/world.hpp"
 
@@ -13,6 +15,8 @@
 #include <spdlog/spdlog.h>
 
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +32,7 @@ struct Options {
     u32 nodes = 2;
     u32 cpus = 1;
     u64 memory_mib = 64;
-    u64 disk_sectors = 0; ///< 0: no disks
+    std::optional<u64> disk_bytes; ///< nothing: no disks
     u64 latency_us = 50;
     u64 jitter_us = 10;
     u64 partition_ms = 0; ///< 0: none
@@ -43,6 +47,28 @@ Arguments::Take append_to(std::vector<std::string>& list) {
         list.push_back(text);
         return std::string();
     };
+}
+
+constexpr u32 block_bytes = 512;
+
+/// The answer is what is wrong.
+std::string take_disk_size(std::string const& text, Options& options) {
+    if (auto const wrong = launch::take_disk_bytes(text, options.disk_bytes); !wrong.empty()) {
+        return wrong;
+    }
+    return *options.disk_bytes % block_bytes == 0
+               ? std::string()
+               : fmt::format("'{}' is no multiple of a block of {} bytes", text, block_bytes);
+}
+
+/// A controller with one disk of zeros. `number`: of its machine.
+std::shared_ptr<hosted::PciDevice> make_disk(Options const& options, u32 number) {
+    auto const medium = std::make_shared<hosted::SimulatedMedium>(hosted::SimulatedMediumConfig{
+        .blocks = *options.disk_bytes / block_bytes,
+        .block_bytes = block_bytes,
+        .seed = options.world.seed + number});
+    return std::make_shared<hosted::NvmeController>(
+        hosted::NvmeConfig{.media = {medium}, .serial = fmt::format("disk{}", number)});
 }
 
 void add_machine_options(Arguments& arguments, Options& options) {
@@ -78,10 +104,10 @@ void add_machine_options(Arguments& arguments, Options& options) {
          .default_text = "64"});
     arguments.add(
         {.name = "--disk",
-         .value_name = "SECTORS",
-         .help = "a block device of so many sectors of 512 bytes in each machine; 0: none",
-         .take = number_in(options.disk_sectors, u64{0}, u64{1} << 40),
-         .default_text = "0"});
+         .value_name = "SIZE",
+         .help = "an NVMe controller in each machine, with a disk of that size, as 2M",
+         .take = [&options](std::string const& text) { return take_disk_size(text, options); },
+         .default_text = "none"});
     arguments.add(
         {.name = "--window",
          .value_name = "N",
@@ -126,7 +152,8 @@ void add_link_options(Arguments& arguments, Options& options) {
     arguments.add(
         {.name = "--fault",
          .value_name = "RULE",
-         .help = "what goes wrong, as 'link.lost:probability=0.1' (docs/fault-plans.md)",
+         .help = "what goes wrong, as 'link.lost:probability=0.1' or 'nvme.late:at=3' "
+                 "(docs/fault-plans.md)",
          .take = append_to(options.rules),
          .occurrence = Arguments::Occurrence::repeated});
 }
@@ -164,10 +191,8 @@ std::vector<hosted::MachineConfig> machine_configs(Options const& options) {
         machine.memory_bytes = options.memory_mib << 20;
         machine.cpus = options.cpus;
         machine.command_line = "console=pipe command=\"" + command + "\"";
-        if (options.disk_sectors != 0) {
-            machine.devices.push_back(std::make_shared<hosted::BlockDevice>(hosted::BlockConfig{
-                .sectors = std::max<u64>(options.disk_sectors, 2),
-                .seed = options.world.seed + node}));
+        if (options.disk_bytes) {
+            machine.devices.push_back(make_disk(options, node));
         }
     }
     return machines;

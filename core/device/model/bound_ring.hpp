@@ -25,13 +25,7 @@ public:
             memory::free_room(environment.heap, room);
             return opened.error();
         }
-        BoundRing* const bound = std::construct_at(room, environment.heap, *opened.value());
-        if constexpr (std::derived_from<D, block::Device>) {
-            bool const is_announced =
-                environment.disks != nullptr && environment.disks->add(bound->m_driver);
-            bound->m_disks = is_announced ? environment.disks : nullptr;
-        }
-        return bound;
+        return std::construct_at(room, environment.heap, *opened.value());
     }
 
     BoundRing(memory::KernelHeap& heap, D& driver) : m_heap(heap), m_driver(driver) {}
@@ -45,11 +39,6 @@ public:
     /// Those who hold it are given errors, and waited for.
     void remove(Removal) override {
         m_driver.queue().abandon(); // which waits for no device
-        if constexpr (std::derived_from<D, block::Device>) {
-            if (m_disks != nullptr) {
-                m_disks->remove(m_driver);
-            }
-        }
         while (m_users.load(acquire) != 0) {
             wait_a_little();
         }
@@ -64,7 +53,6 @@ public:
 private:
     memory::KernelHeap& m_heap;
     D& m_driver;
-    block::DiskStore* m_disks = nullptr; ///< where it was announced, if it is a disk
     Atomic<u32> m_users{0};
 };
 

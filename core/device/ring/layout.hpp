@@ -24,8 +24,7 @@ inline constexpr u32 ring_state_running = 1; ///< in `state`
 
 struct RingSubmission {
     u8 operation = 0;
-    u8 flags = 0;
-    u16 reserved = 0;
+    u8 reserved[3] = {};
     u32 token = 0; ///< comes back with the completion
     u64 target = 0;
     u32 count = 0;
@@ -34,7 +33,7 @@ struct RingSubmission {
 };
 static_assert(sizeof(RingSubmission) == 32 && alignof(RingSubmission) == 8);
 
-enum class RingStatus : u16 { done, invalid, memory, medium };
+enum class RingStatus : u16 { done, invalid, memory };
 
 struct RingCompletion {
     u32 token = 0;

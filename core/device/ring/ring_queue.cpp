@@ -35,7 +35,6 @@ Result<u64> outcome_of(RingCompletion const& completion) {
     case RingStatus::invalid:
         return Error::invalid_argument;
     case RingStatus::memory:
-    case RingStatus::medium:
         break;
     }
     return Error::io_failed;
@@ -237,7 +236,6 @@ void RingQueue::hand_over(Slot const& slot) {
     RingRequest const& request = *slot.request;
     RingSubmission const entry{
         .operation = request.operation,
-        .flags = request.flags,
         .token = slot.token,
         .target = request.target,
         .count = request.count,

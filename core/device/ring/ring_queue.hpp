@@ -42,7 +42,6 @@ public:
     using Done = void (*)(RingRequest& request, Result<u64> outcome);
 
     u8 operation = 0;
-    u8 flags = 0;
     u64 target = 0;
     u32 count = 0;
     PhysAddr buffer{};
@@ -104,7 +103,6 @@ public:
     Result<void> resume();
 
     u32 read_32(Bytes offset) const { return hal::Io::read_32(m_registers + offset); }
-    u64 read_64(Bytes offset) const { return hal::Io::read_64(m_registers + offset); }
     RingCounts counts();
 
 private:

@@ -41,20 +41,6 @@ enum class DeviceFault : u8 {
     nvme_doorbell_stall,
     nvme_fatal,
     nvme_reset,
-    block_torn_write,
-    block_lost_write,
-    block_misdirected_write,
-    block_misdirected_read,
-    block_stale_read,
-    block_bit_rot,
-    block_zeroed,
-    block_read_error,
-    block_write_error,
-    block_late,
-    block_lost_completion,
-    block_duplicate_completion,
-    block_flush_ignored,
-    block_reordered,
     count
 };
 inline constexpr usize device_faults = static_cast<usize>(DeviceFault::count);

@@ -45,20 +45,6 @@ constexpr FaultKind kinds[] = {
     {"nvme.doorbell_stall", "commands are fetched so much later", nanoseconds, 10 * ms, 0.005},
     {"nvme.fatal", "the controller has a fatal status", none, 0, 0.0001},
     {"nvme.reset", "the controller is not ready any more", none, 0, 0.0001},
-    {"block.torn_write", "a write reaches the medium in part: its begin, end or middle"},
-    {"block.lost_write", "a write is acknowledged and never reaches the medium"},
-    {"block.misdirected_write", "a write reaches other sectors than it was for"},
-    {"block.misdirected_read", "a read answers with other sectors"},
-    {"block.stale_read", "a read answers with what was there before the last write"},
-    {"block.bit_rot", "bits of a sector that is read have changed, close together", count, 1},
-    {"block.zeroed", "a sector that is read has become zeros"},
-    {"block.read_error", "a read fails", none, 0, 0.001},
-    {"block.write_error", "a write fails and changes nothing", none, 0, 0.001},
-    {"block.late", "a request takes longer", nanoseconds, 10 * ms, 0.01},
-    {"block.lost_completion", "a request is done, and the kernel is not told", none, 0, 0.001},
-    {"block.duplicate_completion", "the kernel is told twice that it is done", none, 0, 0.01},
-    {"block.flush_ignored", "a flush is acknowledged and does nothing"},
-    {"block.reordered", "a request is done after those within the time", nanoseconds, ms, 0.05},
 };
 static_assert(std::size(kinds) == device_faults);
 
@@ -66,10 +52,6 @@ static_assert(std::size(kinds) == device_faults);
 
 std::span<FaultKind const> device_fault_kinds() {
     return kinds;
-}
-
-std::span<FaultKind const> case_fault_kinds() {
-    return device_fault_kinds().first(static_cast<usize>(DeviceFault::block_torn_write));
 }
 
 } // namespace hosted

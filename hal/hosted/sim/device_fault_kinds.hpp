@@ -8,9 +8,6 @@ namespace hosted {
 
 /// By DeviceFault. What FaultKinds is made with.
 std::span<FaultKind const> device_fault_kinds();
-/// The first of these: of the devices that the machines of cases have. The others are those of the
-/// disk with rings (block_device.hpp).
-std::span<FaultKind const> case_fault_kinds();
 
 /// In a catalogue that was made so.
 inline FaultId fault_id(DeviceFault fault) {

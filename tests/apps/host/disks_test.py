@@ -57,6 +57,7 @@ class Disks(unittest.TestCase):
         for program in PROGRAMS:
             with self.subTest(program=program):
                 self.refused(program, str(self.folder / "none"), UNAVAILABLE, "with a size it is made")
+                self.refused(program, "4096", UNAVAILABLE, "with a size it is made: --disk 4096,size=1G")
                 self.refused(program, str(self.folder), USAGE, "is a folder")
                 self.refused(program, "/dev/null", USAGE, "neither a file nor a block device")
                 self.refused(program, str(self.file("small", 100)), USAGE, "too small: 100 bytes")
@@ -184,6 +185,16 @@ class Disks(unittest.TestCase):
             ("nvme test 0 x", usage, "usage: nvme"),
             ("nvme sing", usage, "'sing' is no WHAT"),
             ("disks stats x", failure, "there is no disk 'x'; 'disks' lists them"),
+            ("disks read x 0", failure, "there is no disk 'x'; 'disks' lists them"),
+            ("disks write x 0 a", failure, "there is no disk 'x'; 'disks' lists them"),
+            ("disks flush x", failure, "there is no disk 'x'; 'disks' lists them"),
+            ("disks read nvme0n1 2048", failure, "disks: nvme0n1 has no sector 2048; it has 2048"),
+            ("disks write nvme0n1 2048 a", failure, "disks: nvme0n1 has no sector 2048; it has 2048"),
+            ("disks read nvme0n1 x", usage, "usage: disks"),
+            ("disks read nvme0n1", usage, "usage: disks"),
+            ("disks write nvme0n1 3", usage, "usage: disks"),
+            ("disks flush nvme0n1 3", usage, "usage: disks"),
+            (f"disks write nvme0n1 3 {'x' * 513}", failure, "of 513 bytes is longer than a sector, which has 512"),
             ("disks ramdisk x", usage, "'x' is no size"),
             ("disks ramdisk 900G", failure, "900G: out_of_memory"),
             ("disks stripe a nvme0n1 b", failure, "there is no disk 'b'"),
@@ -196,6 +207,51 @@ class Disks(unittest.TestCase):
                     self.assertEqual(done.returncode, status, done.stdout + done.stderr)
                     self.assertEqual(done.stdout.count("\n"), 1, done.stdout)
                     self.assertIn(why, done.stdout)
+
+    def test_a_sector_is_written_and_read_by_a_person(self) -> None:
+        path = self.file("seen")
+        line = "disks write nvme0n1 7 'hello there'; disks flush nvme0n1; disks read nvme0n1 7; disks read nvme0n1 8"
+        for program in (program for program in (HOST, SIM) if program != "-"):
+            for block_bytes in (512, 4096):
+                with self.subTest(program=program, block_bytes=block_bytes):
+                    done = run(program, "--disk", f"{path},bs={block_bytes}", command=line)
+                    self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+                    self.assertEqual(
+                        done.stdout.splitlines(),
+                        ["done", "done", "sector 7: 'hello there', 11 bytes are not zero",
+                         "sector 8: '', 0 bytes are not zero"],
+                    )  # fmt: skip
+                    if program == HOST:
+                        self.assertEqual(path.read_bytes()[7 * block_bytes :][:12], b"hello there\0")
+
+    def test_what_is_read_only_is_not_written_by_a_person(self) -> None:
+        path = self.file("seen")
+        for program in (program for program in (HOST, SIM) if program != "-"):
+            for words, why in (
+                ("disks write nvme0n1 0 lost", "disks: nvme0n1 is read-only"),
+                ("beat 1 1000 block", "failed: permission_denied"),
+            ):
+                with self.subTest(program=program, words=words):
+                    done = run(program, "--disk", f"{path},readonly", command=words)
+                    self.assertEqual((done.returncode, done.stdout), (1, f"{why}\n"), done.stderr)
+            done = run(program, "--disk", f"{path},readonly", command="disks read nvme0n1 0")
+            self.assertEqual(done.stdout, "sector 0: 'keep', 4 bytes are not zero\n", done.stderr)
+        self.assertEqual(path.read_bytes()[:5], b"keep\0")
+
+    def test_a_beat_uses_the_first_disk(self) -> None:
+        for program in (program for program in (HOST, SIM) if program != "-"):
+            done = run(
+                program, "--disk", "memory,size=1M", "--disk", "memory,size=1M",
+                command="beat 40 100 block; disks stats nvme0n1; disks stats nvme1n1",
+            )  # fmt: skip
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+            self.assertIn("40 beats, 0 failed", done.stdout)
+            first, second = done.stdout.split("nvme1n1:")
+            self.assertRegex(first, r"write +40 +0 +20 ")
+            self.assertRegex(first, r"flush +2 +0 ")
+            self.assertRegex(second, r"write +0 +0 +0 ")
+            done = run(program, command="beat 1 1000 block")
+            self.assertEqual((done.returncode, done.stdout), (1, "failed: not_found\n"), done.stderr)
 
     def test_a_full_disk_of_the_host_is_an_error_of_the_write(self) -> None:
         script = (

@@ -1,8 +1,7 @@
-// Drives the model of a device without a machine: memory, a clock that jumps from moment to moment,
-// faults by a plan, and the kernel's side of a ring.
+// Drives the model of a device with rings without a machine: memory, a clock that jumps from moment
+// to moment, and the kernel's side of a ring.
 #pragma once
 
-#include "hal/hosted/sim/device_fault_kinds.hpp"
 #include "hal/hosted/sim/devices/ring_device.hpp"
 #include "tests/hal/hosted/memory_bus.hpp"
 
@@ -12,13 +11,6 @@
 #include <string_view>
 
 namespace hosted::test {
-
-/// Exact occurrences of faults.
-struct Fails {
-    DeviceFault fault;
-    std::vector<u64> at;
-    u64 amount = 0; ///< 0: the kind's own
-};
 
 class DeviceBench final : public MemoryBus {
 public:
@@ -49,21 +41,6 @@ public:
         write_register<u32>(ring::control, ring::control_run);
     }
     void stop() { write_register<u32>(ring::control, 0); }
-
-    void plan(std::vector<Fails> const& fails) {
-        FaultKinds const kinds(device_fault_kinds());
-        FaultPlan plan;
-        for (Fails const& each : fails) {
-            FaultRule rule = kinds.rule(fault_id(each.fault));
-            rule.at = each.at;
-            if (each.amount != 0) {
-                rule.amount_low = rule.amount_high = each.amount;
-            }
-            plan.rules.push_back(rule);
-        }
-        m_faults = FaultInjector(kinds, plan, 1);
-    }
-    u64 fired(DeviceFault fault) const { return m_faults.counts(fault_id(fault)).fired; }
 
     /// Puts it into the ring and rings the doorbell.
     void submit(ring::Submission const& submission) {
@@ -133,11 +110,8 @@ public:
         m_moments.push_back({m_now_ns + delay_ns, tag});
     }
     u64 now_ns() const override { return m_now_ns; }
-    std::optional<u64> fault(DeviceFault fault) override {
-        FaultId const id = fault_id(fault);
-        return m_faults.can_fire(id) ? m_faults.fires(id, 0, static_cast<i64>(m_now_ns))
-                                     : std::nullopt;
-    }
+    /// Nothing goes wrong with devices that have rings: with the links between them it does.
+    std::optional<u64> fault(DeviceFault) override { return std::nullopt; }
 
 private:
     struct Moment {
@@ -149,7 +123,6 @@ private:
     RingDevice& m_device;
     std::vector<std::byte> m_registers;
     std::vector<Moment> m_moments; ///< in the order in which they were asked for
-    FaultInjector m_faults;
     u32 m_entries;
     u32 m_submitted = 0;
     u32 m_taken = 0;

@@ -1,6 +1,5 @@
 // The NVMe controller in virtual time: each fault of data and protocol alone, power cuts, copies.
-#include "hal/hosted/sim/devices/simulated_medium.hpp"
-#include "tests/hal/hosted/nvme_bench.hpp"
+#include "tests/hal/hosted/simulated_nvme.hpp"
 
 namespace {
 
@@ -14,63 +13,12 @@ using nvme::Opcode;
 
 constexpr u64 ms = 1'000'000;
 
-struct NvmeSimulated : testing::Test {
-    static SimulatedMediumConfig config(PowerCut cut = PowerCut::draw) {
-        return {.blocks = 1024, .cached_writes_max = 4, .seed = 11, .power_cut = cut};
-    }
-    explicit NvmeSimulated(PowerCut cut = PowerCut::draw)
-        : medium(std::make_shared<SimulatedMedium>(config(cut))) {}
+SimulatedMediumConfig config(PowerCut cut = PowerCut::draw) {
+    return {.blocks = 1024, .cached_writes_max = 4, .seed = 11, .power_cut = cut};
+}
 
-    std::shared_ptr<SimulatedMedium> medium;
-    NvmeBench bench{{.media = {medium}, .serial = "sim"}};
-    NvmeHost& host = bench.host;
-
-    void SetUp() override { open(); }
-    void open() {
-        ASSERT_TRUE(host.enable());
-        ASSERT_TRUE(host.open_queue(1));
-    }
-    void plan(DeviceFault fault, std::vector<u64> at = {1}, u64 amount = 0) {
-        bench.simulated.plan(fault, std::move(at), amount);
-    }
-    u64 fired(DeviceFault fault) { return bench.simulated.fired(fault); }
-    /// Writes blocks of one letter each.
-    u16 write(u64 block, std::string_view letters, u32 more = 0) {
-        for (u64 i = 0; i < letters.size(); ++i) {
-            host.fill(data_at + i * 512, 512, static_cast<u8>(letters[i]));
-        }
-        Command command = io_command(Opcode::write, block, static_cast<u32>(letters.size()));
-        command.word12 |= more;
-        return host.io_status(command);
-    }
-    u16 flush() { return host.io_status(io_command(Opcode::flush)); }
-    /// The letters of blocks; '.' for zeros, '#' for ones, '?' for what is mixed.
-    std::string read(u64 block, u32 count) {
-        host.fill(data_at, u64{count} * 512, 0x7e);
-        u16 const answer = host.io_status(io_command(Opcode::read, block, count));
-        if (answer != 0) {
-            return "status " + std::to_string(answer);
-        }
-        std::string letters;
-        for (u64 i = 0; i < count; ++i) {
-            letters += letter_of(host.bytes(data_at + i * 512, 512));
-        }
-        return letters;
-    }
-    std::string on_medium(u64 block, u32 count) {
-        std::string letters;
-        for (u64 i = 0; i < count; ++i) {
-            letters += letter_of(medium->cached().medium().read(block + i));
-        }
-        return letters;
-    }
-    static char letter_of(std::span<std::byte const> bytes) {
-        bool const is_one = std::ranges::all_of(bytes, [&](std::byte b) { return b == bytes[0]; });
-        return !is_one                      ? '?'
-               : bytes[0] == std::byte{}    ? '.'
-               : bytes[0] == std::byte{255} ? '#'
-                                            : static_cast<char>(bytes[0]);
-    }
+struct NvmeSimulated : testing::Test, SimulatedNvme {
+    explicit NvmeSimulated(PowerCut cut = PowerCut::draw) : SimulatedNvme(config(cut)) {}
 };
 
 struct NvmeSimulatedLoss : NvmeSimulated {
@@ -81,7 +29,7 @@ TEST_F(NvmeSimulated, TimePassesAndDataIsRead) {
     EXPECT_TRUE(bench.controller.needs_simulation());
     u64 const before = bench.simulated.now_ns;
     ASSERT_EQ(write(5, "ab"), 0);
-    EXPECT_GE(bench.simulated.now_ns, before + BlockLatency{}.write_ns);
+    EXPECT_GE(bench.simulated.now_ns, before + MediumLatency{}.write_ns);
     EXPECT_EQ(read(4, 4), ".ab.");
     EXPECT_EQ(on_medium(5, 2), ".."); // in the cache
     ASSERT_EQ(flush(), 0);
@@ -96,15 +44,13 @@ TEST_F(NvmeSimulatedLoss, WhatWasFlushedOrWrittenThroughIsDurable) {
     ASSERT_EQ(flush(), 0);
     ASSERT_EQ(write(2, "t", nvme::force_unit_access), 0);
     ASSERT_EQ(write(3, "c"), 0);
-    bench.switch_on();
-    open();
+    cut_power();
     EXPECT_EQ(read(1, 3), "ft.");
     auto const cache = static_cast<u32>(nvme::Feature::volatile_write_cache);
     ASSERT_EQ(write(4, "d"), 0);
     ASSERT_EQ(host.admin_status(admin_command(AdminOpcode::set_features, cache, 0)), 0);
     ASSERT_EQ(write(5, "e"), 0);
-    bench.switch_on();
-    open();
+    cut_power();
     EXPECT_EQ(read(4, 2), "de");
 }
 
@@ -122,8 +68,7 @@ TEST_F(NvmeSimulatedLoss, AShutdownMakesAllDurable) {
     ASSERT_EQ(write(1, "s"), 0);
     host.configure(NvmeHost::enabled | nvme::cc::shutdown_normal);
     EXPECT_TRUE(host.await_status(csts::shutdown_mask, csts::shutdown_complete));
-    bench.switch_on();
-    open();
+    cut_power();
     EXPECT_EQ(read(1, 1), "s");
 }
 
@@ -131,10 +76,9 @@ TEST_F(NvmeSimulatedLoss, AnIgnoredFlushIsNoticedByAPowerCut) {
     plan(DeviceFault::nvme_flush_ignored);
     ASSERT_EQ(write(1, "x"), 0);
     ASSERT_EQ(flush(), 0);
-    bench.switch_on();
-    open();
+    cut_power();
     EXPECT_EQ(read(1, 1), ".");
-    medium->cached().medium().lift_faults();
+    medium().lift_faults();
     EXPECT_EQ(read(1, 1), "x");
 }
 
@@ -149,7 +93,7 @@ TEST_F(NvmeSimulated, FaultsOfWrites) {
     ASSERT_EQ(write(1, "m"), 0);
     ASSERT_EQ(flush(), 0);
     EXPECT_EQ(on_medium(1, 1), "o");
-    EXPECT_EQ(medium->cached().medium().damaged(), 3u); // where it is missing, and where it came
+    EXPECT_EQ(medium().damaged(), 3u); // where it is missing, and where it came
     plan(DeviceFault::nvme_torn_write);
     ASSERT_EQ(write(2, "tt"), 0);
     ASSERT_EQ(flush(), 0);
@@ -165,7 +109,7 @@ TEST_F(NvmeSimulated, FaultsOfWrites) {
     plan(DeviceFault::nvme_write_error);
     EXPECT_EQ(write(20, "e"), status::write_fault);
     EXPECT_EQ(read(20, 1), ".");
-    medium->cached().medium().lift_faults();
+    medium().lift_faults();
     EXPECT_EQ(read(0, 4), "nmtt");
 }
 
@@ -189,7 +133,7 @@ TEST_F(NvmeSimulated, FaultsOfReads) {
     EXPECT_EQ(read(1, 1), ".");
     plan(DeviceFault::nvme_filled);
     EXPECT_EQ(read(2, 1), "#");
-    medium->cached().medium().lift_faults();
+    medium().lift_faults();
     EXPECT_EQ(read(0, 4), "abcd");
 }
 

@@ -117,7 +117,7 @@ TEST(PciDevices, MachinesRefuseWhatTheyCannotHave) {
 TEST(DeviceFaults, AreKindsOfTheCatalogue) {
     FaultKinds const catalogue(device_fault_kinds());
     EXPECT_EQ(device_fault_kinds().size(), device_faults);
-    EXPECT_EQ(catalogue.find("block.torn_write"), fault_id(DeviceFault::block_torn_write));
+    EXPECT_EQ(catalogue.find("nvme.torn_write"), fault_id(DeviceFault::nvme_torn_write));
     EXPECT_EQ(catalogue.find("link.partition"), fault_id(DeviceFault::link_partition));
     for (FaultKind const& kind : device_fault_kinds()) {
         EXPECT_EQ(kind.unit == FaultUnit::none, kind.amount == 0) << kind.name;

@@ -1,38 +1,43 @@
 // The rings of simulated devices: what starts and stops them, that nothing is lost or invented when
 // a ring is full or has gone round, and what becomes of a kernel that breaks the rules.
-#include "tests/hal/hosted/block_bench.hpp"
+#include "tests/hal/hosted/message_bench.hpp"
 
 namespace {
 
 using namespace hosted;
 using namespace hosted::test;
 
-TEST(RingDevice, SaysWhoItIs) {
-    BlockBench block({.sectors = 1000});
-    EXPECT_EQ(block.bench.read_register<u32>(ring::signature), block::signature);
-    EXPECT_EQ(block.bench.read_register<u32>(ring::version), ring::version_now);
-    EXPECT_EQ(block.bench.read_register<u32>(ring::state), ring::state_running);
-    EXPECT_EQ(block.bench.read_register<u64>(block::sectors), 1000u);
-    EXPECT_EQ(block.bench.read_register<u32>(block::sector_bytes), 512u);
+using RingDevices = MessageBench;
+
+TEST_F(RingDevices, SayWhoTheyAre) {
+    EXPECT_EQ(bench.read_register<u32>(ring::signature), message::signature);
+    EXPECT_EQ(bench.read_register<u32>(ring::version), ring::version_now);
+    EXPECT_EQ(bench.read_register<u32>(ring::state), ring::state_running);
+    EXPECT_EQ(bench.read_register<u32>(message::frame_bytes_max), message::frame_bytes);
 }
 
-TEST(RingDevice, GoesRoundTheRing) {
-    BlockBench block({.sectors = 1000});
+TEST_F(RingDevices, GoRoundTheRing) {
+    std::string all;
     for (u32 i = 0; i < 100; ++i) {
-        ASSERT_EQ(block.write(i, std::string(1, static_cast<char>('A' + i % 26))), 0) << i;
+        char const letter = static_cast<char>('A' + i % 26);
+        submit_send(letter);
+        bench.run();
+        auto const done = bench.take();
+        ASSERT_EQ(done.size(), 1u) << i;
+        EXPECT_EQ(done[0].status, ring::status_done);
+        all += letter;
     }
-    EXPECT_EQ(block.read(30, 3), "EFG");
-    EXPECT_EQ(block.bench.interrupts(), 101u);
+    EXPECT_EQ(sent(), all);
+    EXPECT_EQ(bench.interrupts(), 100u);
 }
 
-TEST(RingDevice, HoldsBackWhatHasNoRoom) {
-    BlockBench block({.sectors = 1000});
+TEST_F(RingDevices, HoldBackWhatHasNoRoom) {
     std::vector<u32> seen;
     for (u32 i = 0; i < 48; ++i) { // three rounds, and nothing is taken meanwhile
-        block.submit_write(i, "x", 0, i % 16);
-        block.bench.run();
+        submit_send('x', i % 16);
+        bench.run();
     }
-    for (auto all = block.bench.take(); !all.empty(); all = block.bench.take()) {
+    for (auto all = bench.take(); !all.empty(); all = bench.take()) {
         for (ring::Completion const& each : all) {
             seen.push_back(each.token);
         }
@@ -43,80 +48,65 @@ TEST(RingDevice, HoldsBackWhatHasNoRoom) {
     }
 }
 
-TEST(RingDevice, ForgetsWhatIsInFlightWhenItIsStopped) {
-    BlockBench block({.sectors = 1000});
-    block.submit_write(0, "a");
-    block.bench.stop();
-    EXPECT_EQ(block.bench.read_register<u32>(ring::state), ring::state_stopped);
-    block.bench.start();
-    block.bench.run();
-    EXPECT_TRUE(block.bench.take().empty());
-    EXPECT_EQ(block.read(0, 1), ".");
-    EXPECT_EQ(block.device.counts().writes, 0u);
+TEST_F(RingDevices, ForgetWhatIsInFlightWhenTheyAreStopped) {
+    submit_send('a');
+    bench.stop();
+    EXPECT_EQ(bench.read_register<u32>(ring::state), ring::state_stopped);
+    bench.start();
+    bench.run();
+    EXPECT_TRUE(bench.take().empty());
+    EXPECT_EQ(sent(), "");
+    submit_send('b');
+    bench.run();
+    EXPECT_EQ(bench.take().size(), 1u);
+    EXPECT_EQ(sent(), "b");
 }
 
-TEST(RingDevice, FailsWhereTheKernelBreaksTheRules) {
-    auto const fails = [](auto const& wrong) {
-        BlockBench block({.sectors = 1000});
-        block.bench.stop();
-        wrong(block);
-        EXPECT_EQ(block.bench.read_register<u32>(ring::state), ring::state_failed);
-        block.bench.stop();
-        block.bench.set_master(true);
-        block.bench.start();
-        EXPECT_EQ(block.write(1, "b"), 0) << "it can be used again";
+TEST_F(RingDevices, FailWhereTheKernelBreaksTheRules) {
+    auto const fails = [this](auto const& break_rule) {
+        bench.stop();
+        break_rule();
+        EXPECT_EQ(bench.read_register<u32>(ring::state), ring::state_failed);
+        bench.stop();
+        bench.set_master(true);
+        bench.start();
+        wire.sent.clear();
+        submit_send('b');
+        bench.run();
+        EXPECT_EQ(bench.take().size(), 1u);
+        EXPECT_EQ(sent(), "b") << "it can be used again";
     };
-    fails([](BlockBench& block) {
-        block.bench.write_register<u32>(ring::entries, 12);
-        block.bench.write_register<u32>(ring::control, ring::control_run);
+    fails([this] {
+        bench.write_register<u32>(ring::entries, 12);
+        bench.write_register<u32>(ring::control, ring::control_run);
     });
-    fails([](BlockBench& block) {
-        block.bench.write_register<u32>(ring::entries, 512);
-        block.bench.write_register<u32>(ring::control, ring::control_run);
+    fails([this] {
+        bench.write_register<u32>(ring::entries, 512);
+        bench.write_register<u32>(ring::control, ring::control_run);
     });
-    fails([](BlockBench& block) {
-        block.bench.write_register<u64>(ring::submissions, 0x1008);
-        block.bench.write_register<u32>(ring::control, ring::control_run);
+    fails([this] {
+        bench.write_register<u64>(ring::submissions, 0x1008);
+        bench.write_register<u32>(ring::control, ring::control_run);
     });
-    fails([](BlockBench& block) { // outside memory
-        block.bench.write_register<u64>(ring::submissions, DeviceBench::memory_bytes);
-        block.bench.write_register<u32>(ring::control, ring::control_run);
-        block.bench.write_register<u32>(ring::submitted, 1);
+    fails([this] { // outside memory
+        bench.write_register<u64>(ring::submissions, DeviceBench::memory_bytes);
+        bench.write_register<u32>(ring::control, ring::control_run);
+        bench.write_register<u32>(ring::submitted, 1);
     });
-    fails([](BlockBench& block) { // a count that leaps
-        block.bench.start();
-        block.bench.write_register<u32>(ring::submitted, 17);
+    fails([this] { // a count that leaps
+        bench.start();
+        bench.write_register<u32>(ring::submitted, 17);
     });
-    fails([](BlockBench& block) { // more than there was
-        block.bench.start();
-        block.bench.write_register<u32>(ring::taken, 1);
+    fails([this] { // more than there was
+        bench.start();
+        bench.write_register<u32>(ring::taken, 1);
     });
-    fails([](BlockBench& block) { // no bus master any more when it is complete
-        block.bench.start();
-        block.submit_write(0, "a");
-        block.bench.set_master(false);
-        block.bench.run();
+    fails([this] { // no bus master any more when it is complete
+        bench.start();
+        submit_send('a');
+        bench.set_master(false);
+        bench.run();
     });
-}
-
-TEST(RingDevice, IsACopyThatGoesOnAlike) {
-    BlockConfig const config{.sectors = 1000, .seed = 3};
-    BlockBench one(config);
-    EXPECT_EQ(one.write(4, "abc"), 0);
-    EXPECT_EQ(one.flush(), 0);
-    one.bench.plan({{DeviceFault::block_lost_write, {1}}});
-    EXPECT_EQ(one.write(5, "X"), 0);
-    EXPECT_EQ(one.flush(), 0);
-    EXPECT_EQ(one.write(6, "cached"), 0);
-    one.submit_write(20, "in flight");
-    auto const state = one.device.save();
-    BlockDevice other(config);
-    other.load(state);
-    EXPECT_EQ(other.save(), state);
-    EXPECT_EQ(other.cached_writes(), 1u);
-    EXPECT_EQ(other.medium().damaged(), 1u);
-    other.lift_faults();
-    EXPECT_EQ(BlockBench::letter_of(other.medium().read(5)), 'X');
 }
 
 } // namespace

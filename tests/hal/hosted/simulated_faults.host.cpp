@@ -51,19 +51,19 @@ std::vector<u64> fired(FaultInjector& injector, FaultId id, u64 occurrences) {
 }
 
 TEST(FaultKinds, AreTheEnginesThePointsAndThoseOfDevices) {
-    FaultKind const of_device[] = {{"block.torn", "a write is torn", FaultUnit::count, 512, 0.01}};
+    FaultKind const of_device[] = {{"disk.torn", "a write is torn", FaultUnit::count, 512, 0.01}};
     FaultKinds const kinds(of_device);
     EXPECT_EQ(kinds.all().size(), static_cast<usize>(EngineFault::count) + fault_points + 1);
     EXPECT_EQ(kinds.find("interrupt.lost"), lost);
     EXPECT_EQ(kinds.find("power.cut"), fault_id(EngineFault::power_cut));
     EXPECT_EQ(kinds.find("points.frames.allocate"), frames);
     EXPECT_EQ(kinds.find("points.heap.commit"), fault_id(FaultPoint::heap_commit));
-    std::optional<FaultId> const torn = kinds.find("block.torn");
+    std::optional<FaultId> const torn = kinds.find("disk.torn");
     ASSERT_TRUE(torn.has_value());
     EXPECT_EQ(kinds[*torn].amount, 512u);
     EXPECT_EQ(kinds.rule(*torn).amount_high, 512u);
     EXPECT_FALSE(kinds.find("frames.allocate").has_value());
-    EXPECT_FALSE(FaultKinds().find("block.torn").has_value());
+    EXPECT_FALSE(FaultKinds().find("disk.torn").has_value());
 
     std::set<std::string_view> names;
     for (FaultKind const& kind : kinds.all()) {
@@ -304,8 +304,8 @@ TEST(FaultInjector, ASwarmIsASubsetByTheSeed) {
 
 TEST(FaultInjector, ASwarmWithoutRulesIsOfAllThatCodeHasToBear) {
     FaultKind const of_device[] = {
-        {"block.torn", "a write is torn", FaultUnit::count, 512, 0.01},
-        {"block.gone", "the device is gone", FaultUnit::none, 0, 0}};
+        {"disk.torn", "a write is torn", FaultUnit::count, 512, 0.01},
+        {"disk.gone", "the device is gone", FaultUnit::none, 0, 0}};
     FaultKinds const kinds(of_device);
     std::vector<usize> on(kinds.all().size());
     for (u64 seed = 0; seed < 400; ++seed) {

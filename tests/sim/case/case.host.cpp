@@ -264,7 +264,7 @@ TEST(Catalogue, DescribesItself) {
     auto const& faults = member(root, "faults")->members;
     EXPECT_EQ(
         faults.size(),
-        static_cast<usize>(hosted::EngineFault::count) + hosted::case_fault_kinds().size());
+        static_cast<usize>(hosted::EngineFault::count) + hosted::device_fault_kinds().size());
     EXPECT_EQ(member(faults[1], "name")->text, "interrupt.late");
     EXPECT_EQ(member(faults[1], "unit")->text, "ns");
     EXPECT_EQ(member(faults[1], "amount")->integer, 5000);

@@ -13,7 +13,7 @@ inline Catalogue test_catalogue() {
             {{"heap", "allocates and frees", 64, 2, 4},
              {"pools", "takes \"objects\"", 32, 1, 1},
              {"register", "of several", 30, 2, 1, 3}},
-        .faults = hosted::FaultKinds(hosted::case_fault_kinds()),
+        .faults = hosted::FaultKinds(hosted::device_fault_kinds()),
         .mutants = {"base_align_up", "heap_double_free"},
         .costs = {"xeon", "flat"}};
 }

@@ -23,7 +23,7 @@ using hosted::FaultRule;
 using hosted::FaultUnit;
 
 constexpr FaultKind device_kinds[] = {
-    {"block.torn", "a write is torn", FaultUnit::count, 512, 0.01}};
+    {"disk.torn", "a write is torn", FaultUnit::count, 512, 0.01}};
 
 FaultKinds const& kinds() {
     static FaultKinds const all(device_kinds);
@@ -74,7 +74,7 @@ TEST(FaultRuleText, SaysAllThereIs) {
     EXPECT_EQ(exact.until_ns, FaultRule::forever);
     EXPECT_EQ(exact.limit, FaultRule::unlimited);
     EXPECT_FALSE(exact.cpu.has_value());
-    EXPECT_EQ(parse_rule("block.torn:at=1", kinds()).amount_low, 512u);
+    EXPECT_EQ(parse_rule("disk.torn:at=1", kinds()).amount_low, 512u);
 }
 
 TEST(FaultRuleText, IsPrintedAsItIsRead) {
@@ -82,7 +82,7 @@ TEST(FaultRuleText, IsPrintedAsItIsRead) {
          {"interrupt.late:probability=0.01:from=5ms:until=2s:amount=1000-5000:cpu=3:limit=9",
           "points.frames.allocate:at=3,7", "power.cut:at=12", "cpu.slow:probability=1:amount=2",
           "timer.jitter:probability=1e-18", "message.lost:at=1:from=1ns:until=2ns",
-          "block.torn:probability=0.3333333333333333:limit=4611686018427387904"}) {
+          "disk.torn:probability=0.3333333333333333:limit=4611686018427387904"}) {
         EXPECT_EQ(there_and_back(text), text);
     }
     EXPECT_EQ(there_and_back("cpu.slow:at=2,1:amount=10"), "cpu.slow:at=1,2") << "the usual amount";

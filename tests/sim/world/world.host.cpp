@@ -2,8 +2,9 @@
 // the same seed is the same run under every layout; and every fault of links reaches them.
 #include "sim/world/world.hpp"
 
+#include "hal/hosted/devices/nvme/nvme_controller.hpp"
 #include "hal/hosted/sim/device_fault_kinds.hpp"
-#include "hal/hosted/sim/devices/block_device.hpp"
+#include "hal/hosted/sim/devices/simulated_medium.hpp"
 
 #include <gtest/gtest.h>
 
@@ -184,21 +185,84 @@ TEST(World, SaysThatNobodyCanGoOn) {
     EXPECT_EQ(world->run(), WorldEnd::all_ended);
 }
 
+using Disk = std::shared_ptr<hosted::SimulatedMedium>;
+
+/// Plugs a disk of its own into each machine. The answer is their media.
+std::vector<Disk> plug_disks(std::vector<hosted::MachineConfig>& machines) {
+    std::vector<Disk> disks;
+    for (hosted::MachineConfig& machine : machines) {
+        disks.push_back(std::make_shared<hosted::SimulatedMedium>(
+            hosted::SimulatedMediumConfig{.blocks = 100, .seed = disks.size()}));
+        machine.devices.push_back(
+            std::make_shared<hosted::NvmeController>(hosted::NvmeConfig{.media = {disks.back()}}));
+    }
+    return disks;
+}
+
 TEST(World, ADiskOutlastsAPowerCut) {
-    auto machines = machines_of({"block read 3; block write 3 kept; block flush; message echo 50"});
-    auto const disk = std::make_shared<hosted::BlockDevice>(hosted::BlockConfig{.sectors = 100});
-    machines[0].devices.push_back(disk);
+    auto machines =
+        machines_of({"disks read nvme0n1 3; disks write nvme0n1 3 kept; disks flush nvme0n1; "
+                     "message echo 50"});
+    Disk const disk = plug_disks(machines).front();
     auto const world = make_world({.seed = 3}, std::move(machines));
-    EXPECT_EQ(world->run(20'000'000), WorldEnd::out_of_time);
+    EXPECT_EQ(world->run(40'000'000), WorldEnd::out_of_time);
     EXPECT_TRUE(says(*world, 0, "sector 3: '', 0 bytes")) << world->text(0);
     u64 const hash = world->hash();
     world->power_cycle(0);
     EXPECT_EQ(world->run(), WorldEnd::all_ended);
     expect_success(*world);
     EXPECT_TRUE(says(*world, 0, "sector 3: 'kept'")) << world->text(0);
-    EXPECT_GT(world->time_ns(), 70'000'000) << "time went on";
+    EXPECT_GT(world->time_ns(), 90'000'000) << "time went on";
     EXPECT_NE(world->hash(), hash);
     EXPECT_EQ(disk->counts().power_cuts, 2u);
+}
+
+struct DiskTrial {
+    u64 hash = 0;
+    std::string first;     ///< what the first machine said
+    u64 fired[2] = {0, 0}; ///< faults of each machine
+};
+
+/// The first machine writes two blocks and reads them, the second one another block.
+DiskTrial run_disks(u64 seed, unsigned first_window, hosted::FaultPlan const& faults) {
+    auto machines = machines_of(
+        {"disks write nvme0n1 1 one; disks write nvme0n1 2 two; disks flush nvme0n1; "
+         "disks read nvme0n1 1; disks read nvme0n1 2; message ping 1 5",
+         "disks write nvme0n1 1 other; disks read nvme0n1 1; disks read nvme0n1 2; "
+         "message echo 200"});
+    std::vector<Disk> const disks = plug_disks(machines);
+    auto const world = make_world(
+        {.seed = seed, .machine_faults = faults, .first_window = first_window},
+        std::move(machines));
+    EXPECT_EQ(world->run(), WorldEnd::all_ended);
+    expect_success(*world);
+    EXPECT_TRUE(says(*world, 0, "sector 1: 'one'")) << world->text(0);
+    EXPECT_TRUE(says(*world, 0, "5 answers")) << world->text(0);
+    EXPECT_TRUE(says(*world, 1, "sector 1: 'other'")) << world->text(1);
+    EXPECT_TRUE(says(*world, 1, "sector 2: ''")) << world->text(1);
+    EXPECT_EQ(disks[0]->cached().medium().damaged(), faults.rules.size());
+    EXPECT_EQ(disks[1]->cached().medium().damaged(), 0u) << "it has written once";
+    DiskTrial trial{world->hash(), world->text(0), {}};
+    for (u32 machine = 0; machine < 2 && !faults.rules.empty(); ++machine) {
+        trial.fired[machine] =
+            world->engine(machine).faults().counts(faults.rules.front().kind).fired;
+    }
+    return trial;
+}
+
+TEST(World, EachMachineHasADiskOfItsOwnAndFaultsOfDisksHappen) {
+    hosted::FaultKinds const kinds(hosted::device_fault_kinds());
+    hosted::FaultRule lost = kinds.rule(hosted::fault_id(DeviceFault::nvme_lost_write));
+    lost.at = {2};
+    hosted::FaultPlan const faults{.rules = {lost}};
+    DiskTrial const sound = run_disks(6, 0, {});
+    EXPECT_NE(sound.first.find("sector 2: 'two'"), std::string::npos) << sound.first;
+    DiskTrial const faulty = run_disks(6, 0, faults);
+    EXPECT_NE(faulty.first.find("sector 2: ''"), std::string::npos) << faulty.first;
+    EXPECT_EQ(faulty.fired[0], 1u);
+    EXPECT_EQ(faulty.fired[1], 0u);
+    EXPECT_EQ(run_disks(6, 9, faults).hash, faulty.hash) << "in other windows";
+    EXPECT_NE(run_disks(7, 0, faults).hash, faulty.hash) << "by another seed";
 }
 
 TEST(World, RefusesWhatItCannotHave) {

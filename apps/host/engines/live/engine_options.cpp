@@ -68,10 +68,6 @@ char const* EngineOptions::program_purpose() {
 
 void EngineOptions::add_to(Arguments&) {}
 
-bool EngineOptions::takes_disk(std::string const&) {
-    return false;
-}
-
 bool EngineOptions::hears_input_always() {
     return true;
 }

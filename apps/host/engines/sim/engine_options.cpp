@@ -1,7 +1,6 @@
 // Simulated machines: one thread, virtual time, and a seed.
 #include "apps/host/engine_options.hpp"
 #include "hal/hosted/devices/nvme/nvme_controller.hpp"
-#include "hal/hosted/sim/devices/block_device.hpp"
 #include "hal/hosted/sim/devices/simulated_medium.hpp"
 #include "hal/hosted/sim/sim_engine.hpp"
 
@@ -50,7 +49,6 @@ std::string take_cost(std::string const& text, hosted::SimConfig& config) {
 
 struct EngineOptions::Values {
     hosted::SimConfig config;
-    u64 disk_sectors = 0; ///< 0: none
     bool is_quiet = false;
     hosted::SimEngine* engine = nullptr; ///< of the machine that was made
 };
@@ -93,16 +91,6 @@ void EngineOptions::add_to(Arguments& arguments) {
     arguments.add_flag("--quiet", values.is_quiet, "say nothing of the run at its end");
 }
 
-/// A number alone: a device with rings of so many sectors of 512 bytes (devices-simulated.md).
-bool EngineOptions::takes_disk(std::string const& text) {
-    u64 sectors = 0;
-    if (!number_in(sectors, u64{0}, u64{1} << 40)(text).empty()) {
-        return false;
-    }
-    m_values->disk_sectors = sectors;
-    return true;
-}
-
 /// A file's content is read at the start, and never written.
 std::shared_ptr<hosted::NvmeMedium>
 EngineOptions::make_medium(launch::DiskOption const& disk, usize number) const {
@@ -130,11 +118,6 @@ EngineOptions::make_medium(launch::DiskOption const& disk, usize number) const {
 
 std::expected<std::unique_ptr<hosted::Machine>, std::string>
 EngineOptions::create(hosted::MachineConfig config, hosted::ConsoleEndpoint& console) const {
-    if (m_values->disk_sectors != 0) {
-        hosted::BlockConfig const disk{
-            .sectors = std::max<u64>(m_values->disk_sectors, 2), .seed = m_values->config.seed};
-        config.devices.push_back(std::make_shared<hosted::BlockDevice>(disk));
-    }
     return hosted::create_simulated(
         std::move(config), console, m_values->config, &m_values->engine);
 }

@@ -1,4 +1,4 @@
-// What a simulated block device holds, sector by sector; sectors that were never written are zeros.
+// What a simulated disk holds, sector by sector; sectors that were never written are zeros.
 //
 // Each sector has what it would hold without any fault, and, where faults have left something else,
 // that beside it. So faults can be lifted. A sector that is written well is well again.

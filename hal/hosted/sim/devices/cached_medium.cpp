@@ -5,6 +5,14 @@
 
 namespace hosted {
 
+namespace {
+
+bool happens(DeviceBus& bus, DeviceFault fault) {
+    return bus.fault(fault).has_value();
+}
+
+} // namespace
+
 CachedMedium::CachedMedium(CachedMediumConfig const& config)
     : m_config(config), m_medium(config.sectors, config.sector_bytes) {
     CHECK(config.sectors >= 2);
@@ -12,26 +20,25 @@ CachedMedium::CachedMedium(CachedMediumConfig const& config)
 
 bool CachedMedium::read(
     DeviceBus& bus, u64 sector, u64 count, Random& random, std::vector<std::byte>& bytes) {
-    DataFaults const& faults = m_config.faults;
-    if (happens(bus, faults.read_error)) {
+    if (happens(bus, DeviceFault::nvme_read_error)) {
         return false;
     }
     u64 const one = sector + random.below(count);
     u64 first = sector;
     u64 const elsewhere = other_place(first, count, random.next());
-    if (auto const bits = bus.fault(faults.bit_rot)) {
+    if (auto const bits = bus.fault(DeviceFault::nvme_bit_rot)) {
         rot(one, *bits, random);
     }
-    if (happens(bus, faults.zeroed)) {
+    if (happens(bus, DeviceFault::nvme_zeroed)) {
         m_medium.damage(one, SectorBytes(m_config.sector_bytes));
     }
-    if (happens(bus, faults.filled)) {
+    if (happens(bus, DeviceFault::nvme_filled)) {
         m_medium.damage(one, SectorBytes(m_config.sector_bytes, std::byte{0xff}));
     }
-    if (happens(bus, faults.misdirected_read)) {
+    if (happens(bus, DeviceFault::nvme_misdirected_read)) {
         first = elsewhere;
     }
-    bool const is_stale = happens(bus, faults.stale_read);
+    bool const is_stale = happens(bus, DeviceFault::nvme_stale_read);
     bytes.clear();
     for (u64 each = first; each < first + count; ++each) {
         SectorBytes const held = is_stale ? read_stale(each) : read_sector(each);
@@ -43,7 +50,7 @@ bool CachedMedium::read(
 bool CachedMedium::write(
     DeviceBus& bus, u64 sector, std::vector<std::byte> bytes, bool is_through, Random& random) {
     CachedWrite write{.sector = sector, .bytes = std::move(bytes), .draw = random.next()};
-    if (happens(bus, m_config.faults.write_error)) {
+    if (happens(bus, DeviceFault::nvme_write_error)) {
         return false;
     }
     write.arrival = arrival_of(bus, is_through);
@@ -60,21 +67,21 @@ bool CachedMedium::write(
 }
 
 CachedMedium::Arrival CachedMedium::arrival_of(DeviceBus& bus, bool is_through) {
-    DataFaults const& faults = m_config.faults;
-    if (happens(bus, faults.lost_write)) {
+    if (happens(bus, DeviceFault::nvme_lost_write)) {
         return Arrival::lost;
     }
-    if (happens(bus, faults.misdirected_write)) {
+    if (happens(bus, DeviceFault::nvme_misdirected_write)) {
         return Arrival::misdirected;
     }
-    if (happens(bus, faults.torn_write) || (is_through && happens(bus, faults.shorn_write))) {
+    if (happens(bus, DeviceFault::nvme_torn_write) ||
+        (is_through && happens(bus, DeviceFault::nvme_shorn_write))) {
         return Arrival::torn;
     }
-    return happens(bus, faults.repeated_write) ? Arrival::repeated : Arrival::whole;
+    return happens(bus, DeviceFault::nvme_repeated_write) ? Arrival::repeated : Arrival::whole;
 }
 
 void CachedMedium::flush(DeviceBus& bus) {
-    if (happens(bus, m_config.faults.flush_ignored)) {
+    if (happens(bus, DeviceFault::nvme_flush_ignored)) {
         for (CachedWrite& write : m_cache) {
             write.is_promised = true;
         }

@@ -6,8 +6,8 @@
 // each write that is still in the cache has survived or not, or whole sectors of it at its begin,
 // at its end or in its middle have.
 //
-// Faults act at the moment of the operation. What they do to the medium is kept beside what it
-// should hold. Each kind of device has names of its own for them.
+// Faults (device_faults.hpp) act at the moment of the operation. What they do to the medium is kept
+// beside what it should hold.
 //
 // Invariant: plain data; every draw is a function of the seed and of an operation's number, so a
 // fault that is left out changes no other draw.
@@ -27,32 +27,12 @@ enum class PowerCut : u8 {
     all_survive,
 };
 
-/// The faults of a device's data. `count`: it has none such.
-struct DataFaults {
-    static constexpr DeviceFault none = DeviceFault::count;
-
-    DeviceFault torn_write = none;
-    DeviceFault lost_write = none;
-    DeviceFault misdirected_write = none;
-    DeviceFault misdirected_read = none;
-    DeviceFault stale_read = none;
-    DeviceFault bit_rot = none;
-    DeviceFault zeroed = none;
-    DeviceFault filled = none;
-    DeviceFault read_error = none;
-    DeviceFault write_error = none;
-    DeviceFault flush_ignored = none;
-    DeviceFault repeated_write = none;
-    DeviceFault shorn_write = none;
-};
-
 struct CachedMediumConfig {
     u64 sectors = 0;
     u32 sector_bytes = 0;
     u32 cached_writes_max = 64;
     u64 seed = 0;
     PowerCut power_cut = PowerCut::draw;
-    DataFaults faults{};
 };
 
 class CachedMedium {
@@ -95,9 +75,6 @@ private:
         u64 draw = 0;
     };
 
-    static bool happens(DeviceBus& bus, DeviceFault fault) {
-        return fault != DataFaults::none && bus.fault(fault).has_value();
-    }
     u64 other_place(u64 sector, u64 count, u64 draw) const;
     SectorBytes read_sector(u64 sector) const;
     SectorBytes read_stale(u64 sector) const;

@@ -1,5 +1,5 @@
 // A minimal message device: it sends frames of up to 4 KiB to another machine's device by its
-// address, or to all others, and receives such frames. Rings as those of the block device.
+// address, or to all others, and receives such frames, by a pair of rings (ring_device.hpp).
 //
 // The link (MessageLink) is whatever joins machines: it is given each frame when its send is
 // complete, and has frames arrive by `expect`. A frame for which the kernel has given no buffer yet

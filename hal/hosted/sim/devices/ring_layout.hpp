@@ -23,8 +23,7 @@ inline constexpr u32 entries_min = 2, entries_max = 256; ///< a power of two
 
 struct Submission {
     u8 operation = 0;
-    u8 flags = 0;
-    u16 reserved = 0;
+    u8 reserved[3] = {};
     u32 token = 0; ///< comes back with the completion
     u64 target = 0;
     u32 count = 0;
@@ -41,36 +40,9 @@ struct Completion {
 };
 static_assert(sizeof(Completion) == 16);
 
-inline constexpr u16 status_done = 0, status_invalid = 1, status_memory = 2, status_medium = 3;
+inline constexpr u16 status_done = 0, status_invalid = 1, status_memory = 2;
 
 } // namespace hosted::ring
-
-namespace hosted::block {
-
-using namespace twofold;
-
-inline constexpr u16 device_id = 0x20;
-inline constexpr u32 class_and_revision = 0x0180'0001; ///< mass storage, other
-inline constexpr u32 signature = 0x4442'4632;          ///< "2FBD"
-/// Registers of its own.
-inline constexpr u64 sectors = ring::own, sector_bytes = ring::own + 8,
-                     sectors_max = ring::own + 12; ///< of one request
-
-enum class Operation : u8 { read = 1, write = 2, flush = 3, identify = 4 };
-inline constexpr u8 flag_through = 1; ///< of a write: it is durable when it is complete
-
-/// What `identify` writes to its buffer.
-struct Identity {
-    u64 sectors = 0;
-    u32 sector_bytes = 0;
-    u32 sectors_max = 0;
-    u32 cached_writes_max = 0;
-    u32 reserved = 0;
-    char name[40] = {};
-};
-static_assert(sizeof(Identity) == 64);
-
-} // namespace hosted::block
 
 namespace hosted::message {
 

@@ -12,21 +12,6 @@ namespace {
 namespace status = nvme::status;
 using Kind = NvmeOperation::Kind;
 
-constexpr DataFaults nvme_faults{
-    .torn_write = DeviceFault::nvme_torn_write,
-    .lost_write = DeviceFault::nvme_lost_write,
-    .misdirected_write = DeviceFault::nvme_misdirected_write,
-    .misdirected_read = DeviceFault::nvme_misdirected_read,
-    .stale_read = DeviceFault::nvme_stale_read,
-    .bit_rot = DeviceFault::nvme_bit_rot,
-    .zeroed = DeviceFault::nvme_zeroed,
-    .filled = DeviceFault::nvme_filled,
-    .read_error = DeviceFault::nvme_read_error,
-    .write_error = DeviceFault::nvme_write_error,
-    .flush_ignored = DeviceFault::nvme_flush_ignored,
-    .repeated_write = DeviceFault::nvme_repeated_write,
-    .shorn_write = DeviceFault::nvme_shorn_write};
-
 } // namespace
 
 SimulatedMedium::SimulatedMedium(SimulatedMediumConfig const& config)
@@ -36,8 +21,7 @@ SimulatedMedium::SimulatedMedium(SimulatedMediumConfig const& config)
            .sector_bytes = config.block_bytes,
            .cached_writes_max = config.cached_writes_max,
            .seed = config.seed,
-           .power_cut = config.power_cut,
-           .faults = nvme_faults}),
+           .power_cut = config.power_cut}),
       m_blocks(config.blocks) {}
 
 void SimulatedMedium::submit(DeviceBus& bus, NvmeOperation const& operation) {
@@ -57,14 +41,14 @@ void SimulatedMedium::submit(DeviceBus& bus, NvmeOperation const& operation) {
 }
 
 u64 SimulatedMedium::duration_of(NvmeOperation const& operation, u32 id) const {
-    BlockLatency const& takes = m_config.latency;
+    MediumLatency const& takes = m_config.latency;
     u64 const begin = operation.kind == Kind::flush  ? takes.flush_ns
                       : operation.kind == Kind::read ? takes.read_ns
                                                      : takes.write_ns;
     bool const has_data = operation.kind == Kind::read || operation.kind == Kind::write;
     u64 const blocks = has_data ? operation.bytes / m_config.block_bytes : 0;
     Random random = CachedMedium::draws_of(~m_config.seed, id);
-    return begin + blocks * takes.sector_ns + random.below(takes.jitter_ns + 1);
+    return begin + blocks * takes.block_ns + random.below(takes.jitter_ns + 1);
 }
 
 /// What lies behind its new end is out of reach.

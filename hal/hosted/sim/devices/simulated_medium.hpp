@@ -7,10 +7,26 @@
 #pragma once
 
 #include "hal/hosted/devices/nvme/nvme_medium.hpp"
-#include "hal/hosted/sim/devices/block_device.hpp"
 #include "hal/hosted/sim/devices/cached_medium.hpp"
 
 namespace hosted {
+
+/// How long operations take.
+struct MediumLatency {
+    u64 read_ns = 20'000;
+    u64 write_ns = 15'000;
+    u64 flush_ns = 400'000;
+    u64 block_ns = 200;
+    u64 jitter_ns = 5'000; ///< up to so much more, by the seed
+};
+
+/// What a medium was asked for since it was made.
+struct MediumCounts {
+    u64 reads = 0;
+    u64 writes = 0; ///< of data, of zeros, and what is deallocated
+    u64 flushes = 0;
+    u64 power_cuts = 0; ///< times that the machine has started over
+};
 
 struct SimulatedMediumConfig {
     u64 blocks = 65'536;
@@ -18,7 +34,7 @@ struct SimulatedMediumConfig {
     u32 cached_writes_max = 64;
     bool is_read_only = false;
     u64 seed = 0;
-    BlockLatency latency{};
+    MediumLatency latency{};
     PowerCut power_cut = PowerCut::draw;
 };
 
@@ -42,7 +58,7 @@ public:
 
     /// For who looks at it from outside, between two runs of the machine.
     CachedMedium& cached() { return m_cached; }
-    BlockCounts const& counts() const { return m_counts; }
+    MediumCounts const& counts() const { return m_counts; }
 
 private:
     struct Pending {
@@ -72,7 +88,7 @@ private:
     u16 m_number = 0;
     u64 m_blocks;
     u32 m_next = 0;
-    BlockCounts m_counts{};
+    MediumCounts m_counts{};
     std::vector<Pending> m_pending;
     std::vector<NvmeOutcome> m_done;
 };

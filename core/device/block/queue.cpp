@@ -68,14 +68,25 @@ QueueCounts Queue::counts() const {
     return sum;
 }
 
+/// What goes straight through is checked by the device below alone.
 Result<void> Queue::submit(Request& request) {
+    Geometry const& below = m_device.geometry();
+    bool const is_whole = !has_data(request.operation) || fits(request, below);
+    if (is_whole && !is_held()) {
+        return m_device.submit(request);
+    }
     TRY(check(request, m_geometry));
-    if (has_data(request.operation) && !fits(request, m_device.geometry())) {
-        Geometry const& below = m_device.geometry();
+    if (!is_whole) {
         m_pieces.begin(request, TRY(count_pieces(request, below, Child::segments_max)));
         return {};
     }
     return stage(request) ? Result<void>() : m_device.submit(request);
+}
+
+/// Whether this processor holds; where the caller does not stay on it, it did a moment ago.
+bool Queue::is_held() const {
+    sync::InterruptGuard const off;
+    return m_stages.here(off).held != 0;
 }
 
 Device& Queue::next_piece(Request const& parent, PieceState& state, Child& child) {

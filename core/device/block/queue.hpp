@@ -63,6 +63,7 @@ private:
     ~Queue() = default;
 
     Device& next_piece(Request const& parent, PieceState& state, Child& child) override;
+    bool is_held() const;
     bool stage(Request& request);
     void dispatch(std::span<Request*> requests);
     void dispatch_run(std::span<Request*> requests);

@@ -116,8 +116,8 @@ QueuePair::Haul QueuePair::take(std::span<Taken, take_max> into) {
     return {count, seen};
 }
 
-/// One write says all that was taken; it waits for a quarter of the queue. What the controller finds
-/// no place for meanwhile it has when that is rung.
+/// One write says all that was taken; it waits for a quarter of the queue. What the controller
+/// finds no place for meanwhile it has when that is rung.
 void QueuePair::acknowledge() {
     bool const can_wait = m_unacknowledged < m_plan.entries / 4u;
     if (can_wait || m_gate > Gate::ebbing) {
@@ -137,27 +137,19 @@ void QueuePair::end_drain() {
     ring_if_due();
 }
 
-bool QueuePair::begin_drain() {
-    sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
-    if (m_is_draining) {
-        return false; // who drains looks again after this
-    }
-    m_is_draining = true;
-    return true;
-}
-
 u32 QueuePair::drain() {
-    if (!begin_drain()) {
-        return 0;
-    }
-    Taken taken[take_max]{};
+    Taken taken[take_max];
     u32 total = 0;
     u32 barren = 0; // completions in a row that nobody waited for
-    while (true) {
+    for (bool is_first = true;; is_first = false) {
         u32 count = 0;
         bool has_room = false;
         {
             sync::SpinLockGuard const guard(m_lock, sync::save_interrupts);
+            if (is_first && m_is_draining) {
+                return 0; // who drains looks again after this
+            }
+            m_is_draining = true;
             Haul const haul = take(taken);
             count = haul.count;
             barren = count == 0 ? barren + haul.seen : 0;

@@ -195,7 +195,7 @@ private:
     };
     static_assert(sizeof(Entry) == sizeof(Completion));
     struct Taken {
-        block::Request* request;
+        block::Request* request = nullptr;
         Result<void> outcome;
     };
     struct Haul {
@@ -258,7 +258,6 @@ private:
     Slot* slot_of(Completion const& completion) REQUIRES(m_lock);
     std::optional<Taken> finish(Slot& slot, Status status) REQUIRES(m_lock);
     void forget_completions() REQUIRES(m_lock);
-    bool begin_drain();
     void end_drain() REQUIRES(m_lock);
     void fail(block::Request& request, Error error) REQUIRES(m_lock);
     static void watch(void* self);

@@ -16,8 +16,8 @@
 // Invariants: a slot is free, or holds one request. A request is in a slot, waits, has failed and
 // is about to be given back, or is its owner's: it goes from one to the next under the lock, so it
 // is given back once. All state is under the lock, and so are the queues; no `done` is called under
-// it. At most entries - 1 commands are in flight, so the queue of submissions does not overflow; the
-// controller keeps what the other one has no place for.
+// it. At most entries - 1 commands are in flight, so the queue of submissions does not overflow;
+// the controller keeps what the other one has no place for.
 //
 // Sources: NVM Express Base Specification 1.4, section 4.1. Batched doorbells and preallocated
 // requests: Z. Yang et al., "SPDK: A development kit to build high performance storage

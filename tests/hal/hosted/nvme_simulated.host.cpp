@@ -8,7 +8,6 @@ using namespace hosted::test;
 namespace csts = nvme::csts;
 namespace status = nvme::status;
 using nvme::AdminOpcode;
-using nvme::Command;
 using nvme::Opcode;
 
 constexpr u64 ms = 1'000'000;

@@ -88,7 +88,7 @@ struct Epochs {
     explicit Epochs(SimulatedMediumConfig const& config) : disk(config) {}
 
     void run(u32 until) {
-        for (u32 i = 0; i < until; ++i) {
+        for (u64 i = 0; i < until; ++i) {
             char const letter = static_cast<char>('a' + i);
             EXPECT_EQ(disk.write(i % 3 * 4, std::string(4, letter)), 0);
             if (i % of_epoch == of_epoch - 1) {
@@ -98,7 +98,7 @@ struct Epochs {
         disk.cut_power();
     }
     /// The letters that a place may have: the youngest that was flushed, and all since.
-    static std::string allowed(u32 place, u32 until) {
+    static std::string allowed(u64 place, u32 until) {
         std::string letters = ".";
         u32 const flushed = until / of_epoch * of_epoch;
         for (u32 i = 0; i < until; ++i) {
@@ -120,7 +120,7 @@ TEST(SimulatedMedium, APowerCutAtEveryWriteKeepsWhatWasFlushed) {
             Epochs epochs({.blocks = 100, .seed = seed});
             epochs.run(until);
             EXPECT_EQ(epochs.disk.medium().damaged(), 0u) << "no fault";
-            for (u32 place = 0; place < 3; ++place) {
+            for (u64 place = 0; place < 3; ++place) {
                 std::string const held = epochs.disk.read(place * 4, 4);
                 std::string const allowed = Epochs::allowed(place, until);
                 EXPECT_EQ(held.find_first_not_of(allowed), std::string::npos)
@@ -143,7 +143,7 @@ TEST(SimulatedMedium, APowerCutCanKeepAllOrNothing) {
         none.run(until);
         Epochs all({.blocks = 100, .power_cut = PowerCut::all_survive});
         all.run(until);
-        for (u32 place = 0; place < 3; ++place) {
+        for (u64 place = 0; place < 3; ++place) {
             std::string const allowed = Epochs::allowed(place, until);
             EXPECT_EQ(none.disk.read(place * 4, 4), std::string(4, allowed.front())) << until;
             EXPECT_EQ(all.disk.read(place * 4, 4), std::string(4, allowed.back())) << until;
@@ -334,7 +334,7 @@ TEST_F(MediumFaults, OneFaultLessChangesNoOtherDraw) {
     auto const run = [](std::vector<u64> const& at) {
         SimulatedNvme it({.blocks = 1000, .seed = 9});
         it.plan(nvme_torn_write, at);
-        for (u32 i = 0; i < 8; ++i) {
+        for (u64 i = 0; i < 8; ++i) {
             it.write_and_flush(i * 10, "abcd");
         }
         return it.on_medium(70, 4) + std::to_string(it.now_ns());

@@ -189,7 +189,7 @@ void Job::run_pass(Pass pass) {
 
 void Job::poll_until(device::Awaited<bool>& over) {
     constexpr u32 looks_max = 32; // in vain, before the thread sleeps
-    constexpr Nanos nap{100'000};
+    constexpr Nanos nap{100'000}, sleep{10'000'000};
     for (u32 looks = 0; m_in_flight.load(acquire) != 0;) {
         u32 taken = 0;
         {
@@ -201,8 +201,8 @@ void Job::poll_until(device::Awaited<bool>& over) {
         looks = taken != 0 ? 0 : looks + 1;
         if (looks < looks_max) {
             sync::relax();
-        } else if (over.comes_within(nap)) {
-            break;
+        } else if (over.comes_within(m_disk.poll_time() == Nanos{} ? sleep : nap)) {
+            break; // where interrupts say what is done, nothing is won by a look
         }
         if (m_kernel.threads != nullptr && task::Threads::current().is_to_end()) {
             stop();

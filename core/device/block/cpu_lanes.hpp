@@ -24,10 +24,10 @@ public:
     Result<void> open(memory::KernelHeap& heap, Arguments&... arguments) {
         u32 const count = hal::Cpu::count();
         Slot* const room = TRY(memory::allocate_room<Slot>(heap, count));
-        for (u32 i = 0; i < count; ++i) {
-            std::construct_at(room + i, arguments...);
-        }
         m_slots = {room, count};
+        for (Slot& slot : m_slots) {
+            std::construct_at(&slot, arguments...);
+        }
         return {};
     }
     /// Nothing happens where it is not open.

@@ -132,10 +132,10 @@ Job::~Job() {
 
 Result<void> Job::open() {
     Slot* const room = TRY(memory::allocate_room<Slot>(*m_kernel.heap, m_options.iodepth));
-    for (u32 i = 0; i < m_options.iodepth; ++i) {
-        std::construct_at(room + i)->job = this;
-    }
     m_slots = {room, m_options.iodepth};
+    for (Slot& slot : m_slots) {
+        std::construct_at(&slot)->job = this;
+    }
     m_pages = align_up(m_options.block_bytes, page_size.value) / page_size.value;
     for (Slot& slot : m_slots) {
         slot.buffer.address = TRY(m_kernel.frames->allocate({.pages = m_pages}));

@@ -161,10 +161,11 @@ void RingQueue::close() {
 
 Result<void> RingQueue::make_slots() {
     Slot* const room = TRY(memory::allocate_room<Slot>(m_environment.heap, entries));
-    for (u32 number = 0; number < entries; ++number) {
-        std::construct_at(room + number, *this, number);
-    }
     m_slots = {room, entries};
+    u32 number = 0;
+    for (Slot& slot : m_slots) {
+        std::construct_at(&slot, *this, number++);
+    }
     return {};
 }
 

@@ -279,7 +279,7 @@ Result<VirtioGpu::Backing> VirtioGpu::map(PixelMemory const& pixels) {
             return;
         }
         backing.runs = {room, usize{run} + 1};
-        std::construct_at(room + run, mapped.value());
+        std::construct_at(&backing.runs.back(), mapped.value());
     });
     CHECK(visited.has_value());
     if (error) {
